@@ -1,0 +1,485 @@
+#include "synod/actors/acceptor/log.hpp"
+
+#include "synod/messages/log.capnp.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <system_error>
+
+namespace synod {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint32_t format_version = 1;
+constexpr size_t header_bytes = 32;
+constexpr size_t smallest_segment_bytes = 4096;
+constexpr size_t checksum_bytes = sizeof(uint64_t);
+
+caf::error problem(const fs::path& file, const std::string& what) {
+  return caf::make_error(caf::sec::runtime_error, file.string() + ": " + what);
+}
+
+caf::error system_problem(const fs::path& file, const std::string& doing) {
+  return problem(file, doing + ": " + std::generic_category().message(errno));
+}
+
+/// Of a record: its content, seeded with what is behind the checksum in its header.
+uint64_t checksum_of(const void* header, const void* content, size_t size) {
+  auto seed = XXH3_64bits(static_cast<const char*>(header) + checksum_bytes, header_bytes - checksum_bytes);
+  return XXH3_64bits_withSeed(content, size, seed);
+}
+
+uint64_t checksum_of(const void* header, const block_ptr& content) {
+  return checksum_of(header, content->words().data(), content->size_bytes());
+}
+
+const capnp::StructSchema* schema_of(record_kind kind) {
+  static const capnp::StructSchema start = capnp::Schema::from<schema::SegmentStart>();
+  static const capnp::StructSchema pvalue = capnp::Schema::from<schema::Pvalue>();
+  static const capnp::StructSchema promise = capnp::Schema::from<schema::Promise>();
+  switch (kind) {
+    case record_kind::segment_start:
+    case record_kind::closed:
+      return &start;
+    case record_kind::pvalue:
+      return &pvalue;
+    case record_kind::promise:
+      return &promise;
+  }
+  return nullptr;
+}
+
+caf::error sync_directory(const fs::path& directory) {
+  auto file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0)
+    return system_problem(directory, "cannot open");
+  auto failed = ::fsync(file) != 0;
+  ::close(file);
+  return failed ? system_problem(directory, "cannot sync") : caf::error{};
+}
+
+caf::error write_zeros(int file, const fs::path& path, size_t from, size_t to) {
+  static const std::vector<char> zeros(1u << 20);
+  while (from < to) {
+    auto written = ::pwrite(file, zeros.data(), std::min(zeros.size(), to - from), static_cast<off_t>(from));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return system_problem(path, "cannot write");
+    from += static_cast<size_t>(written);
+  }
+  return ::fdatasync(file) == 0 ? caf::error{} : system_problem(path, "cannot sync");
+}
+
+/// Makes a segment of zeros under a temporary name, then gives it its own.
+caf::error make_segment(const fs::path& path, size_t size) {
+  auto unfinished = path;
+  unfinished += ".new";
+  auto file = ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0)
+    return system_problem(unfinished, "cannot create");
+  auto failure = write_zeros(file, unfinished, 0, size);
+  if (!failure && ::fsync(file) != 0)
+    failure = system_problem(unfinished, "cannot sync");
+  ::close(file);
+  if (!failure && ::rename(unfinished.c_str(), path.c_str()) != 0)
+    failure = system_problem(unfinished, "cannot rename");
+  if (failure) {
+    ::unlink(unfinished.c_str()); // Best effort: a start removes what is left of it.
+    return failure;
+  }
+  return sync_directory(path.parent_path());
+}
+
+/// A file's bytes, mapped while this lives.
+class mapping {
+public:
+  mapping(int file, size_t size) : size_{size} {
+    if (size_ > 0)
+      bytes_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+  }
+  ~mapping() {
+    if (size_ > 0 && bytes_ != MAP_FAILED)
+      ::munmap(bytes_, size_);
+  }
+  mapping(const mapping&) = delete;
+  mapping& operator=(const mapping&) = delete;
+
+  bool failed() const { return bytes_ == MAP_FAILED; }
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(bytes_), size_}; }
+
+private:
+  void* bytes_ = nullptr;
+  size_t size_;
+};
+
+} // namespace
+
+/// How far replay has come, and where.
+struct file_log::scan {
+  size_t index = 0; // of the segment
+  size_t offset = 0;
+  bool ended = false;
+};
+
+file_log::file_log(options opts) : options_{std::move(opts)} {
+  static_assert(sizeof(record_header) == header_bytes);
+}
+
+file_log::~file_log() {
+  if (prepared_.valid())
+    prepared_.wait();
+  for (auto& each : segments_)
+    if (each.file >= 0)
+      ::close(each.file);
+}
+
+fs::path file_log::path_of(uint64_t number) const {
+  auto name = std::to_string(number);
+  return options_.directory / (std::string(12 - std::min<size_t>(12, name.size()), '0') + name + ".log");
+}
+
+block_ptr file_log::segment_start(uint64_t number, size_t size) const {
+  builder<schema::SegmentStart> start;
+  start->setFormatVersion(format_version);
+  start->setCluster(options_.cluster);
+  start->setNode(options_.node);
+  start->setSegment(number);
+  start->setSize(size);
+  return start.finish().content();
+}
+
+caf::error file_log::open_files() {
+  std::error_code failure;
+  fs::create_directories(options_.directory, failure);
+  if (failure)
+    return problem(options_.directory, "cannot create: " + failure.message());
+  size_t found = 0;
+  for (auto& entry : fs::directory_iterator{options_.directory, failure}) {
+    if (entry.path().extension() == ".new")
+      fs::remove(entry.path(), failure); // The crash came before this segment was whole.
+    else if (entry.path().extension() == ".log")
+      ++found;
+  }
+  if (failure)
+    return problem(options_.directory, "cannot read: " + failure.message());
+  for (size_t number = 1; number <= found; ++number) {
+    auto path = path_of(number);
+    auto file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0)
+      return errno == ENOENT ? problem(path, "is missing, although there are later segments: the log is damaged")
+                             : system_problem(path, "cannot open");
+    struct stat info {};
+    if (::fstat(file, &info) != 0)
+      return system_problem(path, "cannot look at");
+    segments_.push_back({file, path, static_cast<size_t>(info.st_size)});
+    if (segments_.back().size < smallest_segment_bytes)
+      return problem(path, "is only " + std::to_string(info.st_size) + " bytes long: the log is damaged (truncated)");
+  }
+  return caf::none;
+}
+
+namespace {
+
+struct found_record {
+  uint64_t sequence;
+  uint64_t durable;
+  record_kind kind;
+  std::span<const uint64_t> content;
+};
+
+/// The record at `offset`, if it is whole.
+std::optional<found_record> record_at(std::span<const std::byte> bytes, size_t offset) {
+  if (offset + header_bytes > bytes.size())
+    return std::nullopt;
+  uint64_t checksum, sequence, durable;
+  uint32_t words, kind;
+  auto* at = bytes.data() + offset;
+  std::memcpy(&checksum, at, 8);
+  std::memcpy(&sequence, at + 8, 8);
+  std::memcpy(&durable, at + 16, 8);
+  std::memcpy(&words, at + 24, 4);
+  std::memcpy(&kind, at + 28, 4);
+  size_t size = size_t{words} * sizeof(uint64_t);
+  if (sequence == 0 || words == 0 || size > bytes.size() - offset - header_bytes)
+    return std::nullopt;
+  if (checksum != checksum_of(at, at + header_bytes, size))
+    return std::nullopt;
+  return found_record{sequence, durable, static_cast<record_kind>(kind),
+                      {reinterpret_cast<const uint64_t*>(at + header_bytes), words}};
+}
+
+} // namespace
+
+caf::error file_log::replay_segment(scan& state, const visitor& visit) {
+  auto& current = segments_[state.index];
+  mapping map{current.file, current.size};
+  if (map.failed())
+    return system_problem(current.path, "cannot map");
+  auto before = sequence_;
+  for (state.offset = 0;;) {
+    auto found = record_at(map.bytes(), state.offset);
+    if (!found || found->sequence != sequence_ + 1)
+      break;
+    auto* expected = schema_of(found->kind);
+    auto content = expected ? check(found->content, *expected) : nullptr;
+    if (!content)
+      return problem(current.path, "offset " + std::to_string(state.offset)
+                                     + ": a record whose checksum is right has a content that this version does not know");
+    if (found->kind == record_kind::segment_start) {
+      message<schema::SegmentStart> start{content};
+      if (start->getFormatVersion() != format_version)
+        return problem(current.path, "has format version " + std::to_string(start->getFormatVersion()) + ", this program knows "
+                                       + std::to_string(format_version));
+      if (start->getCluster() != options_.cluster.c_str() || start->getNode() != options_.node.c_str())
+        return problem(current.path, "belongs to node '" + std::string{start->getNode().cStr()} + "' of cluster '"
+                                       + start->getCluster().cStr() + "', not to '" + options_.node + "' of '" + options_.cluster + "'");
+      if (start->getSize() > current.size)
+        return problem(current.path, "is " + std::to_string(current.size) + " bytes long and was made with "
+                                       + std::to_string(start->getSize()) + ": the log is damaged (truncated at offset "
+                                       + std::to_string(current.size) + ")");
+      if (start->getSegment() != state.index + 1 || state.offset != 0)
+        return problem(current.path, "offset " + std::to_string(state.offset) + ": segment start out of place: the log is damaged");
+    } else if (state.offset == 0) {
+      return problem(current.path, "offset 0: does not begin with a segment start: the log is damaged");
+    } else if (found->kind != record_kind::closed) {
+      visit(found->kind, content, {state.index, state.offset});
+    }
+    sequence_ = found->sequence;
+    durable_ = std::max(durable_, found->durable);
+    state.offset += header_bytes + found->content.size_bytes();
+  }
+  // No record of this segment continues the log: the log ended in the segment before.
+  state.ended = sequence_ == before;
+  return caf::none;
+}
+
+/// Looks behind the end that replay found: a record that counts the missing one as durable proves damage.
+caf::error file_log::check_behind(const scan& state) const {
+  auto missing = sequence_ + 1;
+  for (auto index = state.index; index < segments_.size(); ++index) {
+    auto& current = segments_[index];
+    mapping map{current.file, current.size};
+    if (map.failed())
+      return system_problem(current.path, "cannot map");
+    auto bytes = map.bytes();
+    auto begin = index == state.index ? state.offset : 0;
+    for (auto offset = begin; offset + header_bytes <= bytes.size(); offset += sizeof(uint64_t)) {
+      uint64_t durable;
+      std::memcpy(&durable, bytes.data() + offset + 16, 8);
+      if (durable < missing) // Cheap, and true for zeros.
+        continue;
+      auto found = record_at(bytes, offset);
+      if (found && found->sequence > missing)
+        return problem(segments_[state.index].path,
+                       "offset " + std::to_string(state.offset) + ": record " + std::to_string(missing)
+                         + " is damaged: it was durable before record " + std::to_string(found->sequence) + " was written ("
+                         + current.path.filename().string() + ", offset " + std::to_string(offset) + ")");
+    }
+  }
+  return caf::none;
+}
+
+/// Overwrites what is behind the end with zeros, so that a later record never meets remains of a cut one.
+caf::error file_log::cut_tail(const scan& state) {
+  for (auto index = state.index; index < segments_.size(); ++index) {
+    auto& current = segments_[index];
+    auto begin = index == state.index ? state.offset : 0;
+    {
+      mapping map{current.file, current.size};
+      if (map.failed())
+        return system_problem(current.path, "cannot map");
+      auto rest = map.bytes().subspan(std::min(begin, current.size));
+      auto last = std::find_if(rest.rbegin(), rest.rend(), [](std::byte x) { return x != std::byte{0}; });
+      if (last == rest.rend())
+        continue;
+      cut_ += (cut_.empty() ? "" : "; ") + current.path.string() + ": cut " + std::to_string(rest.rend() - last)
+              + " bytes of an unfinished write at offset " + std::to_string(begin);
+    }
+    if (auto failure = write_zeros(current.file, current.path, begin, current.size))
+      return failure;
+  }
+  return caf::none;
+}
+
+caf::error file_log::replay(const visitor& visit) {
+  if (auto failure = open_files())
+    return failure;
+  scan state;
+  size_t end_index = 0, end_offset = 0;
+  for (; state.index < segments_.size(); ++state.index) {
+    if (auto failure = replay_segment(state, visit))
+      return failure;
+    if (state.ended)
+      break;
+    end_index = state.index;
+    end_offset = state.offset;
+  }
+  if (!segments_.empty()) {
+    scan end{end_index, end_offset, true};
+    if (auto failure = check_behind(end))
+      return failure;
+    if (auto failure = cut_tail(end))
+      return failure;
+    // Segments behind the end hold nothing; they were prepared. One is enough.
+    for (auto& each : std::span{segments_}.subspan(end_index + 1)) {
+      ::close(each.file);
+      fs::remove(each.path);
+    }
+    segments_.resize(end_index + 1);
+  }
+  durable_ = sequence_;
+  offset_ = write_offset_ = end_offset;
+  if (segments_.empty() || sequence_ == 0) {
+    if (auto failure = segments_.empty() ? start_segment(0) : caf::error{})
+      return failure;
+    if (sequence_ == 0)
+      if (auto written = append(record_kind::segment_start, segment_start(1, segments_.back().size)); !written)
+        return written.error();
+    if (auto failure = sync())
+      return failure;
+  }
+  prepare_next();
+  return caf::none;
+}
+
+/// Prepares the segment behind the last one, so that no append waits for it.
+void file_log::prepare_next() {
+  auto path = path_of(segments_.size() + 1);
+  prepared_ = std::async(std::launch::async, [path, size = options_.segment_bytes] { return make_segment(path, size); });
+}
+
+/// Opens the next segment; one with room for a record of `room` bytes.
+caf::error file_log::start_segment(size_t room) {
+  auto path = path_of(segments_.size() + 1);
+  auto failure = prepared_.valid() ? prepared_.get() : make_segment(path, options_.segment_bytes);
+  if (failure)
+    return failure;
+  segment next{::open(path.c_str(), O_RDWR | O_CLOEXEC), path, options_.segment_bytes};
+  if (next.file < 0)
+    return system_problem(path, "cannot open");
+  if (room > next.size) {
+    // A record larger than a segment gets a segment of its own size.
+    if (auto grown = write_zeros(next.file, path, next.size, room)) {
+      ::close(next.file);
+      return grown;
+    }
+    next.size = room;
+  }
+  segments_.push_back(std::move(next));
+  offset_ = write_offset_ = 0;
+  return caf::none;
+}
+
+caf::expected<storage::position> file_log::append(record_kind kind, const block_ptr& content) {
+  auto size = header_bytes + content->size_bytes();
+  if (content->size_bytes() > record_limit_bytes)
+    return problem(options_.directory, "a record of " + std::to_string(content->size_bytes()) + " bytes is too large");
+  if (kind != record_kind::segment_start && offset_ + size > segments_.back().size) {
+    // The full segment is made durable first: only the last one may end torn.
+    if (auto failure = sync())
+      return failure;
+    auto start_bytes = header_bytes + segment_start(segments_.size() + 1, 0)->size_bytes();
+    if (auto failure = start_segment(start_bytes + size))
+      return failure;
+    if (auto written = append(record_kind::segment_start, segment_start(segments_.size(), segments_.back().size)); !written)
+      return written;
+    prepare_next();
+  }
+  record_header header{0, ++sequence_, durable_, static_cast<uint32_t>(content->words().size()), static_cast<uint32_t>(kind)};
+  header.checksum = checksum_of(&header, content);
+  waiting_.push_back({header, content});
+  position where{segments_.size() - 1, offset_};
+  offset_ += size;
+  return where;
+}
+
+caf::error file_log::write_waiting() {
+  auto& last = segments_.back();
+  std::vector<iovec> parts;
+  parts.reserve(2 * waiting_.size());
+  for (auto& each : waiting_) {
+    parts.push_back({&each.header, header_bytes});
+    parts.push_back({const_cast<uint64_t*>(each.content->words().data()), each.content->size_bytes()});
+  }
+  for (size_t next = 0; next < parts.size();) {
+    auto count = std::min<size_t>(parts.size() - next, IOV_MAX);
+    auto written = ::pwritev(last.file, &parts[next], static_cast<int>(count), static_cast<off_t>(write_offset_));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return system_problem(last.path, "cannot write at offset " + std::to_string(write_offset_));
+    write_offset_ += static_cast<size_t>(written);
+    auto rest = static_cast<size_t>(written);
+    for (; rest > 0 && rest >= parts[next].iov_len; ++next)
+      rest -= parts[next].iov_len;
+    if (rest > 0) {
+      parts[next].iov_base = static_cast<char*>(parts[next].iov_base) + rest;
+      parts[next].iov_len -= rest;
+    }
+  }
+  return caf::none;
+}
+
+caf::error file_log::sync() {
+  if (failed_)
+    return problem(options_.directory, "an earlier write failed");
+  if (waiting_.empty())
+    return caf::none;
+  auto failure = write_waiting();
+  if (!failure && ::fdatasync(segments_.back().file) != 0)
+    failure = system_problem(segments_.back().path, "cannot sync");
+  if (failure) {
+    failed_ = true; // What the disk holds now is not known: never tried again, never answered.
+    return failure;
+  }
+  waiting_.clear();
+  durable_ = sequence_;
+  return caf::none;
+}
+
+caf::expected<block_ptr> file_log::read(position where) {
+  if (where.segment >= segments_.size())
+    return problem(options_.directory, "no such segment");
+  // What waits is written first, so that any position can be read.
+  if (where.segment == segments_.size() - 1 && where.offset >= write_offset_)
+    if (auto failure = sync())
+      return failure;
+  auto& source = segments_[where.segment];
+  record_header header{};
+  auto damaged = [&] { return problem(source.path, "offset " + std::to_string(where.offset) + ": the record is damaged"); };
+  if (::pread(source.file, &header, header_bytes, static_cast<off_t>(where.offset)) != static_cast<ssize_t>(header_bytes)
+      || header.words == 0 || size_t{header.words} * sizeof(uint64_t) > record_limit_bytes)
+    return damaged();
+  auto words = std::make_unique_for_overwrite<uint64_t[]>(header.words);
+  auto size = static_cast<ssize_t>(size_t{header.words} * sizeof(uint64_t));
+  if (::pread(source.file, words.get(), static_cast<size_t>(size), static_cast<off_t>(where.offset + header_bytes)) != size)
+    return damaged();
+  auto content = caf::make_counted<block>(std::move(words), header.words);
+  if (checksum_of(&header, content) != header.checksum)
+    return damaged();
+  return content;
+}
+
+caf::error file_log::close() {
+  if (failed_ || segments_.empty())
+    return caf::none;
+  if (auto failure = sync())
+    return failure;
+  if (auto written = append(record_kind::closed, segment_start(segments_.size(), segments_.back().size)); !written)
+    return written.error();
+  return sync();
+}
+
+} // namespace synod

@@ -1,0 +1,459 @@
+#include "synod/actors/gateway/gateway.hpp"
+
+#include "synod/actors/replica/key_value/parse.hpp"
+
+#include <algorithm>
+
+namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds tick_interval{100};
+constexpr const char* outcome_unknown
+  = "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
+constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
+constexpr const char* not_performed
+  = "TRYAGAIN the command was not performed: no majority answers, and too many commands wait for one";
+constexpr const char* session_lost = "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
+
+} // namespace
+
+gateway::gateway(caf::actor_config& config, std::shared_ptr<server> sockets, options opts)
+  : gateway_actor::base{config}, sockets_{std::move(sockets)}, options_{std::move(opts)}, random_{options_.seed} {
+  for (auto& each : local_commands::specs())
+    by_name_.emplace(each.name, &each);
+  for (auto& each : options_.machine_commands)
+    by_name_.emplace(each.name, &each);
+  for (auto& [name, spec] : by_name_)
+    all_commands_.push_back(*spec);
+  std::sort(all_commands_.begin(), all_commands_.end(), [](auto& a, auto& b) { return std::string_view{a.name} < b.name; });
+  sockets_->events(this);
+}
+
+gateway::behavior_type gateway::make_behavior() {
+  started_ms_ = now_ms();
+  delayed_send(this, tick_interval, tick_atom_v);
+  return {
+    [this](const peer& x) { on_peer(x); },
+    [this](status_atom) { return status(); },
+    [this](const message<schema::Responses>& responses) { on_responses(responses); },
+    [this](tick_atom) { on_tick(); },
+  };
+}
+
+// -- an actor in the thread of its sockets --------------------------------------
+
+void gateway::enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) {
+  auto mid = element->mid;
+  auto sender = element->sender;
+  switch (mailbox().push_back(std::move(element))) {
+    case caf::intrusive::inbox_result::unblocked_reader:
+      caf::intrusive_ptr_add_ref(ctrl());
+      sockets_->schedule(this);
+      break;
+    case caf::intrusive::inbox_result::queue_closed:
+      if (mid.is_request()) {
+        caf::detail::sync_request_bouncer bounce{caf::make_error(caf::exit_reason::user_shutdown)};
+        bounce(sender, mid);
+      }
+      break;
+    case caf::intrusive::inbox_result::success:
+      break;
+  }
+}
+
+void gateway::launch(caf::execution_unit*, bool, bool hide) {
+  if (!hide)
+    register_at_system();
+  caf::intrusive_ptr_add_ref(ctrl());
+  sockets_->schedule(this);
+}
+
+void gateway::on_exit() {
+  sockets_->stop();
+  clients_.clear();
+}
+
+// -- sockets --------------------------------------------------------------------
+
+int64_t gateway::now_ms() const {
+  return options_.wall_clock_us() / 1000;
+}
+
+bool gateway::on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) {
+  if (clients_.size() >= options_.most_clients) {
+    refusal = "-ERR max number of clients reached\r\n";
+    ++rejected_;
+    return false;
+  }
+  ++connections_;
+  clients_.emplace(id, client{connection{id, {std::move(remote), std::move(local)}, {options_.command_limit_bytes}, now_ms(), *this}});
+  return true;
+}
+
+void gateway::on_bytes(uint64_t id, std::string_view bytes) {
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  found->second.state.receive(bytes, now_ms());
+  touch(found->second, id);
+}
+
+void gateway::on_sent(uint64_t id) {
+  if (auto found = clients_.find(id); found != clients_.end())
+    touch(found->second, id);
+}
+
+void gateway::on_close(uint64_t id) {
+  clients_.erase(id); // Replies to it find nobody.
+}
+
+void gateway::touch(client& x, uint64_t id) {
+  if (!std::exchange(x.dirty, true))
+    dirty_.push_back(id);
+}
+
+void gateway::on_turn_end() {
+  // Sending may make room for further commands, and those may bring further replies.
+  for (size_t i = 0; i < dirty_.size(); ++i)
+    settle(dirty_[i]);
+  dirty_.clear();
+  flush_decided();
+  flush_reads();
+}
+
+/// Sends what a connection has to say and lets it go on.
+void gateway::settle(uint64_t id) {
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  found->second.dirty = false;
+  auto& state = found->second.state;
+  if (sockets_->unsent_bytes(id) == 0)
+    sockets_->send(id, state.output());
+  found = clients_.find(id); // Sending may have closed it.
+  if (found == clients_.end())
+    return;
+  if (state.finished()) {
+    if (sockets_->unsent_bytes(id) == 0 && state.output().empty())
+      sockets_->close(id);
+    return;
+  }
+  if (!state.closing() && state.output().size() <= connection::output_limit_bytes) {
+    state.resume();
+    if (sockets_->unsent_bytes(id) == 0 && !state.output().empty())
+      sockets_->send(id, state.output());
+    found = clients_.find(id);
+    if (found == clients_.end())
+      return;
+    if (state.finished() && state.output().empty() && sockets_->unsent_bytes(id) == 0)
+      return sockets_->close(id);
+  }
+  sockets_->read(id, !state.closing() && !state.blocked());
+}
+
+// -- commands -------------------------------------------------------------------
+
+const command_spec* gateway::find(std::string_view name) const {
+  if (name.size() > 64)
+    return nullptr;
+  auto found = by_name_.find(key_value::lower_case(name));
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+void gateway::wait_for_decision(ticket whose) {
+  ++commands_;
+  decisions_.push_back({whose, now_ms() + options_.request_timeout.count()});
+  if (decided_.full())
+    flush_decided();
+}
+
+bool gateway::submit(ticket whose, arguments command) {
+  if (!room())
+    return false;
+  decided_.add(command);
+  wait_for_decision(whose);
+  return true;
+}
+
+bool gateway::submit_transaction(ticket whose, const std::vector<std::vector<std::string>>& commands,
+                                 const std::vector<std::pair<std::string, uint64_t>>& watched) {
+  if (!room())
+    return false;
+  decided_.add_transaction(commands, watched);
+  wait_for_decision(whose);
+  return true;
+}
+
+bool gateway::submit_versions(ticket whose, arguments keys, bool decided) {
+  if (!room())
+    return false;
+  if (decided) {
+    decided_.add_versions(keys);
+    wait_for_decision(whose);
+  } else {
+    reading_.add_versions(keys);
+    wait_for_read(whose);
+  }
+  return true;
+}
+
+bool gateway::submit_read(ticket whose, arguments command) {
+  if (reads_.size() >= 4096)
+    return false;
+  reading_.add(command);
+  wait_for_read(whose);
+  return true;
+}
+
+void gateway::wait_for_read(ticket whose) {
+  ++commands_;
+  reading_waiting_.push_back({whose, now_ms() + options_.request_timeout.count()});
+  if (reading_.full())
+    flush_reads();
+}
+
+void gateway::flush_decided() {
+  if (decided_.empty() || session_ == 0 || !replica_)
+    return;
+  auto count = decided_.size();
+  auto requests = decided_.take(session_, next_cid_);
+  next_cid_ += count;
+  sent_.emplace_back(next_cid_, requests.size_bytes());
+  outstanding_bytes_ += requests.size_bytes();
+  used_ms_ = now_ms();
+  send(replica_, request_atom_v, requests);
+}
+
+void gateway::flush_reads() {
+  if (reading_.empty() || !replica_)
+    return;
+  auto number = next_read_++;
+  reads_.emplace(number, std::exchange(reading_waiting_, {}));
+  send(replica_, query_atom_v, reading_.take(0, number));
+}
+
+// -- replies --------------------------------------------------------------------
+
+void gateway::on_responses(const message<schema::Responses>& responses) {
+  if (responses->getSession() != 0)
+    on_decided(responses);
+  else if (responses->getFirstCid() == opening_ && opening_ != 0)
+    on_opened(responses);
+  else
+    on_read(responses);
+}
+
+void gateway::on_opened(const message<schema::Responses>& responses) {
+  auto replies = responses->getReplies();
+  opening_ = 0;
+  if (responses->getRefused() || replies.size() != 1 || !replies[0].isInteger())
+    return; // The next tick asks again.
+  session_ = static_cast<uint64_t>(replies[0].getInteger());
+  next_cid_ = 1;
+  used_ms_ = now_ms();
+  flush_decided();
+}
+
+/// Replies to commands in the order of their cids; what lies before the first one was answered already.
+void gateway::on_decided(const message<schema::Responses>& responses) {
+  if (responses->getSession() != session_)
+    return;
+  if (responses->getSessionEnded() || responses->getRefused())
+    return lose_session("the session has ended");
+  auto first_waiting = next_cid_ - (decisions_.size() - decided_.size());
+  auto replies = responses->getReplies();
+  auto cid = responses->getFirstCid();
+  for (auto reply : replies) {
+    if (cid++ < first_waiting || decisions_.empty())
+      continue;
+    deliver(decisions_.front(), reply);
+    decisions_.pop_front();
+  }
+  while (!sent_.empty() && sent_.front().first <= cid) {
+    outstanding_bytes_ -= sent_.front().second;
+    sent_.pop_front();
+  }
+}
+
+void gateway::on_read(const message<schema::Responses>& responses) {
+  auto found = reads_.find(responses->getFirstCid());
+  if (found == reads_.end())
+    return;
+  auto waiting = std::move(found->second);
+  reads_.erase(found);
+  auto replies = responses->getReplies();
+  for (unsigned i = 0; i < waiting.size() && i < replies.size(); ++i)
+    responses->getRefused() ? deliver_error(waiting[i], read_failed) : deliver(waiting[i], replies[i]);
+}
+
+void gateway::deliver(const waiting& x, schema::Reply::Reader reply) {
+  auto found = clients_.find(x.whose.connection);
+  if (found == clients_.end())
+    return;
+  found->second.state.deliver(x.whose.number, reply);
+  touch(found->second, x.whose.connection);
+}
+
+void gateway::deliver_error(const waiting& x, std::string_view text) {
+  auto found = clients_.find(x.whose.connection);
+  if (found == clients_.end())
+    return;
+  found->second.state.deliver_error(x.whose.number, text);
+  touch(found->second, x.whose.connection);
+}
+
+// -- the session ----------------------------------------------------------------
+
+void gateway::open_session() {
+  if (!replica_)
+    return;
+  opening_ = random_() | (uint64_t{1} << 63); // Never the number of a read.
+  opened_at_ms_ = now_ms();
+  request_buffer open;
+  open.add_open();
+  send(replica_, request_atom_v, open.take(0, opening_));
+}
+
+/// What was sent under it has an unknown outcome; what was not sent yet goes under the next one.
+void gateway::lose_session(const char* why) {
+  options_.warn(std::string{"gateway: "} + why + "; opening another session");
+  auto unsent = decided_.size();
+  while (decisions_.size() > unsent) {
+    deliver_error(decisions_.front(), session_lost);
+    decisions_.pop_front();
+  }
+  sent_.clear();
+  outstanding_bytes_ = 0;
+  session_ = 0;
+  next_cid_ = 1;
+  open_session();
+}
+
+void gateway::on_peer(const peer& x) {
+  if (x.role != "replica")
+    return;
+  replicas_.erase(x.node);
+  if (x.handle)
+    replicas_.emplace(x.node, caf::actor_cast<replica_actor>(x.handle));
+  auto had_one = static_cast<bool>(replica_);
+  if (had_one && x.node == replica_node_ && !x.handle) {
+    replica_ = nullptr;
+    for (auto& [number, waiting] : std::exchange(reads_, {}))
+      for (auto& each : waiting)
+        deliver_error(each, read_failed);
+  }
+  if (!replica_ && !replicas_.empty()) {
+    // The one beside it, or else any.
+    auto chosen = replicas_.find(options_.node);
+    if (chosen == replicas_.end())
+      chosen = replicas_.begin();
+    replica_ = chosen->second;
+    replica_node_ = chosen->first;
+  }
+  if (had_one && x.node == replica_node_ && !x.handle)
+    lose_session("the replica is not reached any more");
+  else if (session_ == 0 && opening_ == 0)
+    open_session();
+}
+
+// -- time -----------------------------------------------------------------------
+
+void gateway::on_tick() {
+  delayed_send(this, tick_interval, tick_atom_v);
+  auto now = now_ms();
+  // Deadlines come in the order of submission; an answered one leaves its place to the late reply.
+  for (auto& each : decisions_) {
+    if (each.deadline_ms > now)
+      break;
+    if (each.whose.connection == 0)
+      continue;
+    ++timeouts_;
+    deliver_error(each, outcome_unknown);
+    each.whose.connection = 0;
+  }
+  std::erase_if(reads_, [&](auto& read) {
+    if (read.second.empty() || read.second.back().deadline_ms > now)
+      return false;
+    for (auto& each : read.second)
+      deliver_error(each, read_failed);
+    return true;
+  });
+  if (!reading_waiting_.empty() && reading_waiting_.front().deadline_ms <= now) {
+    // There was no replica to ask.
+    for (auto& each : std::exchange(reading_waiting_, {}))
+      deliver_error(each, read_failed);
+    reading_ = {};
+  }
+  for (auto& [id, x] : clients_) {
+    if (x.state.waits_for_room() && now - x.state.waits_since_ms() > options_.request_timeout.count())
+      x.state.give_up(not_performed);
+    if (x.state.blocked() || x.state.waits_for_room())
+      touch(x, id);
+  }
+  if (options_.idle_timeout.count() > 0) {
+    std::vector<uint64_t> idle;
+    for (auto& [id, x] : clients_)
+      if (x.state.pending() == 0 && now - x.state.used_ms() > options_.idle_timeout.count())
+        idle.push_back(id);
+    for (auto id : idle)
+      sockets_->close(id);
+  }
+  if (session_ == 0 && (opening_ == 0 || now - opened_at_ms_ > options_.request_timeout.count()))
+    open_session();
+  if (session_ != 0 && now - used_ms_ > options_.session_lifetime.count() / 4) {
+    decided_.add_keep_alive();
+    wait_for_decision({});
+  }
+}
+
+std::string gateway::info(std::string_view section) const {
+  std::string text;
+  auto wanted = [&](std::string_view name) { return section.empty() || section == name || section == "all" || section == "everything" || section == "default"; };
+  auto line = [&](std::string_view name, const std::string& value) {
+    text += name;
+    text += ':';
+    text += value;
+    text += "\r\n";
+  };
+  if (wanted("server")) {
+    text += "# Server\r\n";
+    line("redis_version", "7.0.15");
+    line("synod_version", SYNOD_VERSION);
+    line("redis_mode", "standalone");
+    line("synod_node", options_.node_name);
+    line("tcp_port", std::to_string(sockets_->port()));
+    line("uptime_in_seconds", std::to_string((now_ms() - started_ms_) / 1000));
+  }
+  if (wanted("clients")) {
+    text += (text.empty() ? "# Clients\r\n" : "\r\n# Clients\r\n");
+    line("connected_clients", std::to_string(clients_.size()));
+    line("maxclients", std::to_string(options_.most_clients));
+  }
+  if (wanted("stats")) {
+    text += (text.empty() ? "# Stats\r\n" : "\r\n# Stats\r\n");
+    line("total_connections_received", std::to_string(connections_));
+    line("rejected_connections", std::to_string(rejected_));
+    line("total_commands_processed", std::to_string(commands_));
+    line("commands_timed_out", std::to_string(timeouts_));
+  }
+  if (wanted("replication")) {
+    text += (text.empty() ? "# Replication\r\n" : "\r\n# Replication\r\n");
+    line("role", "master");
+    line("connected_slaves", "0");
+  }
+  return text;
+}
+
+message<schema::RoleStatus> gateway::status() const {
+  auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
+  return role_status("gateway", {{"port", number(sockets_->port())},
+                                 {"clients", number(clients_.size())},
+                                 {"commands", number(commands_)},
+                                 {"commands timed out", number(timeouts_)},
+                                 {"commands waiting", number(decisions_.size())},
+                                 {"bytes at the replica", number(outstanding_bytes_)},
+                                 {"session", number(session_)}});
+}
+
+} // namespace synod

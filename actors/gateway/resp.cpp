@@ -1,0 +1,282 @@
+#include "synod/actors/gateway/resp.hpp"
+
+#include "synod/messages/message.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace synod::resp {
+
+namespace {
+
+bool parse_length(std::string_view text, int64_t& number) {
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return failure == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+int hex_digit(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f' || c == '\0';
+}
+
+} // namespace
+
+void parser::feed(std::string_view bytes) {
+  // Taken bytes go before new ones come, unless the spans of an unfinished command still point at them.
+  if (spans_.empty() && position_ > 0) {
+    buffer_.erase(0, position_);
+    searched_ -= std::min(searched_, position_);
+    position_ = 0;
+  }
+  buffer_.append(bytes);
+}
+
+parser::outcome parser::fail(std::string text) {
+  broken_ = true;
+  error_ = std::move(text);
+  return outcome::broken;
+}
+
+/// Takes a line without its end; false when it is not complete, or too long (then it is broken).
+bool parser::take_line(std::string_view& line, const char* too_long) {
+  auto end = buffer_.find('\n', std::max(searched_, position_));
+  if (end == std::string::npos) {
+    searched_ = buffer_.size();
+    if (buffer_.size() - position_ > line_bytes)
+      fail(too_long);
+    return false;
+  }
+  line = std::string_view{buffer_}.substr(position_, end - position_);
+  if (line.ends_with('\r'))
+    line.remove_suffix(1);
+  position_ = searched_ = end + 1;
+  return true;
+}
+
+parser::outcome parser::next() {
+  if (broken_)
+    return outcome::broken;
+  arguments_.clear();
+  while (remaining_ == 0) {
+    spans_.clear();
+    if (position_ == buffer_.size())
+      return outcome::incomplete;
+    auto is_array = buffer_[position_] == '*';
+    std::string_view line;
+    if (!take_line(line, is_array ? "Protocol error: too big mbulk count string" : "Protocol error: too big inline request"))
+      return broken_ ? outcome::broken : outcome::incomplete;
+    if (!is_array) {
+      if (auto result = next_inline(line); result != outcome::incomplete)
+        return result;
+      continue;
+    }
+    int64_t count = 0;
+    if (!parse_length(line.substr(1), count) || count > static_cast<int64_t>(most_arguments))
+      return fail("Protocol error: invalid multibulk length");
+    remaining_ = std::max<int64_t>(count, 0);
+    command_bytes_ = 0;
+    too_large_ = false;
+  }
+  return read_bulk();
+}
+
+/// An inline command; `incomplete` for a line of blanks.
+parser::outcome parser::next_inline(std::string_view line) {
+  if (!split_inline(line))
+    return fail("Protocol error: unbalanced quotes in request");
+  for (auto& each : unquoted_)
+    arguments_.push_back(each);
+  return arguments_.empty() ? outcome::incomplete : outcome::command;
+}
+
+/// Words between blanks; "with \x41 and \n" or 'as it is' may hold blanks.
+bool parser::split_inline(std::string_view line) {
+  unquoted_.clear();
+  size_t i = 0;
+  while (true) {
+    while (i < line.size() && blank(line[i]))
+      ++i;
+    if (i == line.size())
+      return true;
+    std::string word;
+    char quote = 0;
+    for (; i < line.size() && (quote || !blank(line[i])); ++i) {
+      char c = line[i];
+      if (quote == '"' && c == '\\' && i + 1 < line.size()) {
+        c = line[++i];
+        if (c == 'x' && i + 2 < line.size() && hex_digit(line[i + 1]) >= 0 && hex_digit(line[i + 2]) >= 0) {
+          word += static_cast<char>(hex_digit(line[i + 1]) * 16 + hex_digit(line[i + 2]));
+          i += 2;
+        } else {
+          constexpr std::string_view names = "nrtba", codes = "\n\r\t\b\a";
+          auto known = names.find(c);
+          word += known == std::string_view::npos ? c : codes[known];
+        }
+      } else if (quote == '\'' && c == '\\' && i + 1 < line.size() && line[i + 1] == '\'') {
+        word += line[++i];
+      } else if (quote && c == quote) {
+        if (i + 1 < line.size() && !blank(line[i + 1]))
+          return false;
+        quote = 0;
+        ++i;
+        break;
+      } else if (!quote && word.empty() && (c == '"' || c == '\'')) {
+        quote = c;
+      } else {
+        word += c;
+      }
+    }
+    if (quote)
+      return false;
+    unquoted_.push_back(std::move(word));
+  }
+}
+
+parser::outcome parser::read_bulk() {
+  while (remaining_ > 0) {
+    if (skip_bytes_ > 0) {
+      auto skipped = std::min<uint64_t>(skip_bytes_, buffer_.size() - position_);
+      position_ += skipped;
+      skip_bytes_ -= skipped;
+      if (skip_bytes_ > 0)
+        return outcome::incomplete;
+      --remaining_;
+      continue;
+    }
+    if (bulk_bytes_ < 0) {
+      if (position_ < buffer_.size() && buffer_[position_] != '$')
+        return fail(std::string{"Protocol error: expected '$', got '"} + buffer_[position_] + "'");
+      std::string_view line;
+      if (!take_line(line, "Protocol error: too big bulk count string"))
+        return broken_ ? outcome::broken : outcome::incomplete;
+      int64_t size = 0;
+      if (!parse_length(line.substr(1), size) || size < 0 || size > most_bulk_bytes)
+        return fail("Protocol error: invalid bulk length");
+      command_bytes_ += static_cast<uint64_t>(size) + 16;
+      if (command_bytes_ > limits_.command_bytes && !too_large_) {
+        too_large_ = true;
+        spans_.clear(); // Nothing of it is needed any more.
+      }
+      if (too_large_) {
+        skip_bytes_ = static_cast<uint64_t>(size) + 2;
+        continue;
+      }
+      bulk_bytes_ = size;
+      buffer_.reserve(position_ + static_cast<size_t>(size) + 2);
+    }
+    auto size = static_cast<size_t>(bulk_bytes_);
+    if (buffer_.size() - position_ < size + 2)
+      return outcome::incomplete;
+    spans_.emplace_back(position_, size);
+    position_ += size + 2;
+    searched_ = position_;
+    bulk_bytes_ = -1;
+    --remaining_;
+  }
+  if (too_large_) {
+    too_large_ = false;
+    error_ = "ERR command of " + std::to_string(command_bytes_) + " bytes is larger than the limit of "
+             + std::to_string(limits_.command_bytes) + " bytes (command-limit)";
+    return outcome::too_large;
+  }
+  for (auto [offset, length] : spans_)
+    arguments_.push_back(std::string_view{buffer_}.substr(offset, length));
+  spans_.clear();
+  return outcome::command;
+}
+
+// -- replies ------------------------------------------------------------------
+
+void writer::header(char type, int64_t number) {
+  char text[24];
+  auto end = std::to_chars(text, text + sizeof text, number).ptr;
+  out_ += type;
+  out_.append(text, end);
+  out_ += "\r\n";
+}
+
+void writer::nil() {
+  out_ += version_ >= 3 ? "_\r\n" : "$-1\r\n";
+}
+
+void writer::no_array() {
+  out_ += version_ >= 3 ? "_\r\n" : "*-1\r\n";
+}
+
+void writer::status(std::string_view text) {
+  out_ += '+';
+  out_ += text;
+  out_ += "\r\n";
+}
+
+void writer::error(std::string_view text) {
+  out_ += '-';
+  auto begin = out_.size();
+  out_ += text;
+  // An error is one line, whatever a client's arguments put into it.
+  std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  out_ += "\r\n";
+}
+
+void writer::integer(int64_t number) {
+  header(':', number);
+}
+
+void writer::bulk(std::string_view bytes) {
+  header('$', static_cast<int64_t>(bytes.size()));
+  out_ += bytes;
+  out_ += "\r\n";
+}
+
+void writer::array(size_t size) {
+  header('*', static_cast<int64_t>(size));
+}
+
+void writer::map(size_t pairs) {
+  version_ >= 3 ? header('%', static_cast<int64_t>(pairs)) : array(2 * pairs);
+}
+
+void writer::set(size_t size) {
+  version_ >= 3 ? header('~', static_cast<int64_t>(size)) : array(size);
+}
+
+void writer::verbatim(std::string_view text) {
+  if (version_ < 3)
+    return bulk(text);
+  header('=', static_cast<int64_t>(text.size() + 4));
+  out_ += "txt:";
+  out_ += text;
+  out_ += "\r\n";
+}
+
+void writer::boolean(bool value) {
+  version_ >= 3 ? static_cast<void>(out_ += value ? "#t\r\n" : "#f\r\n") : integer(value);
+}
+
+void writer::reply(schema::Reply::Reader source) {
+  switch (source.which()) {
+    case schema::Reply::NIL:
+      return nil();
+    case schema::Reply::STATUS:
+      return status({source.getStatus().begin(), source.getStatus().size()});
+    case schema::Reply::ERROR:
+      return error({source.getError().begin(), source.getError().size()});
+    case schema::Reply::INTEGER:
+      return integer(source.getInteger());
+    case schema::Reply::BULK:
+      return bulk(view(source.getBulk()));
+    case schema::Reply::NO_ARRAY:
+      return no_array();
+    case schema::Reply::ARRAY:
+      array(source.getArray().size());
+      for (auto element : source.getArray())
+        reply(element);
+      return;
+  }
+  nil(); // A kind of a later version.
+}
+
+} // namespace synod::resp

@@ -1,0 +1,54 @@
+#include "synod/actors/gateway/role.hpp"
+
+#include "synod/actors/gateway/gateway.hpp"
+#include "synod/actors/node/cluster.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace synod {
+
+role_definition gateway_role() {
+  using kind = option_spec::kind;
+  return {"gateway",
+          "lets Redis clients use the state machine",
+          {{"command-limit", kind::bytes, "8MiB", "all arguments of one command, or of one transaction", 1024, 32 << 20},
+           {"most-clients", kind::number, "10000", "connections", 1, 1'000'000},
+           {"outstanding-limit", kind::bytes, "32MiB", "commands under way; connections wait above it", 1 << 20},
+           {"idle-timeout", kind::duration, "0s", "connections that are silent so long are closed; 0: never"},
+           {"request-timeout", kind::duration, "5s", "after which a command that has no majority gets an error", 10}},
+          [](const role_context& context) -> caf::expected<caf::actor> {
+            auto sockets = std::make_shared<server>(context.system);
+            auto& where = *context.self.resp;
+            if (auto problem = sockets->listen(where.host, where.port); !problem.empty())
+              return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
+            gateway::options options;
+            options.node = context.node;
+            options.node_name = context.self.name;
+            options.command_limit_bytes = context.options.bytes("command-limit");
+            options.most_clients = static_cast<size_t>(context.options.number("most-clients"));
+            options.outstanding_limit_bytes = context.options.bytes("outstanding-limit");
+            options.idle_timeout = context.options.duration("idle-timeout");
+            options.request_timeout = context.options.duration("request-timeout");
+            options.session_lifetime = context.config.options_of("replica").duration("session-lifetime");
+            options.seed = context.seed;
+            auto machine = context.make_state_machine();
+            options.machine_commands.assign(machine->commands().begin(), machine->commands().end());
+            options.settings = {{"appendfsync", "always"},
+                                {"appendonly", "yes"},
+                                {"databases", "1"},
+                                {"maxclients", std::to_string(options.most_clients)},
+                                {"maxmemory", "0"},
+                                {"maxmemory-policy", "noeviction"},
+                                {"port", std::to_string(sockets->port())},
+                                {"proto-max-bulk-len", std::to_string(options.command_limit_bytes)},
+                                {"save", ""},
+                                {"timeout", std::to_string(options.idle_timeout.count() / 1000)}};
+            options.wall_clock_us = context.wall_clock_us;
+            options.warn = [log = context.log](const std::string& text) { log->warn("{}", text); };
+            auto spawned = context.system.spawn<gateway>(sockets, std::move(options));
+            context.start_thread([sockets] { sockets->run(); });
+            return caf::actor_cast<caf::actor>(spawned);
+          }};
+}
+
+} // namespace synod

@@ -1,0 +1,413 @@
+#include "synod/actors/leader/leader.hpp"
+
+#include <algorithm>
+
+namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds tick_interval{50};
+constexpr double timeout_growth = 1.5;               // when preempted
+constexpr std::chrono::milliseconds timeout_shrink{1}; // per decision
+constexpr slot_number recovery_slots = 256;          // decided again by one scout
+
+message<schema::Pvalue> no_op(slot_number slot, slot_number decided_below) {
+  builder<schema::Pvalue> nothing;
+  nothing->setSlot(slot);
+  nothing->setDecidedBelow(decided_below);
+  nothing->initValue();
+  return nothing.finish();
+}
+
+} // namespace
+
+leader::leader(caf::actor_config& config, options opts)
+  : leader_actor::base{config},
+    options_{std::move(opts)},
+    timeout_{options_.smallest_timeout},
+    random_{static_cast<std::minstd_rand::result_type>(options_.seed)} {
+  ballot_ = {0, options_.node, options_.incarnation};
+  auto nobody = std::make_shared<audience>();
+  nobody->majority = options_.acceptors / 2 + 1;
+  audience_ = nobody;
+}
+
+leader::behavior_type leader::make_behavior() {
+  heard_ = clock().now();
+  patience_ = options_.first ? std::chrono::milliseconds{0} : jittered_timeout();
+  delayed_send(this, tick_interval, tick_atom_v);
+  return {
+    [this](const peer& x) { on_peer(x); },
+    [this](status_atom) { return status(); },
+    [this](propose_atom, const message<schema::Pvalue>& proposal) { on_propose(proposal); },
+    [this](const message<schema::P1b>& answer) { on_p1b(answer); },
+    [this](const message<schema::P2b>& answer) { on_p2b(answer); },
+    [this](adopted& result) { result.scout == scout_number_ ? on_adopted(result) : on_recovered(result); },
+    [this](const preempted& x) { on_preempted(x.by); },
+    [this](const decided& x) { on_decided(x.slot); },
+    [this](const message<schema::Need>& need) { on_need(need); },
+    [this](const message<schema::Progress>& progress) { on_progress(progress); },
+    [this](const message<schema::Ping>& ping) { on_ping(ping); },
+    [this](const message<schema::Pong>& pong) { on_pong(pong); },
+    [this](tick_atom) { on_tick(); },
+  };
+}
+
+// -- the paper's handlers -----------------------------------------------------
+
+// propose: keep it, unless there is one for that slot; if active, get it decided (C1: one commander per slot and ballot).
+void leader::on_propose(const message<schema::Pvalue>& proposal) {
+  auto slot = proposal->getSlot();
+  if (!active_) {
+    if (auto other = any_watched_ ? leader_of(watched_.leader) : leader_actor{})
+      send(other, propose_atom_v, proposal);
+    return;
+  }
+  auto known_decided = slot < decided_below_ || decided_above_.contains(slot);
+  if (known_decided || slot >= decided_below_ + options_.window || proposals_.contains(slot))
+    return;
+  proposals_.emplace(slot, proposal);
+  start_commander(slot);
+}
+
+// adopted: a majority promised this ballot, and told what may have been decided below it.
+void leader::on_adopted(adopted& result) {
+  if (result.promised != ballot_ || active_)
+    return;
+  scout_ = nullptr;
+  active_ = true;
+  ++adoptions_;
+  first_slot_ = decided_below_ = std::max(first_slot_, result.decided_below);
+  decided_above_.clear();
+  // Its own proposals, overwritten by pmax (the paper's operator): what may be decided has to be proposed again (A5, C2).
+  for (auto& [slot, pvalue] : result.pvalues)
+    proposals_[slot] = std::move(pvalue);
+  proposals_.erase(proposals_.begin(), proposals_.lower_bound(first_slot_));
+  // Holes would keep replicas from performing what lies behind them.
+  for (auto slot = first_slot_, end = free_slot(); slot < end; ++slot)
+    if (!proposals_.contains(slot))
+      proposals_.emplace(slot, no_op(slot, decided_below_));
+  for (auto& [slot, pvalue] : proposals_)
+    start_commander(slot);
+  options_.announce("leader is active under ballot " + to_string(ballot_) + " from slot "
+                    + std::to_string(first_slot_));
+  lead();
+}
+
+// preempted: somebody else has the majority's promise; come back with a higher ballot when that one falls silent.
+void leader::on_preempted(ballot by) {
+  if (by <= ballot_)
+    return;
+  ++preemptions_;
+  timeout_ = std::min(options_.largest_timeout,
+                      std::chrono::milliseconds{static_cast<int64_t>(static_cast<double>(timeout_.count()) * timeout_growth)});
+  watch(by);
+  if (by.leader == options_.node)
+    patience_ = std::chrono::milliseconds{0}; // Its own ballot of an earlier start: there is nobody to wait for.
+  step_down();
+}
+
+// -- beside the paper: scouts and commanders ----------------------------------
+
+void leader::start_scout(scout::task what) {
+  auto started = spawn<scout>(leader_actor{this}, audience_, what);
+  if (what.end_slot == 0) {
+    scout_ = started;
+    scout_number_ = what.number;
+  } else {
+    recovery_ = started;
+    recovery_number_ = what.number;
+  }
+}
+
+/// Under its own ballot: a pvalue with another one is copied, the replica's guess was right otherwise.
+void leader::start_commander(slot_number slot) {
+  auto& pvalue = proposals_[slot];
+  if (ballot_of(pvalue->getBallot()) != ballot_) {
+    builder<schema::Pvalue> mine{pvalue.size_bytes() + 64};
+    write(ballot_, mine->initBallot());
+    mine->setSlot(slot);
+    mine->setDecidedBelow(std::max(pvalue->getDecidedBelow(), decided_below_));
+    mine->setValue(pvalue->getValue());
+    pvalue = mine.finish();
+  }
+  commanders_[slot] = {spawn<commander>(leader_actor{this}, audience_, pvalue), clock().now()};
+}
+
+void leader::on_p1b(const message<schema::P1b>& answer) {
+  if (answer->getScout() == scout_number_ && scout_)
+    send(scout_, answer);
+  else if (answer->getScout() == recovery_number_ && recovery_)
+    send(recovery_, answer);
+}
+
+void leader::on_p2b(const message<schema::P2b>& answer) {
+  for (auto& to : audience_->acceptors)
+    if (to.node == answer->getAcceptor())
+      to.flow->received(answer->getMark());
+  auto under = ballot_of(answer->getBallot());
+  if (under > ballot_)
+    return on_preempted(under);
+  if (under != ballot_)
+    return;
+  for (auto slot : answer->getSlots()) {
+    auto i = commanders_.find(slot);
+    if (i != commanders_.end())
+      send(i->second.handle, answer->getAcceptor(), under);
+  }
+}
+
+void leader::on_decided(slot_number slot) {
+  if (commanders_.erase(slot) == 0)
+    return; // A commander of an earlier ballot.
+  proposals_.erase(slot);
+  ++decisions_;
+  timeout_ = std::max(options_.smallest_timeout, timeout_ - timeout_shrink);
+  if (slot >= decided_below_)
+    decided_above_.insert(slot);
+  for (; !decided_above_.empty() && *decided_above_.begin() == decided_below_; ++decided_below_)
+    decided_above_.erase(decided_above_.begin());
+}
+
+void leader::end_commanders() {
+  for (auto& [slot, x] : commanders_)
+    send_exit(x.handle, caf::exit_reason::user_shutdown);
+  commanders_.clear();
+  for (auto* handle : {&scout_, &recovery_}) {
+    if (*handle)
+      send_exit(*handle, caf::exit_reason::user_shutdown);
+    *handle = nullptr;
+  }
+}
+
+// Need: a replica cannot learn these slots from the acceptors it reaches. Ask a majority under the present ballot, and
+// decide again what it tells: the same value, if one was decided (C2), a no-op otherwise.
+void leader::on_need(const message<schema::Need>& need) {
+  if (!active_) {
+    if (auto other = any_watched_ ? leader_of(watched_.leader) : leader_actor{})
+      send(other, need);
+    return;
+  }
+  if (recovery_ || need->getEndSlot() <= need->getFirstSlot())
+    return;
+  start_scout({++scouts_, ballot_, need->getFirstSlot(), std::min(need->getEndSlot(), need->getFirstSlot() + recovery_slots)});
+}
+
+void leader::on_recovered(adopted& result) {
+  if (result.scout != recovery_number_ || !recovery_)
+    return;
+  recovery_ = nullptr;
+  if (!active_ || result.promised != ballot_)
+    return;
+  auto last = result.pvalues.empty() ? result.first_slot : result.pvalues.rbegin()->first;
+  for (auto slot = result.first_slot; slot <= last; ++slot) {
+    if (commanders_.contains(slot))
+      continue;
+    auto told = result.pvalues.find(slot);
+    auto found = told != result.pvalues.end();
+    // Decided under this very ballot while the scout asked: only the pvalue of this ballot is the decided one (A4).
+    auto decided_here = slot >= first_slot_ && (slot < decided_below_ || decided_above_.contains(slot));
+    if (decided_here && !(found && ballot_of(told->second->getBallot()) == ballot_))
+      continue;
+    // Below first_slot_ everything is decided: a majority told of it, or was not asked yet.
+    if (!found && slot < first_slot_)
+      continue;
+    proposals_[slot] = found ? std::move(told->second) : no_op(slot, decided_below_);
+    start_commander(slot);
+  }
+}
+
+// -- beside the paper: who leads ----------------------------------------------
+
+void leader::become_candidate() {
+  auto fresh = scouts_ == 0 && !any_watched_; // The paper's first ballot is <0, leader>.
+  ballot_ = {fresh ? 0 : std::max(ballot_.round, watched_.round) + 1, options_.node, options_.incarnation};
+  candidate_since_ = clock().now();
+  start_scout({++scouts_, ballot_, first_slot_, 0});
+}
+
+void leader::watch(ballot other) {
+  if (!any_watched_ || other > watched_)
+    watched_ = other;
+  any_watched_ = true;
+  heard_ = clock().now();
+  patience_ = jittered_timeout();
+}
+
+void leader::step_down() {
+  if (active_)
+    options_.announce("leader is passive: ballot " + to_string(watched_) + " is higher");
+  active_ = false;
+  end_commanders();
+  proposals_.clear(); // Their replicas propose again, to the leader that is active then.
+  first_slot_ = decided_below_;
+  decided_above_.clear();
+}
+
+/// True if a majority of acceptors no longer answers: somebody better connected should lead.
+bool leader::stalled() const {
+  return !commanders_.empty() && clock().now() - commanders_.begin()->second.since > timeout_;
+}
+
+void leader::lead() {
+  announced_ = clock().now();
+  builder<schema::Leading> leading;
+  write(ballot_, leading->initBallot());
+  leading->setDecidedBelow(decided_below_);
+  leading->setFreeSlot(free_slot());
+  leading->setClockAhead(clock_ahead());
+  auto told = leading.finish();
+  for (auto& to : audience_->replicas)
+    send(to.handle, told);
+}
+
+void leader::ping() {
+  pinged_ = clock().now();
+  builder<schema::Ping> ping;
+  ping->setNode(options_.node);
+  ping->setWallClock(options_.wall_clock());
+  auto built = ping.finish();
+  // Not knowing whom to watch, ask everybody.
+  for (auto& [node, handle] : leaders_)
+    if (node != options_.node && (!any_watched_ || node == watched_.leader))
+      send(handle, built);
+}
+
+void leader::on_ping(const message<schema::Ping>& ping) {
+  note_clock(ping->getNode(), ping->getWallClock());
+  builder<schema::Pong> pong;
+  pong->setNode(options_.node);
+  auto tried = active_ || scout_ ? ballot_ : ballot{}; // One that it never asked for would only mislead.
+  write(any_watched_ ? std::max(watched_, tried) : tried, pong->initBallot());
+  pong->setActive(active_ && !stalled());
+  pong->setWallClock(options_.wall_clock());
+  send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
+}
+
+void leader::on_pong(const message<schema::Pong>& pong) {
+  note_clock(pong->getNode(), pong->getWallClock());
+  if (active_)
+    return;
+  auto told = ballot_of(pong->getBallot());
+  auto higher = told != ballot{} && (!any_watched_ || told > watched_);
+  if (pong->getActive() && told.leader == pong->getNode() && (higher || told == watched_))
+    watch(told);
+  else if (higher && told.leader != options_.node)
+    watched_ = told, any_watched_ = true; // Known, not heard: its silence counts from the last sign of life of any leader.
+}
+
+void leader::on_tick() {
+  delayed_send(this, tick_interval, tick_atom_v);
+  auto now = clock().now();
+  if (active_) {
+    if (now - announced_ >= options_.ping_interval)
+      lead();
+    return;
+  }
+  if (now - pinged_ >= options_.ping_interval)
+    ping();
+  if (scout_) {
+    // A candidate that nobody preempts and no majority answers keeps asking; it takes no harm.
+    return;
+  }
+  if (now - heard_ >= patience_ && audience_->acceptors.size() >= audience_->majority)
+    become_candidate();
+}
+
+std::chrono::milliseconds leader::jittered_timeout() {
+  return timeout_ + std::chrono::milliseconds{std::uniform_int_distribution<int64_t>{0, timeout_.count() / 2}(random_)};
+}
+
+// -- beside the paper: clocks, peers, progress --------------------------------
+
+void leader::note_clock(uint32_t node, int64_t wall_clock) {
+  clock_offsets_[node] = wall_clock - options_.wall_clock();
+  if (clock_ahead() != clock_told_) {
+    clock_told_ = !clock_told_;
+    options_.announce(clock_told_ ? "this node's clock is far ahead of the others': it is not put into batches"
+                                  : "this node's clock agrees with the others' again");
+  }
+}
+
+/// True if the median of all clocks, this one's included, lies further back than the limit.
+bool leader::clock_ahead() const {
+  std::vector<int64_t> offsets{0};
+  for (auto& [node, offset] : clock_offsets_)
+    offsets.push_back(offset);
+  std::sort(offsets.begin(), offsets.end());
+  return offsets[(offsets.size() - 1) / 2] < -options_.clock_limit.count();
+}
+
+void leader::on_progress(const message<schema::Progress>& progress) {
+  for (auto& to : audience_->replicas)
+    if (to.node == progress->getNode())
+      to.flow->received(progress->getMark());
+}
+
+template <class Handle>
+void renew(std::vector<destination<Handle>>& list, const peer& x, uint64_t limit_bytes) {
+  std::erase_if(list, [&](auto& known) { return known.node == x.node; });
+  if (x.handle)
+    list.push_back({x.node, caf::actor_cast<Handle>(x.handle), std::make_shared<outlet>(limit_bytes)});
+}
+
+void leader::on_peer(const peer& x) {
+  if (x.role == "leader") {
+    leaders_.erase(x.node);
+    if (x.handle)
+      leaders_.emplace(x.node, caf::actor_cast<leader_actor>(x.handle));
+    else if (any_watched_ && x.node == watched_.leader)
+      patience_ = std::min(patience_, std::chrono::duration_cast<std::chrono::milliseconds>(clock().now() - heard_)
+                                        + jittered_timeout() - timeout_); // Its connection broke: only the jitter is waited for.
+    return;
+  }
+  auto renewed = std::make_shared<audience>(*audience_);
+  if (x.role == "acceptor")
+    renew(renewed->acceptors, x, options_.peer_limit_bytes);
+  else if (x.role == "replica")
+    renew(renewed->replicas, x, options_.peer_limit_bytes);
+  else
+    return;
+  audience_ = renewed;
+  for (auto& [slot, each] : commanders_)
+    send(each.handle, audience_);
+  for (auto& each : {scout_, recovery_})
+    if (each)
+      send(each, audience_);
+  if (active_)
+    lead();
+}
+
+slot_number leader::free_slot() const {
+  auto next = decided_below_;
+  if (!proposals_.empty())
+    next = std::max(next, proposals_.rbegin()->first + 1);
+  if (!decided_above_.empty())
+    next = std::max(next, *decided_above_.rbegin() + 1);
+  return next;
+}
+
+leader_actor leader::leader_of(uint32_t node) const {
+  auto found = leaders_.find(node);
+  return found == leaders_.end() || node == options_.node ? leader_actor{} : found->second;
+}
+
+message<schema::RoleStatus> leader::status() const {
+  uint64_t owed = 0;
+  for (auto& to : audience_->acceptors)
+    owed = std::max(owed, to.flow->owed_bytes());
+  for (auto& to : audience_->replicas)
+    owed = std::max(owed, to.flow->owed_bytes());
+  return role_status("leader", {{"state", std::string{active_ ? "active" : scout_ ? "candidate" : "passive"}},
+                                {"ballot", to_string(ballot_)},
+                                {"watches", any_watched_ && !active_ ? to_string(watched_) : std::string{"-"}},
+                                {"decided below", static_cast<int64_t>(decided_below_)},
+                                {"proposals", static_cast<int64_t>(proposals_.size())},
+                                {"decisions", static_cast<int64_t>(decisions_)},
+                                {"adopted", static_cast<int64_t>(adoptions_)},
+                                {"preempted", static_cast<int64_t>(preemptions_)},
+                                {"timeout ms", static_cast<int64_t>(timeout_.count())},
+                                {"most bytes owed to a peer", static_cast<int64_t>(owed)}});
+}
+
+} // namespace synod

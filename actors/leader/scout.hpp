@@ -1,0 +1,40 @@
+// The scout: gets one ballot adopted.
+#pragma once
+
+#include "synod/actors/leader/commander.hpp"
+
+namespace synod {
+
+/// Sends p1a to all acceptors and gathers, piece by piece, what they accepted; with a majority sends `adopted` to
+/// its leader and ends (PMMC section 2.3, figure 6b). An acceptor's pieces are pulled one after the other, so
+/// that one piece per acceptor is under way at most. A leader also uses it under its own ballot, for slots that
+/// nobody can learn any more.
+class scout : public scout_actor::base {
+public:
+  struct task {
+    uint64_t number = 0; ///< names the scout in p1a and p1b
+    ballot candidate;
+    slot_number first_slot = 1;
+    slot_number end_slot = 0; ///< 0: no end
+  };
+
+  scout(caf::actor_config& config, leader_actor leader, audience_ptr reached, task what);
+
+  behavior_type make_behavior() override;
+  const char* name() const override { return "scout"; }
+
+private:
+  void send_p1a(const destination<acceptor_actor>& to);
+  void on_p1b(const message<schema::P1b>& answer);
+  void gather(const message<schema::P1b>& answer);
+  void on_tick();
+
+  leader_actor leader_;
+  audience_ptr reached_;
+  task task_;
+  std::map<uint32_t, slot_number> next_slot_; // per acceptor: how far it has told; 0: all
+  adopted result_;
+  std::chrono::milliseconds pause_ = first_retry_pause;
+};
+
+} // namespace synod

@@ -1,0 +1,325 @@
+#include "synod/actors/node/host.hpp"
+
+#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/node/data_directory.hpp"
+#include "synod/actors/node/logging.hpp"
+#include "synod/actors/node/node.hpp"
+#include "synod/actors/node/system_config.hpp"
+
+#include <CLI/CLI.hpp>
+#include <caf/io/all.hpp>
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <random>
+#include <thread>
+
+namespace synod {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int whole_seconds_to_end = 5;
+
+struct common_options {
+  std::string config_file;
+  std::string data_directory;
+  std::string log_level = "info";
+  bool log_json = false;
+};
+
+void add_common(CLI::App& app, common_options& options) {
+  app.add_option("--log-level", options.log_level, "What is logged to standard error")
+    ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+    ->capture_default_str();
+  app.add_flag("--log-json", options.log_json, "Log one JSON object per line");
+  app.set_version_flag("--version", std::string{SYNOD_VERSION});
+}
+
+std::string describe_options(const registry& known) {
+  std::string text = "Options of the cluster file, with their defaults:\n";
+  auto list = [&](const std::string& name, const std::string& help, const std::vector<option_spec>& options) {
+    text += "[" + name + "]  # " + help + "\n";
+    for (auto& each : options)
+      text += "  " + each.name + " = " + each.initial + "  # " + each.help + "\n";
+  };
+  for (auto& [name, role] : known.roles())
+    list(name, role.help, role.options);
+  for (auto& [name, machine] : known.machines())
+    list("state-machine", "name = \"" + name + "\": " + machine.help, machine.options);
+  return text;
+}
+
+std::string text_of(const caf::error& problem) {
+  std::string text;
+  auto context = problem.context();
+  context.apply([&](const std::string& x) { text = x; });
+  return text.empty() ? to_string(problem) : text;
+}
+
+int bad_arguments(const std::string& why) {
+  std::cerr << "error: " << why << std::endl;
+  return exit_status::bad_arguments;
+}
+
+/// Signals are waited for by `wait_for_signal` alone; called before any thread is started.
+sigset_t block_signals() {
+  sigset_t waited_for;
+  sigemptyset(&waited_for);
+  sigaddset(&waited_for, SIGTERM);
+  sigaddset(&waited_for, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &waited_for, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return waited_for;
+}
+
+int64_t wall_clock_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// The edge between the roles and the world: clocks, random seeds, directories, threads.
+class host {
+public:
+  host(const registry& known, std::shared_ptr<const cluster> config, const common_options& options)
+    : known_{known}, config_{std::move(config)}, options_{options} {}
+
+  ~host() {
+    for (auto& each : nodes_)
+      caf::anon_send_exit(each.actor, caf::exit_reason::user_shutdown);
+    for (auto& each : nodes_)
+      for (auto& role : each.roles)
+        caf::anon_send_exit(role.handle, caf::exit_reason::user_shutdown);
+    nodes_.clear();
+    system_.await_all_actors_done();
+    for (auto& each : threads_)
+      each.join();
+  }
+
+  /// Starts one node's roles. Returns the exit status to end with, or none when it runs.
+  std::optional<int> start(uint32_t index, const fs::path& directory, bool connects) {
+    auto& self = config_->nodes[index];
+    auto log = make_logger(self.name, options_.log_level, options_.log_json);
+    auto& started = nodes_.emplace_back();
+    started.directory = std::make_unique<data_directory>();
+    if (auto wrong = started.directory->open(directory, config_->name, self.name)) {
+      std::cerr << "error: " << wrong->text << std::endl;
+      return wrong->kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;
+    }
+    for (auto& name : self.roles) {
+      auto spawned = spawn(index, name, *started.directory, log);
+      if (!spawned) {
+        std::cerr << "error: node " << self.name << ": " << text_of(spawned.error()) << std::endl;
+        return exit_status::failed;
+      }
+      started.roles.push_back({name, *spawned});
+    }
+    node::options options;
+    options.config = config_;
+    options.self = index;
+    options.roles = started.roles;
+    options.connects = connects;
+    options.seed = random_();
+    options.log = log;
+    started.index = index;
+    started.actor = caf::actor_cast<caf::actor>(system_.spawn<node>(options));
+    return std::nullopt;
+  }
+
+  /// Lets other nodes connect to the only node.
+  std::optional<int> publish() {
+    auto& where = config_->nodes[nodes_.front().index].address;
+    auto address = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host;
+    auto port = system_.middleman().publish(caf::actor_cast<node_actor>(nodes_.front().actor), where.port, address.c_str(), true);
+    if (port)
+      return std::nullopt;
+    std::cerr << "error: node " << config_->nodes[nodes_.front().index].name << ": cannot listen at " << to_string(where)
+              << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")" << std::endl;
+    return exit_status::failed;
+  }
+
+  /// Gives the nodes of this process each other's roles.
+  void introduce() {
+    for (auto& to : nodes_)
+      for (auto& of : nodes_)
+        if (&to != &of)
+          for (auto& role : of.roles)
+            for (auto& told : to.roles)
+              caf::anon_send(told.handle, peer{of.index, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
+  }
+
+private:
+  struct running {
+    uint32_t index = 0;
+    std::unique_ptr<data_directory> directory;
+    std::vector<node::local_role> roles;
+    caf::actor actor;
+  };
+
+  caf::expected<caf::actor> spawn(uint32_t index, const std::string& name, const data_directory& directory,
+                                  const std::shared_ptr<spdlog::logger>& log) {
+    auto& role = *known_.role(name);
+    auto* machine = known_.machine(config_->state_machine);
+    role_context context{
+      system_,
+      *config_,
+      config_->nodes[index],
+      index,
+      config_->options_of(name),
+      directory.path(),
+      directory.incarnation(),
+      random_(),
+      wall_clock_us,
+      log,
+      [log](const std::string& why) {
+        // Nothing more is to be sent or written: what is known to be durable stays as it is.
+        log->critical("{}; this process ends", why);
+        ::_exit(exit_status::failed);
+      },
+      [this](std::function<void()> run) { threads_.emplace_back(std::move(run)); },
+      [this, machine] { return machine->make(config_->machine_options, random_()); },
+    };
+    return role.spawn(context);
+  }
+
+  const registry& known_;
+  std::shared_ptr<const cluster> config_;
+  common_options options_;
+  std::random_device device_;
+  std::mt19937_64 random_{(uint64_t{device_()} << 32) | device_()};
+  system_config system_config_;
+  caf::actor_system system_{system_config_};
+  std::vector<std::thread> threads_;
+  std::vector<running> nodes_;
+};
+
+/// Parses; an exit status when the program is to end with that.
+std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::ParseError& problem) {
+    std::cerr << "error: " << problem.what() << "\nSee " << app.get_name() << " --help." << std::endl;
+    return exit_status::bad_arguments;
+  }
+}
+
+/// Waits for SIGTERM or SIGINT; then an orderly end has a limit.
+void wait_for_signal(const sigset_t& waited_for) {
+  int received = 0;
+  sigwait(&waited_for, &received);
+  ::signal(SIGALRM, [](int) { ::_exit(exit_status::failed); });
+  ::alarm(whole_seconds_to_end);
+}
+
+} // namespace
+
+int run_node(const registry& known, int argc, char** argv) {
+  common_options options;
+  std::string name;
+  CLI::App app{"Runs one node of a Synod cluster until SIGTERM or SIGINT.", "synod-node"};
+  app.add_option("--config-file", options.config_file, "The cluster file")->required();
+  app.add_option("--node", name, "This node's name in the cluster file")->required();
+  app.add_option("--data-dir", options.data_directory, "Where this node keeps what must survive")->required();
+  add_common(app, options);
+  app.footer(describe_options(known));
+  if (auto status = parse(app, argc, argv))
+    return *status;
+
+  auto config = read_cluster(options.config_file, known);
+  if (!config)
+    return bad_arguments(text_of(config.error()));
+  auto index = config->index_of(name);
+  if (!index) {
+    std::string names;
+    for (auto& each : config->nodes)
+      names += (names.empty() ? "" : ", ") + each.name;
+    return bad_arguments("unknown node '" + name + "': " + options.config_file + " has " + names);
+  }
+  auto waited_for = block_signals();
+  auto shared = std::make_shared<const cluster>(std::move(*config));
+  host running{known, shared, options};
+  if (auto status = running.start(*index, options.data_directory, true))
+    return *status;
+  if (auto status = running.publish())
+    return *status;
+  auto& self = shared->nodes[*index];
+  std::cout << "ready node=" << self.name;
+  if (self.resp && self.has("gateway"))
+    std::cout << " resp=" << to_string(*self.resp);
+  std::cout << std::endl;
+  wait_for_signal(waited_for);
+  return exit_status::clean;
+}
+
+int run_dev(const registry& known, int argc, char** argv) {
+  common_options options;
+  size_t count = 3;
+  uint16_t first_port = 7101;
+  CLI::App app{"Runs a whole Synod cluster in one process, to develop with and to look at.", "synod-dev"};
+  app.add_option("--nodes", count, "How many nodes")->check(CLI::Range(1, 9))->capture_default_str();
+  app.add_option("--data-dir", options.data_directory, "Where the nodes keep their data (default: a temporary directory, deleted at exit)");
+  app.add_option("--resp-port", first_port, "Port for Redis clients of the first node; the others follow")
+    ->check(CLI::Range(1, 65527))
+    ->capture_default_str();
+  app.add_option("--config-file", options.config_file, "A cluster file, instead of nodes with all roles each");
+  add_common(app, options);
+  if (auto status = parse(app, argc, argv))
+    return *status;
+
+  auto config = options.config_file.empty() ? local_cluster(count, first_port, known) : read_cluster(options.config_file, known);
+  if (!config)
+    return bad_arguments(text_of(config.error()));
+  auto waited_for = block_signals();
+  auto temporary = options.data_directory.empty();
+  if (temporary) {
+    std::string pattern = (fs::temp_directory_path() / "synod-dev-XXXXXX").string();
+    if (!::mkdtemp(pattern.data())) {
+      std::cerr << "error: cannot make a temporary directory " << pattern << std::endl;
+      return exit_status::failed;
+    }
+    options.data_directory = pattern;
+  }
+  int status = exit_status::clean;
+  {
+    auto shared = std::make_shared<const cluster>(std::move(*config));
+    host running{known, shared, options};
+    std::optional<int> failure;
+    for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i)
+      failure = running.start(i, fs::path{options.data_directory} / shared->nodes[i].name, false);
+    if (!failure) {
+      running.introduce();
+      std::cout << "Synod " << SYNOD_VERSION << ": " << shared->nodes.size() << " nodes in this process, data in "
+                << options.data_directory << (temporary ? " (deleted at exit)" : "") << "\n";
+      const node_description* first = nullptr;
+      for (auto& each : shared->nodes)
+        if (each.resp && each.has("gateway")) {
+          std::cout << "  node " << each.name << ": Redis clients at " << to_string(*each.resp) << "\n";
+          first = first ? first : &each;
+        }
+      if (first)
+        std::cout << "Try: redis-cli -p " << first->resp->port << " set greeting hello\n";
+      std::cout << "Ctrl-C ends it." << std::endl;
+      wait_for_signal(waited_for);
+    }
+    status = failure.value_or(exit_status::clean);
+  }
+  if (temporary) {
+    std::error_code problem;
+    fs::remove_all(options.data_directory, problem);
+    if (problem)
+      std::cerr << "warning: cannot delete " << options.data_directory << ": " << problem.message() << std::endl;
+  }
+  return status;
+}
+
+} // namespace synod

@@ -1,0 +1,213 @@
+#include "synod/actors/node/node.hpp"
+
+#include "synod/actors/node/connector.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace synod {
+
+namespace {
+
+constexpr uint32_t protocol_version = 1;
+constexpr std::chrono::milliseconds first_pause{50};
+constexpr std::chrono::milliseconds last_pause{1000};
+constexpr std::chrono::seconds hello_limit{5};
+constexpr std::chrono::seconds status_limit{2};
+
+} // namespace
+
+node::node(caf::actor_config& config, options opts)
+  : node_actor::base{config}, options_{std::move(opts)}, random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
+
+node::behavior_type node::make_behavior() {
+  set_down_handler([this](const caf::down_msg& down) {
+    for (auto& [other, link] : links_)
+      if (link.other && link.other->address() == down.source)
+        return link_down(other);
+    for (auto& role : options_.roles)
+      if (role.handle.address() == down.source && down.reason != caf::exit_reason::user_shutdown)
+        options_.log->error("role {} ended: {}", role.name, to_string(down.reason));
+  });
+  for (auto& role : options_.roles) {
+    monitor(role.handle);
+    tell_roles({options_.self, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
+  }
+  for (uint32_t other = 0; options_.connects && other < options_.config->nodes.size(); ++other) {
+    if (other == options_.self)
+      continue;
+    auto& link = links_[other];
+    link.pause = first_pause;
+    if (other > options_.self) {
+      link.connector = spawn_connector(system());
+      connect(other);
+    }
+  }
+  return {
+    [this](const message<schema::Hello>& hello, const handles& roles) { return on_hello(hello, roles); },
+    [this](tick_atom, uint32_t other) { connect(other); },
+    [this](status_atom) {
+      auto promise = make_response_promise<message<schema::NodeStatus>>();
+      on_status(promise);
+      return promise;
+    },
+  };
+}
+
+void node::tell_roles(const peer& x) {
+  for (auto& role : options_.roles)
+    caf::anon_send(role.handle, x);
+}
+
+// -- links --------------------------------------------------------------------
+
+void node::connect(uint32_t other) {
+  auto& link = links_[other];
+  if (link.other || std::exchange(link.trying, true))
+    return;
+  auto& where = options_.config->nodes[other].address;
+  request(link.connector, caf::infinite, caf::connect_atom::value, where.host, where.port)
+    .then(
+      [this, other](const caf::node_id&, const caf::strong_actor_ptr& actor, const std::set<std::string>&) {
+        if (actor)
+          say_hello(other, caf::actor_cast<node_actor>(actor));
+        else
+          connect_later(other);
+      },
+      [this, other](const caf::error&) { connect_later(other); });
+}
+
+void node::connect_later(uint32_t other) {
+  auto& link = links_[other];
+  link.trying = false;
+  auto jitter = std::uniform_int_distribution<int64_t>{0, link.pause.count() / 2}(random_);
+  delayed_send(this, link.pause + std::chrono::milliseconds{jitter}, tick_atom_v, other);
+  link.pause = std::min(2 * link.pause, last_pause);
+}
+
+void node::say_hello(uint32_t other, const node_actor& to) {
+  request(to, hello_limit, hello(), role_handles())
+    .then(
+      [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
+        auto why = answer->getRefusal().size() > 0 ? std::string{answer->getRefusal().cStr()} : refusal_of(*answer);
+        if (why.empty() && options_.config->nodes[other].name != answer->getNode().cStr())
+          why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
+        if (!why.empty()) {
+          options_.log->warn("node {} at {} is not taken: {}", options_.config->nodes[other].name,
+                             to_string(options_.config->nodes[other].address), why);
+          return connect_later(other);
+        }
+        links_[other].trying = false;
+        link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
+      },
+      [this, other](const caf::error&) { connect_later(other); });
+}
+
+caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello_of_other, const handles& roles) {
+  auto why = refusal_of(*hello_of_other);
+  if (!why.empty()) {
+    options_.log->warn("a node is not taken: {}", why);
+    return {hello(why), handles{}};
+  }
+  auto other = *options_.config->index_of(hello_of_other->getNode().cStr());
+  link_up(other, current_sender(), *hello_of_other, roles);
+  return {hello(), role_handles()};
+}
+
+std::string node::refusal_of(const schema::Hello::Reader& x) const {
+  if (x.getVersion() != protocol_version)
+    return "protocol version " + std::to_string(x.getVersion()) + ", expected " + std::to_string(protocol_version);
+  if (x.getCluster() != options_.config->name.c_str())
+    return std::string{"cluster '"} + x.getCluster().cStr() + "', expected '" + options_.config->name + "'";
+  auto index = options_.config->index_of(x.getNode().cStr());
+  if (!index || *index == options_.self)
+    return std::string{"node '"} + x.getNode().cStr() + "' is not another node of the cluster file";
+  return {};
+}
+
+void node::link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other, const handles& roles) {
+  auto& link = links_[other];
+  if (link.other) {
+    demonitor(link.other->address());
+    link_down(other);
+  }
+  link.other = std::move(actor);
+  link.pause = first_pause;
+  monitor(link.other);
+  options_.log->info("connected with node {}", options_.config->nodes[other].name);
+  auto names = hello_of_other.getRoles();
+  for (unsigned i = 0; i < names.size() && i < roles.size(); ++i) {
+    link.roles.emplace_back(names[i].cStr());
+    tell_roles({other, link.roles.back(), roles[i]});
+  }
+}
+
+void node::link_down(uint32_t other) {
+  auto& link = links_[other];
+  options_.log->info("node {} is not connected any more", options_.config->nodes[other].name);
+  link.other = nullptr;
+  for (auto& role : std::exchange(link.roles, {}))
+    tell_roles({other, role, nullptr});
+  if (link.connector)
+    connect_later(other);
+}
+
+message<schema::Hello> node::hello(const std::string& refusal) const {
+  builder<schema::Hello> built;
+  built->setVersion(protocol_version);
+  built->setCluster(options_.config->name);
+  built->setNode(options_.config->nodes[options_.self].name);
+  auto names = built->initRoles(static_cast<unsigned>(options_.roles.size()));
+  for (unsigned i = 0; i < names.size(); ++i)
+    names.set(i, options_.roles[i].name.c_str());
+  if (!refusal.empty())
+    built->setRefusal(refusal);
+  return built.finish();
+}
+
+node::handles node::role_handles() const {
+  handles all;
+  for (auto& role : options_.roles)
+    all.push_back(caf::actor_cast<caf::strong_actor_ptr>(role.handle));
+  return all;
+}
+
+// -- status -------------------------------------------------------------------
+
+/// Asks every role; one that does not answer in time is left out.
+void node::on_status(caf::typed_response_promise<message<schema::NodeStatus>> promise) {
+  struct gathering {
+    std::vector<message<schema::RoleStatus>> answers;
+    size_t missing;
+  };
+  auto all = std::make_shared<gathering>(gathering{{}, options_.roles.size()});
+  auto one_less = [this, all, promise]() mutable {
+    if (--all->missing == 0)
+      promise.deliver(write_status(all->answers));
+  };
+  for (auto& role : options_.roles)
+    request(role.handle, status_limit, status_atom_v)
+      .then(
+        [all, one_less](const message<schema::RoleStatus>& answer) mutable {
+          all->answers.push_back(answer);
+          one_less();
+        },
+        [one_less](const caf::error&) mutable { one_less(); });
+}
+
+message<schema::NodeStatus> node::write_status(const std::vector<message<schema::RoleStatus>>& roles) const {
+  builder<schema::NodeStatus> built{8192};
+  built->setNode(options_.config->nodes[options_.self].name);
+  built->setVersion(SYNOD_VERSION);
+  auto list = built->initRoles(static_cast<unsigned>(roles.size()));
+  for (unsigned i = 0; i < list.size(); ++i)
+    list.setWithCaveats(i, *roles[i]);
+  auto connections = built->initConnections(static_cast<unsigned>(links_.size()));
+  unsigned i = 0;
+  for (auto& [other, link] : links_) {
+    connections[i].setNode(options_.config->nodes[other].name);
+    connections[i++].setUp(link.other != nullptr);
+  }
+  return built.finish();
+}
+
+} // namespace synod

@@ -1,0 +1,128 @@
+#include "synod/actors/replica/key_value/store.hpp"
+
+#include <xxhash.h>
+
+namespace synod::key_value {
+
+namespace {
+
+constexpr size_t overhead_bytes = 96; // of an entry, its node and its place in a shard
+
+size_t footprint(size_t key, size_t value) {
+  return key + value + overhead_bytes;
+}
+
+} // namespace
+
+size_t store::hash::operator()(std::string_view key) const {
+  return XXH3_64bits(key.data(), key.size());
+}
+
+size_t store::shard_of(std::string_view key) {
+  return XXH3_64bits(key.data(), key.size()) >> 50; // the upper 14 bits; the map within uses the lower ones
+}
+
+void store::advance(int64_t now) {
+  now_ = now;
+  for (size_t i = 0; i < expiries_per_batch && !deadlines_.empty() && deadlines_.begin()->first <= now_; ++i) {
+    auto key = deadlines_.begin()->second;
+    auto& where = shards_[shard_of(key)];
+    remove(where, where.find(key));
+  }
+}
+
+std::optional<int64_t> store::next_deadline() const {
+  if (deadlines_.empty())
+    return std::nullopt;
+  return deadlines_.begin()->first;
+}
+
+const entry* store::find(std::string_view key) const {
+  auto& where = shards_[shard_of(key)];
+  auto found = where.find(key);
+  return found == where.end() || expired(found->second) ? nullptr : &found->second;
+}
+
+entry* store::find(std::string_view key) {
+  return const_cast<entry*>(std::as_const(*this).find(key));
+}
+
+void store::changed(entry& x, size_t size_before) {
+  x.version = ++version_;
+  bytes_ += x.value.size();
+  bytes_ -= size_before;
+}
+
+void store::put(std::string_view key, std::string_view value, int64_t expires) {
+  restore(key, value, expires, ++version_);
+}
+
+void store::restore(std::string_view key, std::string_view value, int64_t expires, uint64_t version) {
+  auto& where = shards_[shard_of(key)];
+  auto found = where.find(key);
+  if (found == where.end()) {
+    found = where.emplace(std::string{key}, entry{}).first;
+    ++size_;
+    bytes_ += footprint(key.size(), 0);
+  }
+  auto& x = found->second;
+  bytes_ += value.size();
+  bytes_ -= x.value.size();
+  x.value.assign(value);
+  x.version = version;
+  if (x.expires != expires) {
+    if (x.expires != 0)
+      deadlines_.erase({x.expires, found->first});
+    if (expires != 0)
+      deadlines_.insert({expires, found->first});
+    x.expires = expires;
+  }
+}
+
+void store::restore_clock(int64_t now, uint64_t version) {
+  now_ = now;
+  version_ = version;
+}
+
+bool store::erase(std::string_view key) {
+  auto& where = shards_[shard_of(key)];
+  auto found = where.find(key);
+  if (found == where.end())
+    return false;
+  auto was_there = !expired(found->second);
+  ++version_;
+  remove(where, found);
+  return was_there;
+}
+
+void store::set_expiry(std::string_view key, int64_t expires) {
+  auto& where = shards_[shard_of(key)];
+  auto found = where.find(key);
+  if (found == where.end())
+    return;
+  auto& x = found->second;
+  if (x.expires != 0)
+    deadlines_.erase({x.expires, found->first});
+  if (expires != 0)
+    deadlines_.insert({expires, found->first});
+  x.expires = expires;
+  x.version = ++version_;
+}
+
+void store::clear() {
+  deadlines_.clear();
+  for (auto& each : shards_)
+    each.clear();
+  size_ = bytes_ = 0;
+  ++version_;
+}
+
+void store::remove(shard& where, shard::iterator x) {
+  if (x->second.expires != 0)
+    deadlines_.erase({x->second.expires, x->first});
+  --size_;
+  bytes_ -= footprint(x->first.size(), x->second.value.size());
+  where.erase(x);
+}
+
+} // namespace synod::key_value

@@ -1,0 +1,78 @@
+// The data of the key-value state machine.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace synod::key_value {
+
+struct entry {
+  std::string value;
+  int64_t expires = 0; ///< log time, milliseconds since 1970; 0: never
+  uint64_t version = 0;
+};
+
+/// Keys and values with expiry in log time. A key whose deadline has passed is absent,
+/// whether or not it was removed yet.
+///
+/// Keys lie in shards by their hash, the same on every host: a scan that goes on at
+/// another replica meets every key that was there throughout.
+class store {
+public:
+  static constexpr size_t shard_count = 16384;
+  static constexpr size_t expiries_per_batch = 10000;
+
+  struct hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view key) const;
+  };
+  using shard = std::unordered_map<std::string, entry, hash, std::equal_to<>>;
+
+  /// Moves log time on and removes what is due, at most `expiries_per_batch` keys.
+  void advance(int64_t now);
+  int64_t now() const { return now_; }
+  std::optional<int64_t> next_deadline() const;
+
+  const entry* find(std::string_view key) const;
+  /// The value for changing in place through `changed`; null: absent.
+  entry* find(std::string_view key);
+  /// To be called after an entry's value was changed in place, with its size before.
+  void changed(entry& x, size_t size_before);
+
+  void put(std::string_view key, std::string_view value, int64_t expires);
+  bool erase(std::string_view key);
+  void set_expiry(std::string_view key, int64_t expires);
+  void clear();
+
+  size_t size() const { return size_; }
+  size_t bytes() const { return bytes_; }
+  size_t expiring() const { return deadlines_.size(); }
+
+  bool expired(const entry& x) const { return x.expires != 0 && x.expires <= now_; }
+  const shard& at(size_t index) const { return shards_[index]; }
+  uint64_t last_version() const { return version_; }
+
+  /// For restoring: as put, with the version it had.
+  void restore(std::string_view key, std::string_view value, int64_t expires, uint64_t version);
+  void restore_clock(int64_t now, uint64_t version);
+
+private:
+  static size_t shard_of(std::string_view key);
+  void remove(shard& where, shard::iterator x);
+
+  std::array<shard, shard_count> shards_;
+  std::set<std::pair<int64_t, std::string_view>> deadlines_; // views of the keys in the shards
+  int64_t now_ = 0;
+  uint64_t version_ = 0;
+  size_t size_ = 0;
+  size_t bytes_ = 0;
+};
+
+} // namespace synod::key_value

@@ -1,0 +1,751 @@
+#include "synod/actors/replica/replica.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds tick_interval{50};
+constexpr std::chrono::milliseconds first_resend_pause{300};
+constexpr std::chrono::milliseconds last_resend_pause{5000};
+constexpr std::chrono::milliseconds read_pause{100};
+constexpr uint64_t prompt_progress_bytes = 1u << 20;
+// With a decision within this time one slot in flight is best; each further multiple pays for one more.
+constexpr std::chrono::microseconds decision_time_per_slot{2000};
+
+bool same_value(schema::Batch::Reader a, schema::Batch::Reader b) {
+  auto x = a.getRequests(), y = b.getRequests();
+  return a.getTime() == b.getTime() && x.size() == y.size()
+         && std::equal(x.begin(), x.end(), y.begin(), [](auto i, auto j) { return view(i) == view(j); });
+}
+
+/// The arguments of one command as views, in storage that is used again.
+arguments arguments_of(capnp::List<capnp::Data>::Reader list, std::vector<std::string_view>& storage) {
+  storage.clear();
+  for (auto each : list)
+    storage.push_back(view(each));
+  return storage;
+}
+
+size_t expected_reply_bytes(size_t count) {
+  return 64 + 48 * count;
+}
+
+} // namespace
+
+replica::replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts)
+  : replica_actor::base{config},
+    machine_{std::move(machine)},
+    options_{std::move(opts)},
+    sessions_{options_.session_lifetime.count()},
+    resend_pause_{first_resend_pause},
+    learner_{options_.acceptors / 2 + 1} {}
+
+replica::behavior_type replica::make_behavior() {
+  delayed_send(this, tick_interval, tick_atom_v);
+  set_down_handler([this](const caf::down_msg& x) {
+    std::erase_if(followers_, [&](auto& each) { return each.first->address() == x.source; });
+  });
+  return {
+    [this](const peer& x) { on_peer(x); },
+    [this](status_atom) { return status(); },
+    [this](request_atom, const request& x) { on_request(x); },
+    [this](forward_atom, const request& x, uint64_t mark) { on_forward(x, mark); },
+    [this](query_atom, const request& x) { on_query(x); },
+    [this](decision_atom, const message<schema::Pvalue>& pvalue, uint64_t mark) {
+      note_mark(mark);
+      on_decision(pvalue);
+    },
+    [this](const message<schema::Leading>& leading) { on_leading(leading); },
+    [this](const message<schema::Progress>& progress) {
+      if (auto to = replicas_.find(progress->getNode()); to != replicas_.end())
+        to->second.flow->received(progress->getMark());
+    },
+    [this](const message<schema::Highest>& answer) { on_highest(answer); },
+    [this](const message<schema::Learned>& answer) { on_learned(answer); },
+    [this](expire_atom) {
+      expiry_scheduled_ = 0;
+      propose();
+      schedule_expiry();
+    },
+    [this](follow_atom, uint64_t more) {
+      auto [known, fresh] = followers_.try_emplace(current_sender(), 0);
+      if (fresh)
+        monitor(current_sender());
+      known->second = std::min(known->second + more, follow_limit);
+    },
+    [this](tick_atom) { on_tick(); },
+  };
+}
+
+// -- requests -----------------------------------------------------------------
+
+// request: remember whose it is, and get it proposed.
+void replica::on_request(const request& x) {
+  auto client = caf::actor_cast<client_actor>(current_sender());
+  if (!client || x->getOperations().size() == 0)
+    return;
+  if (outstanding_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
+    return refuse(x, client);
+  if (x->getSession() == 0) {
+    if (!openings_.insert_or_assign(x->getFirstCid(), opening{client, x}).second)
+      return route(x);
+  } else {
+    if (answer_again(x, client))
+      return;
+    auto& session = local_sessions_[x->getSession()];
+    session.client = client;
+    session.outstanding.push_back(x);
+  }
+  outstanding_bytes_ += x.size_bytes();
+  route(x);
+}
+
+void replica::refuse(const request& x, const client_actor& client) {
+  builder<schema::Responses> answer;
+  answer->setSession(x->getSession());
+  answer->setFirstCid(x->getFirstCid());
+  answer->setRefused(true);
+  answer->initReplies(x->getOperations().size());
+  send(client, answer.finish());
+}
+
+/// A client that turned here from another replica asks for what was performed already: its kept results.
+bool replica::answer_again(const request& x, const client_actor& client) {
+  auto count = x->getOperations().size();
+  if (sessions_.turn_of(x->getSession(), x->getFirstCid() + count - 1) != session_table::turn::performed)
+    return false;
+  builder<schema::Responses> answer{expected_reply_bytes(count)};
+  answer->setSession(x->getSession());
+  answer->setFirstCid(x->getFirstCid());
+  auto replies = answer->initReplies(count);
+  for (unsigned i = 0; i < count; ++i) {
+    if (auto kept = sessions_.result(x->getSession(), x->getFirstCid() + i))
+      replies.setWithCaveats(i, *kept);
+    else
+      replies[i].setError("ERR the command was performed, its result is no longer kept");
+  }
+  send(client, answer.finish());
+  return true;
+}
+
+// A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
+void replica::on_forward(const request& x, uint64_t mark) {
+  note_mark(mark);
+  if (proposer())
+    enqueue(x);
+}
+
+/// Proposes it here or hands it on to the replica beside the active leader (section 4.2).
+void replica::route(const request& x) {
+  if (!any_active_)
+    return; // It is outstanding; it goes on its way when a leader is known.
+  if (proposer())
+    return enqueue(x);
+  auto to = replicas_.find(active_.leader);
+  uint64_t mark = 0;
+  if (to != replicas_.end() && to->second.flow->admit(x.size_bytes(), clock().now(), mark))
+    send(to->second.handle, forward_atom_v, x, mark);
+}
+
+void replica::enqueue(const request& x) {
+  if (requests_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
+    return; // Its own replica sends it again.
+  requests_.push_back(x);
+  requests_bytes_ += x.size_bytes();
+  propose();
+}
+
+void replica::resend(const std::deque<request>& outstanding) {
+  for (auto& each : outstanding)
+    route(each);
+}
+
+/// Sends all that is outstanding on its way again: replicas skip what was performed.
+void replica::resend_outstanding() {
+  resent_ = clock().now();
+  if (proposer()) {
+    requests_.clear();
+    requests_bytes_ = 0;
+  }
+  for (auto& [number, x] : openings_)
+    route(x.asked);
+  for (auto& [id, session] : local_sessions_)
+    resend(session.outstanding);
+}
+
+// -- proposals ----------------------------------------------------------------
+
+bool replica::proposer() const {
+  return any_active_ && (active_.leader == options_.node || !options_.replica_nodes.contains(active_.leader));
+}
+
+leader_actor replica::leader_to_ask() const {
+  for (auto node : {active_.leader, options_.node})
+    if (auto found = leaders_.find(node); found != leaders_.end())
+      return found->second;
+  return {};
+}
+
+/// One slot in flight gathers the largest batches; where decisions take long (a network), more pay off.
+bool replica::may_propose() const {
+  auto in_flight = proposals_.size();
+  auto depth = std::clamp<uint64_t>(static_cast<uint64_t>(decision_time_ / decision_time_per_slot), 1, options_.window);
+  return in_flight < depth || (requests_bytes_ >= options_.batch_limit_bytes && in_flight < options_.window);
+}
+
+// propose(): move requests into proposals while the window allows.
+void replica::propose() {
+  if (!proposer())
+    return;
+  auto leader = leader_to_ask();
+  if (!leader)
+    return;
+  auto deadline = machine_->next_deadline();
+  auto time_is_due = [&] { return deadline && proposals_.empty() && !clock_ahead_ && *deadline <= options_.wall_clock(); };
+  while ((!requests_.empty() || time_is_due()) && may_propose()) {
+    slot_in_ = std::max({slot_in_, slot_out_, decided_below_});
+    while (decisions_.contains(slot_in_) || proposals_.contains(slot_in_))
+      ++slot_in_;
+    if (slot_in_ >= slot_out_ + options_.window) // R5
+      return;
+    auto pvalue = form_batch(slot_in_);
+    proposals_[slot_in_] = {pvalue, clock().now()};
+    ++slot_in_;
+    send(leader, propose_atom_v, pvalue);
+  }
+}
+
+/// What waits, as the value of one slot; empty when only the time has to move on.
+message<schema::Pvalue> replica::form_batch(slot_number slot) {
+  size_t count = 0, bytes = 0;
+  for (auto& each : requests_) {
+    if (count == options_.batch_limit_requests || (count > 0 && bytes + each.size_bytes() > options_.batch_limit_bytes))
+      break;
+    bytes += each.size_bytes();
+    ++count;
+  }
+  builder<schema::Pvalue> pvalue{bytes + 8 * count + 128};
+  write(active_, pvalue->initBallot()); // The active leader's: it sends this very block on.
+  pvalue->setSlot(slot);
+  pvalue->setDecidedBelow(slot_out_); // R2
+  auto batch = pvalue->initValue();
+  batch.setTime(clock_ahead_ ? 0 : options_.wall_clock());
+  auto list = batch.initRequests(static_cast<unsigned>(count));
+  for (unsigned i = 0; i < count; ++i) {
+    list.set(i, requests_.front().as_data());
+    requests_bytes_ -= requests_.front().size_bytes();
+    requests_.pop_front();
+  }
+  return pvalue.finish();
+}
+
+/// The leader may have lost them when its ballot was preempted.
+void replica::propose_again() {
+  if (auto leader = leader_to_ask())
+    for (auto& [slot, x] : proposals_) {
+      x.since = clock().now();
+      send(leader, propose_atom_v, x.pvalue);
+    }
+}
+
+// -- decisions ----------------------------------------------------------------
+
+// decision: remember it; perform what is decided without a gap.
+void replica::on_decision(const message<schema::Pvalue>& pvalue) {
+  follow_ballot(ballot_of(pvalue->getBallot()));
+  take_decision(pvalue);
+  perform_decided();
+}
+
+void replica::take_decision(const message<schema::Pvalue>& pvalue) {
+  auto slot = pvalue->getSlot();
+  decided_below_ = std::max(decided_below_, pvalue->getDecidedBelow());
+  if (slot < slot_out_)
+    return;
+  if (slot >= slot_out_ + 2 * options_.window) {
+    seen_ = std::max(seen_, slot + 1); // Too far ahead to keep: learned later.
+    return;
+  }
+  decisions_.try_emplace(slot, pvalue); // R1: what is known stays
+}
+
+void replica::perform_decided() {
+  auto before = slot_out_;
+  for (auto next = decisions_.find(slot_out_); next != decisions_.end(); next = decisions_.find(slot_out_)) {
+    auto decided = next->second;
+    decisions_.erase(next);
+    settle_proposal(decided);
+    perform(decided);
+    ++slot_out_; // R4
+    tell_followers(decided);
+  }
+  if (slot_out_ == before)
+    return;
+  slot_in_ = std::max(slot_in_, slot_out_);
+  if (std::exchange(too_early_seen_, false))
+    resend_outstanding();
+  propose();
+  answer_reads();
+  schedule_expiry();
+}
+
+/// If something else was proposed for the slot, that goes back into requests.
+void replica::settle_proposal(const message<schema::Pvalue>& decided) {
+  auto mine = proposals_.find(slot_out_);
+  if (mine == proposals_.end())
+    return;
+  auto [pvalue, since] = std::move(mine->second);
+  proposals_.erase(mine);
+  auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock().now() - since);
+  decision_time_ += (took - decision_time_) / 8;
+  if (pvalue.content() == decided.content() || same_value(pvalue->getValue(), decided->getValue()))
+    return;
+  ++collisions_;
+  if (!proposer())
+    return; // The replicas that have these requests outstanding hand them on to the new proposer.
+  auto list = pvalue->getValue().getRequests();
+  for (auto i = list.size(); i-- > 0;)
+    if (auto back = request::from(words_of(list[i]))) {
+      requests_bytes_ += back->size_bytes();
+      requests_.push_front(std::move(*back));
+    }
+}
+
+// perform(): every command of the batch whose turn it is (R3).
+void replica::perform(const message<schema::Pvalue>& decided) {
+  static const auto requests_schema = capnp::Schema::from<schema::Requests>();
+  auto batch = decided->getValue();
+  log_time_ = std::max(log_time_, batch.getTime());
+  machine_->begin_batch(log_time_, slot_out_);
+  sessions_.expire(log_time_);
+  uint64_t index = 0;
+  for (auto encoded : batch.getRequests()) {
+    auto id = slot_out_ * 65536 + index++;
+    auto words = words_of(encoded);
+    if (!is_sound(words, requests_schema))
+      continue; // The same bytes and the same verdict at every replica.
+    borrowed<schema::Requests> x{words};
+    if (x->getSession() == 0)
+      open_session(x, id);
+    else
+      perform_request(x);
+  }
+}
+
+void replica::open_session(const borrowed<schema::Requests>& x, uint64_t id) {
+  auto operations = x->getOperations();
+  auto opened = operations.size() == 1 && operations[0].isOpen()
+                && sessions_.open(id, operations[0].getOpen().getKeepResults(), log_time_);
+  auto waiting = openings_.find(x->getFirstCid());
+  if (waiting == openings_.end())
+    return;
+  builder<schema::Responses> answer;
+  answer->setFirstCid(x->getFirstCid());
+  auto replies = answer->initReplies(1);
+  if (opened)
+    replies[0].setInteger(static_cast<int64_t>(id));
+  else
+    replies[0].setError("ERR too many sessions");
+  send(waiting->second.client, answer.finish());
+  outstanding_bytes_ -= waiting->second.asked.size_bytes();
+  openings_.erase(waiting);
+}
+
+/// Performs the commands whose turn it is; answers them if their client waits here.
+void replica::perform_request(const borrowed<schema::Requests>& x) {
+  auto session = x->getSession();
+  auto operations = x->getOperations();
+  auto local = local_sessions_.find(session);
+  auto waited_for = local != local_sessions_.end();
+  auto first = x->getFirstCid();
+  unsigned skip = 0;
+  while (skip < operations.size() && sessions_.turn_of(session, first + skip) == session_table::turn::performed)
+    ++skip;
+  skipped_ += skip;
+  if (skip == operations.size())
+    return;
+  auto turn = sessions_.turn_of(session, first + skip);
+  if (turn != session_table::turn::now) {
+    skipped_ += operations.size() - skip;
+    if (waited_for && turn == session_table::turn::too_early)
+      too_early_seen_ = true; // Its predecessor lost its slot: both are sent again, in order.
+    if (waited_for && turn == session_table::turn::unknown) {
+      builder<schema::Responses> answer;
+      answer->setSession(session);
+      answer->setSessionEnded(true);
+      send(local->second.client, answer.finish());
+      for (auto& each : local->second.outstanding)
+        outstanding_bytes_ -= each.size_bytes();
+      local_sessions_.erase(local);
+    }
+    return;
+  }
+  auto count = operations.size() - skip;
+  std::optional<builder<schema::Responses>> answer;
+  std::optional<capnp::List<schema::Reply>::Builder> replies;
+  if (waited_for) {
+    answer.emplace(expected_reply_bytes(count));
+    (*answer)->setSession(session);
+    (*answer)->setFirstCid(first + skip);
+    replies = (*answer)->initReplies(count);
+  }
+  for (unsigned i = 0; i < count; ++i)
+    apply(session, first + skip + i, operations[skip + i], replies ? reply{(*replies)[i]} : reply{});
+  if (answer) {
+    send(local->second.client, answer->finish());
+    forget_outstanding(session);
+  }
+}
+
+void replica::apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer) {
+  thread_local std::vector<std::string_view> storage;
+  ++performed_;
+  sessions_.advance(session, log_time_);
+  std::optional<builder<schema::Reply>> kept;
+  if (sessions_.keeps_results(session)) {
+    kept.emplace();
+    answer = reply{**kept};
+  }
+  switch (operation.which()) {
+    case schema::Operation::ARGUMENTS:
+      machine_->apply(arguments_of(operation.getArguments(), storage), answer);
+      break;
+    case schema::Operation::TRANSACTION:
+      apply_transaction(operation.getTransaction(), answer);
+      break;
+    case schema::Operation::CLOSE:
+      answer.status("OK");
+      sessions_.close(session);
+      break;
+    case schema::Operation::OPEN:
+      answer.error("ERR a session does not open sessions");
+      break;
+    case schema::Operation::KEEP_ALIVE:
+      answer.status("OK");
+      break;
+    case schema::Operation::VERSIONS:
+      tell_versions(operation.getVersions(), answer);
+      break;
+  }
+  if (kept)
+    sessions_.keep(session, cid, kept->finish());
+}
+
+void replica::tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const {
+  answer.array(keys.size());
+  for (unsigned i = 0; i < keys.size(); ++i)
+    answer.element(i).integer(static_cast<int64_t>(machine_->version(view(keys[i]))));
+}
+
+/// All of it or nothing: it is one command, and only if no watched key changed.
+void replica::apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer) {
+  thread_local std::vector<std::string_view> storage;
+  for (auto watched : transaction.getWatched())
+    if (machine_->version(view(watched.getKey())) != watched.getVersion())
+      return answer.no_array();
+  auto commands = transaction.getCommands();
+  answer.array(commands.size());
+  for (unsigned i = 0; i < commands.size(); ++i)
+    machine_->apply(arguments_of(commands[i], storage), answer.element(i));
+}
+
+void replica::forget_outstanding(uint64_t id) {
+  auto local = local_sessions_.find(id);
+  if (local == local_sessions_.end())
+    return;
+  auto next = sessions_.known(id) ? sessions_.next_cid(id) : UINT64_MAX;
+  auto& outstanding = local->second.outstanding;
+  while (!outstanding.empty() && outstanding.front()->getFirstCid() + outstanding.front()->getOperations().size() <= next) {
+    outstanding_bytes_ -= outstanding.front().size_bytes();
+    outstanding.pop_front();
+  }
+  resend_pause_ = first_resend_pause;
+  resent_ = clock().now();
+  if (!sessions_.known(id))
+    local_sessions_.erase(local);
+}
+
+void replica::tell_followers(const message<schema::Pvalue>& decided) {
+  for (auto& [follower, credit] : followers_)
+    if (credit > 0) {
+      --credit;
+      send(caf::actor_cast<follower_actor>(follower), decision_atom_v, decided);
+    }
+}
+
+/// When nothing else carries the time, the proposer does, at the state machine's next deadline.
+void replica::schedule_expiry() {
+  auto deadline = machine_->next_deadline();
+  if (!deadline || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
+    return;
+  expiry_scheduled_ = *deadline;
+  auto wait = std::clamp<int64_t>(*deadline - options_.wall_clock(), 1, 60'000);
+  delayed_send(this, std::chrono::milliseconds{wait}, expire_atom_v);
+}
+
+// -- leadership ---------------------------------------------------------------
+
+void replica::on_leading(const message<schema::Leading>& leading) {
+  auto told = ballot_of(leading->getBallot());
+  if (any_active_ && told < active_)
+    return;
+  decided_below_ = std::max(decided_below_, leading->getDecidedBelow());
+  clock_ahead_ = leading->getClockAhead() && told.leader == options_.node;
+  if (!any_active_ || told > active_)
+    slot_in_ = std::max(slot_in_, leading->getFreeSlot()); // The new leader has proposals up to there.
+  follow_ballot(told);
+}
+
+/// A new leader: what is under way goes to it.
+void replica::follow_ballot(ballot active) {
+  if (any_active_ && active <= active_)
+    return;
+  active_ = active;
+  any_active_ = true;
+  requests_.clear(); // Their own replicas, this one included, send them to the new proposer.
+  requests_bytes_ = 0;
+  resend_pause_ = first_resend_pause;
+  if (proposer())
+    propose_again();
+  resend_outstanding();
+}
+
+// -- reads --------------------------------------------------------------------
+
+// query: takes no slot (section 4.5).
+void replica::on_query(const request& x) {
+  auto client = caf::actor_cast<client_actor>(current_sender());
+  if (!client)
+    return;
+  if (reads_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
+    return refuse(x, client);
+  reads_bytes_ += x.size_bytes();
+  waiting_reads_.push_back({x, client});
+  if (asking_reads_.empty())
+    start_read_round(false);
+}
+
+/// Asks for the highest accepted slot, once for all reads that wait; as few acceptors as make a majority, all of them later.
+void replica::start_read_round(bool ask_all) {
+  if (!ask_all) {
+    asking_reads_ = std::exchange(waiting_reads_, {});
+    if (asking_reads_.empty())
+      return;
+    ++read_round_;
+    ++read_rounds_;
+    highest_.clear();
+  }
+  read_since_ = clock().now();
+  builder<schema::AskHighest> ask;
+  ask->setRound(read_round_);
+  auto built = ask.finish();
+  auto majority = options_.acceptors / 2 + 1;
+  size_t asked = 0;
+  auto own = acceptors_.find(options_.node);
+  if (own != acceptors_.end() && ++asked)
+    send(own->second, built);
+  // The others behind this node first, so that nodes do not all ask the same one.
+  auto next = acceptors_.upper_bound(options_.node);
+  for (size_t i = 0; i < acceptors_.size() && (ask_all || asked < majority); ++i, ++next) {
+    if (next == acceptors_.end())
+      next = acceptors_.begin();
+    if (next->first != options_.node && ++asked)
+      send(next->second, built);
+  }
+}
+
+void replica::on_highest(const message<schema::Highest>& answer) {
+  if (answer->getRound() != read_round_ || asking_reads_.empty())
+    return;
+  highest_[answer->getAcceptor()] = answer->getSlot();
+  if (highest_.size() < options_.acceptors / 2 + 1)
+    return;
+  auto highest = std::max_element(highest_.begin(), highest_.end(), [](auto& a, auto& b) { return a.second < b.second; })->second;
+  indexed_reads_.emplace_back(highest, std::exchange(asking_reads_, {}));
+  answer_reads();
+  start_read_round(false);
+}
+
+void replica::answer_reads() {
+  while (!indexed_reads_.empty() && indexed_reads_.front().first < slot_out_) {
+    for (auto& [asked, client] : indexed_reads_.front().second) {
+      reads_bytes_ -= asked.size_bytes();
+      answer_query(asked, client);
+    }
+    indexed_reads_.pop_front();
+  }
+}
+
+void replica::answer_query(const request& x, const client_actor& client) {
+  thread_local std::vector<std::string_view> storage;
+  auto operations = x->getOperations();
+  reads_ += operations.size();
+  builder<schema::Responses> answer{2 * expected_reply_bytes(operations.size())};
+  answer->setSession(x->getSession());
+  answer->setFirstCid(x->getFirstCid());
+  auto replies = answer->initReplies(operations.size());
+  for (unsigned i = 0; i < operations.size(); ++i) {
+    reply each{replies[i]};
+    if (operations[i].isArguments())
+      machine_->query(arguments_of(operations[i].getArguments(), storage), each);
+    else if (operations[i].isVersions())
+      tell_versions(operations[i].getVersions(), each);
+    else
+      each.error("ERR only single commands can be read");
+  }
+  auto built = answer.finish();
+  if (built.size_bytes() > message_limit_bytes) {
+    builder<schema::Responses> refusal;
+    refusal->setFirstCid(x->getFirstCid());
+    auto errors = refusal->initReplies(operations.size());
+    for (auto error : errors)
+      error.setError("ERR the reply is larger than the limit of 64 MiB");
+    built = refusal.finish();
+  }
+  send(client, built);
+}
+
+// -- learning -----------------------------------------------------------------
+
+/// Everything below is decided, or a read waits for it.
+slot_number replica::target() const {
+  auto result = std::max(decided_below_, seen_);
+  if (!decisions_.empty())
+    result = std::max(result, decisions_.rbegin()->first + 1);
+  if (!indexed_reads_.empty())
+    result = std::max(result, indexed_reads_.back().first + 1);
+  return result;
+}
+
+void replica::learn() {
+  auto majority = options_.acceptors / 2 + 1;
+  if (acceptors_.size() < majority)
+    return;
+  learner_.begin(slot_out_);
+  learn_progress_ = slot_out_;
+  // Values from the acceptor beside it; from another one when that did not help.
+  auto source = acceptors_.find(options_.node);
+  if (source == acceptors_.end())
+    source = acceptors_.begin();
+  for (uint32_t i = 0; i < learn_attempts_ % acceptors_.size(); ++i)
+    if (++source == acceptors_.end())
+      source = acceptors_.begin();
+  ++learn_attempts_;
+  for (auto& [node, handle] : acceptors_) {
+    builder<schema::Learn> ask;
+    ask->setFirstSlot(slot_out_);
+    ask->setWithValues(node == source->first);
+    send(handle, ask.finish());
+  }
+}
+
+void replica::on_learned(const message<schema::Learned>& answer) {
+  informed_ = true;
+  decided_below_ = std::max(decided_below_, answer->getDecidedBelow());
+  for (auto& pvalue : learner_.on_learned(answer)) {
+    if (pvalue->getSlot() >= slot_out_)
+      decisions_.try_emplace(pvalue->getSlot(), pvalue);
+  }
+  auto before = slot_out_;
+  perform_decided();
+  if (slot_out_ > before) {
+    learn_attempts_ = 0;
+    if (slot_out_ < target())
+      learn();
+  }
+}
+
+// -- housekeeping -------------------------------------------------------------
+
+void replica::note_mark(uint64_t mark) {
+  auto& known = marks_[current_sender()];
+  marks_bytes_ += mark > known ? mark - known : 0;
+  known = std::max(known, mark);
+  if (marks_bytes_ >= prompt_progress_bytes)
+    tell_progress();
+}
+
+/// Returns the marks, so that senders know what they still owe.
+void replica::tell_progress() {
+  marks_bytes_ = 0;
+  for (auto& [sender, mark] : marks_) {
+    builder<schema::Progress> progress;
+    progress->setNode(options_.node);
+    progress->setSlotOut(slot_out_);
+    progress->setMark(mark);
+    caf::anon_send(caf::actor_cast<caf::actor>(sender), progress.finish());
+  }
+  marks_.clear();
+}
+
+void replica::on_tick() {
+  delayed_send(this, tick_interval, tick_atom_v);
+  auto now = clock().now();
+  if (!marks_.empty())
+    tell_progress();
+  if (!asking_reads_.empty() && now - read_since_ >= read_pause)
+    start_read_round(true);
+  if (outstanding_bytes_ > 0 && any_active_ && !proposer() && now - resent_ >= resend_pause_) {
+    resend_pause_ = std::min(2 * resend_pause_, last_resend_pause);
+    resend_outstanding();
+  }
+  if (!proposals_.empty() && proposer() && now - proposals_.begin()->second.since >= first_resend_pause)
+    propose_again();
+  propose();
+  if (local_sessions_.size() > sessions_.size())
+    std::erase_if(local_sessions_, [this](auto& x) { return x.second.outstanding.empty() && !sessions_.known(x.first); });
+  if (!informed_ || (slot_out_ < target() && slot_out_ == learn_progress_)) {
+    // Neither the last look nor a decision helped: the leader decides again what cannot be learned.
+    if (learn_attempts_ >= options_.acceptors) {
+      if (auto leader = leader_to_ask()) {
+        builder<schema::Need> need;
+        need->setFirstSlot(slot_out_);
+        need->setEndSlot(target());
+        send(leader, need.finish());
+      }
+    }
+    learn();
+  }
+  learn_progress_ = slot_out_;
+}
+
+void replica::on_peer(const peer& x) {
+  auto renew = [&](auto& map, auto value) {
+    map.erase(x.node);
+    if (x.handle)
+      map.emplace(x.node, std::move(value));
+  };
+  if (x.role == "leader") {
+    renew(leaders_, caf::actor_cast<leader_actor>(x.handle));
+  } else if (x.role == "acceptor") {
+    renew(acceptors_, caf::actor_cast<acceptor_actor>(x.handle));
+    if (!informed_ && acceptors_.size() >= options_.acceptors / 2 + 1)
+      learn();
+  } else if (x.role == "replica" && x.node != options_.node) {
+    renew(replicas_, other_replica{caf::actor_cast<replica_actor>(x.handle), std::make_shared<outlet>(options_.peer_limit_bytes)});
+  }
+}
+
+message<schema::RoleStatus> replica::status() const {
+  auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
+  return role_status("replica", {{"slot_in", number(slot_in_)},
+                                 {"slot_out", number(slot_out_)},
+                                 {"active ballot", any_active_ ? to_string(active_) : std::string{"-"}},
+                                 {"commands performed", number(performed_)},
+                                 {"commands skipped", number(skipped_)},
+                                 {"slot collisions", number(collisions_)},
+                                 {"collisions per 10000 commands",
+                                  performed_ ? number(collisions_ * 10000 / performed_) : int64_t{0}},
+                                 {"sessions", number(sessions_.size())},
+                                 {"requests waiting", number(requests_.size())},
+                                 {"bytes outstanding", number(outstanding_bytes_)},
+                                 {"reads", number(reads_)},
+                                 {"read rounds", number(read_rounds_)},
+                                 {"decision time us", decision_time_.count()},
+                                 {"log time", log_time_}});
+}
+
+} // namespace synod

@@ -1,0 +1,195 @@
+// The replica: performs the decided batches and answers clients.
+#pragma once
+
+#include "synod/actors/replica/learner.hpp"
+#include "synod/actors/replica/sessions.hpp"
+#include "synod/actors/replica/state_machine.hpp"
+#include "synod/messages/outlet.hpp"
+#include "synod/messages/roles.hpp"
+#include "synod/messages/status.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace synod {
+
+/// Keeps the sequence of commands and the state they lead to (PMMC section 2.1, figure 1).
+///
+/// Beside the paper: slots carry batches of what waited while an earlier slot was in
+/// flight; a replica that is not beside the active leader hands its requests on to the
+/// one that is, so that one replica proposes (section 4.2); reads ask a majority of
+/// acceptors instead of taking a slot (section 4.5); what was missed is learned from acceptors.
+///
+/// Bounds: requests that wait, of own clients and forwarded ones, `waiting_limit_bytes`
+/// each, refused above; decisions ahead of slot_out, `2 * window` slots or one
+/// piece of an acceptor; batches
+/// `batch_limit_bytes`, but for a single larger request; `peer_limit_bytes` on the way to
+/// another replica; `follow_limit` decisions granted to a follower.
+class replica : public replica_actor::base {
+public:
+  struct options {
+    uint32_t node = 0;
+    size_t acceptors = 1;             ///< in the cluster
+    std::set<uint32_t> replica_nodes; ///< nodes that hold a replica
+    uint64_t window = 256;            ///< WINDOW of the paper
+    size_t batch_limit_bytes = 1u << 20;
+    size_t batch_limit_requests = 4096;
+    size_t waiting_limit_bytes = 64u << 20;
+    uint64_t peer_limit_bytes = 16u << 20;
+    std::chrono::milliseconds session_lifetime{3'600'000};
+    std::function<int64_t()> wall_clock; ///< milliseconds since 1970
+  };
+
+  static constexpr uint64_t follow_limit = 65536;
+
+  replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts);
+
+  behavior_type make_behavior() override;
+  const char* name() const override { return "replica"; }
+
+  // For invariant checks.
+  slot_number slot_in() const { return slot_in_; }
+  slot_number slot_out() const { return slot_out_; }
+  const state_machine& machine() const { return *machine_; }
+
+private:
+  using time_point = caf::actor_clock::time_point;
+  using request = message<schema::Requests>;
+
+  void on_peer(const peer& x);
+
+  // requests
+  void on_request(const request& x);
+  void on_forward(const request& x, uint64_t mark);
+  void route(const request& x);
+  void enqueue(const request& x);
+  void refuse(const request& x, const client_actor& client);
+  bool answer_again(const request& x, const client_actor& client);
+  void resend_outstanding();
+  void resend(const std::deque<request>& outstanding);
+
+  // proposals
+  void propose();
+  bool may_propose() const;
+  bool proposer() const;
+  leader_actor leader_to_ask() const;
+  message<schema::Pvalue> form_batch(slot_number slot);
+  void propose_again();
+
+  // decisions
+  void on_decision(const message<schema::Pvalue>& pvalue);
+  void take_decision(const message<schema::Pvalue>& pvalue);
+  void perform_decided();
+  void settle_proposal(const message<schema::Pvalue>& decided);
+  void perform(const message<schema::Pvalue>& decided);
+  void perform_request(const borrowed<schema::Requests>& x);
+  void open_session(const borrowed<schema::Requests>& x, uint64_t session_id);
+  void apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer);
+  void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
+  void apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer);
+  void forget_outstanding(uint64_t session);
+  void tell_followers(const message<schema::Pvalue>& decided);
+  void schedule_expiry();
+
+  // leadership
+  void on_leading(const message<schema::Leading>& leading);
+  void follow_ballot(ballot active);
+
+  // reads
+  void on_query(const request& x);
+  void start_read_round(bool ask_all);
+  void on_highest(const message<schema::Highest>& answer);
+  void answer_reads();
+  void answer_query(const request& x, const client_actor& client);
+
+  // learning
+  slot_number target() const;
+  void learn();
+  void on_learned(const message<schema::Learned>& answer);
+
+  void note_mark(uint64_t mark);
+  void tell_progress();
+  void on_tick();
+  message<schema::RoleStatus> status() const;
+
+  // state of figure 1
+  std::unique_ptr<state_machine> machine_;
+  slot_number slot_in_ = 1;
+  slot_number slot_out_ = 1;
+  std::deque<request> requests_;
+  struct proposal {
+    message<schema::Pvalue> pvalue;
+    time_point since;
+  };
+  std::map<slot_number, proposal> proposals_; // own ones, undecided
+  pvalue_map decisions_;                      // from slot_out on
+  std::map<uint32_t, leader_actor> leaders_;
+
+  options options_;
+  size_t requests_bytes_ = 0;
+  int64_t log_time_ = 0;
+  session_table sessions_;
+  std::map<uint32_t, acceptor_actor> acceptors_;
+  struct other_replica {
+    replica_actor handle;
+    std::shared_ptr<outlet> flow;
+  };
+  std::map<uint32_t, other_replica> replicas_;
+
+  // who leads
+  ballot active_;
+  bool any_active_ = false;
+  bool clock_ahead_ = false;
+  slot_number decided_below_ = 1; // by the active leader's or an acceptor's word
+  slot_number seen_ = 1;          // a decision behind this slot was seen, and not kept
+
+  // requests of clients of this replica, until performed
+  struct local_session {
+    client_actor client;
+    std::deque<request> outstanding;
+  };
+  std::map<uint64_t, local_session> local_sessions_;
+  struct opening {
+    client_actor client;
+    request asked;
+  };
+  std::map<uint64_t, opening> openings_; // by the client's random number
+  size_t outstanding_bytes_ = 0;
+  std::chrono::milliseconds resend_pause_{};
+  time_point resent_{};
+  bool too_early_seen_ = false;
+
+  // one read round at a time
+  struct read {
+    request asked;
+    client_actor client;
+  };
+  std::vector<read> waiting_reads_;  // for the next round
+  std::vector<read> asking_reads_;   // of the present round
+  std::deque<std::pair<slot_number, std::vector<read>>> indexed_reads_; // wait for slot_out to pass the slot
+  uint64_t read_round_ = 0;
+  time_point read_since_{};
+  std::map<uint32_t, slot_number> highest_;
+  size_t reads_bytes_ = 0;
+
+  learner learner_;
+  bool informed_ = false; // a majority of acceptors was asked since the start
+  slot_number learn_progress_ = 0;
+  uint32_t learn_attempts_ = 0;
+
+  std::map<caf::strong_actor_ptr, uint64_t> marks_; // to be returned
+  uint64_t marks_bytes_ = 0;
+  std::map<caf::strong_actor_ptr, uint64_t> followers_;
+  int64_t expiry_scheduled_ = 0;
+  std::chrono::microseconds decision_time_{0}; // smoothed, from propose to decision
+
+  uint64_t collisions_ = 0;
+  uint64_t performed_ = 0;
+  uint64_t skipped_ = 0;
+  uint64_t read_rounds_ = 0;
+  uint64_t reads_ = 0;
+};
+
+} // namespace synod

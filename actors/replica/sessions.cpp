@@ -1,0 +1,74 @@
+#include "synod/actors/replica/sessions.hpp"
+
+namespace synod {
+
+bool session_table::open(uint64_t id, bool keep_results, int64_t now) {
+  if (sessions_.size() >= limit)
+    return false;
+  auto& x = sessions_[id];
+  x.keep_results = keep_results;
+  x.used = now;
+  return true;
+}
+
+session_table::turn session_table::turn_of(uint64_t id, uint64_t cid) const {
+  auto found = sessions_.find(id);
+  if (found == sessions_.end())
+    return turn::unknown;
+  auto next = found->second.next_cid;
+  return cid == next ? turn::now : cid < next ? turn::performed : turn::too_early;
+}
+
+void session_table::advance(uint64_t id, int64_t now) {
+  if (auto found = sessions_.find(id); found != sessions_.end()) {
+    ++found->second.next_cid;
+    found->second.used = now;
+  }
+}
+
+void session_table::touch(uint64_t id, int64_t now) {
+  if (auto found = sessions_.find(id); found != sessions_.end())
+    found->second.used = now;
+}
+
+bool session_table::keeps_results(uint64_t id) const {
+  auto found = sessions_.find(id);
+  return found != sessions_.end() && found->second.keep_results;
+}
+
+void session_table::keep(uint64_t id, uint64_t cid, message<schema::Reply> result) {
+  auto found = sessions_.find(id);
+  if (found == sessions_.end())
+    return;
+  auto& x = found->second;
+  x.results_bytes += result.size_bytes();
+  x.results.emplace_back(cid, std::move(result));
+  while (x.results.size() > results_limit || (x.results_bytes > results_limit_bytes && x.results.size() > 1)) {
+    x.results_bytes -= x.results.front().second.size_bytes();
+    x.results.pop_front();
+  }
+}
+
+message<schema::Reply> session_table::result(uint64_t id, uint64_t cid) const {
+  auto found = sessions_.find(id);
+  if (found != sessions_.end())
+    for (auto& [kept, result] : found->second.results)
+      if (kept == cid)
+        return result;
+  return {};
+}
+
+uint64_t session_table::next_cid(uint64_t id) const {
+  auto found = sessions_.find(id);
+  return found == sessions_.end() ? 0 : found->second.next_cid;
+}
+
+void session_table::expire(int64_t now) {
+  // Looking once per hundredth of a lifetime is soon enough, and the same at every replica: log time alone decides.
+  if (now - expired_at_ < lifetime_ms_ / 100)
+    return;
+  expired_at_ = now;
+  std::erase_if(sessions_, [&](auto& x) { return now - x.second.used > lifetime_ms_; });
+}
+
+} // namespace synod

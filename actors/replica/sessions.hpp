@@ -1,0 +1,66 @@
+// The sessions of the replicated state: what makes a command take effect exactly once.
+#pragma once
+
+#include "synod/messages/message.hpp"
+#include "synod/messages/client.capnp.h"
+
+#include <deque>
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+namespace synod {
+
+/// The same at every replica: changed by decided commands and log time only (paxos.md, exactly once).
+///
+/// Bounds: `limit` sessions, an opening one beyond it is refused; a session that keeps
+/// results keeps the last `results_limit` of them, at most `results_limit_bytes`.
+class session_table {
+public:
+  static constexpr size_t limit = 65536;
+  static constexpr size_t results_limit = 128;
+  static constexpr size_t results_limit_bytes = 1u << 20;
+
+  enum class turn { now, performed, too_early, unknown };
+
+  explicit session_table(int64_t lifetime_ms) : lifetime_ms_{lifetime_ms} {}
+
+  /// Opens a session with an id that was never used: made of the slot and the place in its batch. False: the table is full.
+  bool open(uint64_t id, bool keep_results, int64_t now);
+  void close(uint64_t id) { sessions_.erase(id); }
+
+  /// Is it this command's turn? Only the session's next cid is performed.
+  turn turn_of(uint64_t id, uint64_t cid) const;
+  /// The command was performed.
+  void advance(uint64_t id, int64_t now);
+  /// The session is in use at log time `now`.
+  void touch(uint64_t id, int64_t now);
+
+  bool keeps_results(uint64_t id) const;
+  void keep(uint64_t id, uint64_t cid, message<schema::Reply> result);
+  /// The kept result; null: not kept any more.
+  message<schema::Reply> result(uint64_t id, uint64_t cid) const;
+
+  uint64_t next_cid(uint64_t id) const;
+  bool known(uint64_t id) const { return sessions_.contains(id); }
+  size_t size() const { return sessions_.size(); }
+
+  /// Ends the sessions that were not used for the lifetime.
+  void expire(int64_t now);
+
+private:
+  struct session {
+    uint64_t next_cid = 1;
+    int64_t used = 0;
+    bool keep_results = false;
+    std::deque<std::pair<uint64_t, message<schema::Reply>>> results;
+    size_t results_bytes = 0;
+  };
+
+  int64_t lifetime_ms_;
+  std::map<uint64_t, session> sessions_;
+  int64_t expired_at_ = 0;
+};
+
+} // namespace synod

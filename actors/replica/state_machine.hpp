@@ -1,0 +1,127 @@
+// The interface of a state machine, the built-in one and a user's.
+#pragma once
+
+#include "synod/messages/client.capnp.h"
+#include "synod/messages/message.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace synod {
+
+/// A command's arguments, the command's name first; views into the decided batch.
+using arguments = std::span<const std::string_view>;
+
+/// Where a state machine writes the answer to one command. Each answer is written
+/// once; none at all is nil. On replicas that nobody waits at, writing does nothing.
+class reply {
+public:
+  reply() = default;
+  explicit reply(schema::Reply::Builder target) : target_{target} {}
+
+  void nil() {
+    if (target_)
+      target_->setNil();
+  }
+  void status(const char* text) {
+    if (target_)
+      target_->setStatus(text);
+  }
+  /// An error as clients see it, with its code first: "ERR no such account".
+  void error(const std::string& text) {
+    if (target_)
+      target_->setError(text.c_str());
+  }
+  void integer(int64_t number) {
+    if (target_)
+      target_->setInteger(number);
+  }
+  void bulk(std::string_view bytes) {
+    if (target_)
+      target_->setBulk(as_data(bytes));
+  }
+  void no_array() {
+    if (target_)
+      target_->setNoArray();
+  }
+  /// Begins a list of `size` replies; `element` gives each.
+  void array(size_t size) {
+    if (target_)
+      elements_ = target_->initArray(static_cast<unsigned>(size));
+  }
+  reply element(size_t index) { return elements_ ? reply{(*elements_)[static_cast<unsigned>(index)]} : reply{}; }
+
+  /// False where nobody will read it.
+  bool wanted() const { return target_.has_value(); }
+
+private:
+  std::optional<schema::Reply::Builder> target_;
+  std::optional<capnp::List<schema::Reply>::Builder> elements_;
+};
+
+/// How a command is treated before it reaches the state machine.
+struct command_spec {
+  enum kind : uint8_t {
+    read,  ///< changes nothing: answered by `query`, takes no slot
+    write, ///< answered by `apply`
+    timed, ///< changes nothing but needs the log time to be now: decided like a write
+  };
+  const char* name;    ///< in lower case
+  int arity;           ///< number of arguments with the name; negative: at least so many
+  kind access;
+  int first_key = 0;   ///< index of the first argument that is a key; 0: none
+  int last_key = 0;    ///< of the last one; negative: counted from the end
+  int key_step = 0;
+  const char* group = "generic";
+  const char* since = "1.0.0";
+  const char* summary = "";
+};
+
+/// What the replicas replicate. Deterministic: the outcome of `apply` depends only on
+/// the state, the arguments and the log time, never on a clock, an address or an order
+/// of hashing that differs between hosts. Used by one thread at a time.
+///
+/// Batches are atomic: queries and snapshots never see the state within one.
+class state_machine {
+public:
+  virtual ~state_machine() = default;
+
+  /// The commands it understands, for gateways; the same for all its life.
+  virtual std::span<const command_spec> commands() const = 0;
+
+  /// A batch begins: log time, in milliseconds since 1970, has moved on to `now`; it
+  /// never goes back. `sequence` numbers the batches (their slot).
+  virtual void begin_batch(int64_t now, uint64_t sequence) {
+    (void) now;
+    (void) sequence;
+  }
+
+  /// Performs one decided command and answers it. Must not throw.
+  virtual void apply(arguments command, reply answer) = 0;
+
+  /// Answers a command of kind `read` from the present state.
+  virtual void query(arguments command, reply answer) const = 0;
+
+  /// The version of a key, for watched transactions: differs whenever the key's value may; 0: the key is absent.
+  virtual uint64_t version(std::string_view key) const {
+    (void) key;
+    return 0;
+  }
+
+  /// When log time next has to move on by itself (an expiry), if ever.
+  virtual std::optional<int64_t> next_deadline() const { return std::nullopt; }
+
+  /// Writes the whole state, in pieces of the state machine's own format.
+  virtual void snapshot(const std::function<void(std::string_view piece)>& write) const = 0;
+
+  /// Replaces the state by what `snapshot` wrote; `read` gives the pieces in order, an empty one at the end.
+  /// Returns what is wrong with them, or nothing.
+  virtual std::optional<std::string> restore(const std::function<std::string()>& read) = 0;
+};
+
+} // namespace synod

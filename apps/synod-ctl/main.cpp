@@ -1,0 +1,133 @@
+// synod-ctl: looks at a running cluster.
+#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/node/connector.hpp"
+#include "synod/actors/node/host.hpp"
+#include "synod/actors/node/system_config.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+
+namespace {
+
+using synod::message;
+namespace schema = synod::schema;
+
+constexpr std::chrono::seconds answer_limit{3};
+
+/// What one node says of itself; empty when it is not reached.
+message<schema::NodeStatus> ask(caf::scoped_actor& self, const synod::endpoint& where) {
+  message<schema::NodeStatus> status;
+  caf::strong_actor_ptr node;
+  auto connector = synod::spawn_connector(self->system());
+  self->request(connector, answer_limit, caf::connect_atom::value, where.host, where.port)
+    .receive([&](const caf::node_id&, const caf::strong_actor_ptr& found, const std::set<std::string>&) { node = found; },
+             [](const caf::error&) {});
+  if (node)
+    self->request(caf::actor_cast<synod::node_actor>(node), answer_limit, synod::status_atom_v)
+      .receive([&](const message<schema::NodeStatus>& found) { status = found; }, [](const caf::error&) {});
+  self->send_exit(connector, caf::exit_reason::user_shutdown);
+  return status;
+}
+
+nlohmann::json to_json(const synod::node_description& node, const message<schema::NodeStatus>& status) {
+  nlohmann::json result{{"node", node.name}, {"address", to_string(node.address)}, {"reached", static_cast<bool>(status)}};
+  if (!status)
+    return result;
+  result["version"] = status->getVersion().cStr();
+  for (auto role : status->getRoles())
+    for (auto entry : role.getEntries()) {
+      auto& to = result["roles"][role.getRole().cStr()][entry.getName().cStr()];
+      if (entry.isNumber())
+        to = entry.getNumber();
+      else
+        to = entry.getText().cStr();
+    }
+  for (auto each : status->getConnections())
+    result["connections"][each.getNode().cStr()] = each.getUp();
+  return result;
+}
+
+void print(const synod::node_description& node, const message<schema::NodeStatus>& status) {
+  std::cout << "node " << node.name << " at " << to_string(node.address) << (status ? "" : ": not reached") << "\n";
+  if (!status)
+    return;
+  for (auto role : status->getRoles()) {
+    std::cout << "  " << role.getRole().cStr() << ":";
+    const char* separator = " ";
+    for (auto entry : role.getEntries()) {
+      std::cout << separator << entry.getName().cStr() << " ";
+      if (entry.isNumber())
+        std::cout << entry.getNumber();
+      else
+        std::cout << entry.getText().cStr();
+      separator = ", ";
+    }
+    std::cout << "\n";
+  }
+  if (status->getConnections().size() > 0) {
+    std::cout << "  connections:";
+    for (auto each : status->getConnections())
+      std::cout << " " << each.getNode().cStr() << (each.getUp() ? " up" : " down");
+    std::cout << "\n";
+  }
+}
+
+/// Prints the status of the nodes; 1 when one was not reached.
+int show_status(const synod::cluster& config, const std::string& only, bool json) {
+  synod::system_config settings;
+  caf::actor_system system{settings};
+  caf::scoped_actor self{system};
+  auto all = nlohmann::json::array();
+  bool reached_all = true;
+  for (auto& node : config.nodes) {
+    if (!only.empty() && node.name != only)
+      continue;
+    auto status = ask(self, node.address);
+    reached_all &= static_cast<bool>(status);
+    json ? all.push_back(to_json(node, status)) : print(node, status);
+  }
+  if (json)
+    std::cout << all.dump(2) << "\n";
+  std::cout.flush();
+  return reached_all ? synod::exit_status::clean : synod::exit_status::failed;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  std::string config_file, node;
+  bool json = false;
+  CLI::App app{"Looks at a Synod cluster.", "synod-ctl"};
+  app.add_option("--config-file", config_file, "The cluster file")->required();
+  app.add_option("--node", node, "Only this node");
+  app.add_flag("--json", json, "Print JSON");
+  app.set_version_flag("--version", std::string{SYNOD_VERSION});
+  auto* status = app.add_subcommand("status", "Who leads, ballots, slot_in and slot_out of every replica, connections");
+  app.require_subcommand(1);
+  app.fallthrough();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& problem) {
+    std::cerr << "error: " << problem.what() << "\nSee synod-ctl --help." << std::endl;
+    return synod::exit_status::bad_arguments;
+  }
+  auto config = synod::read_cluster(config_file, synod::registry::built_in());
+  if (!config) {
+    std::string text;
+    auto context = config.error().context();
+    context.apply([&](const std::string& x) { text = x; });
+    std::cerr << "error: " << text << std::endl;
+    return synod::exit_status::bad_arguments;
+  }
+  if (!node.empty() && !config->index_of(node)) {
+    std::cerr << "error: unknown node '" << node << "'" << std::endl;
+    return synod::exit_status::bad_arguments;
+  }
+  if (status->parsed())
+    return show_status(*config, node, json);
+  return synod::exit_status::bad_arguments;
+}

@@ -1,0 +1,38 @@
+// Ballots and slots as values.
+#pragma once
+
+#include "synod/messages/paxos.capnp.h"
+
+#include <compare>
+#include <cstdint>
+#include <string>
+
+namespace synod {
+
+/// Index, from 1, of one position in the sequence of batches.
+using slot_number = uint64_t;
+
+/// <round, leader id>, ordered lexicographically; a default one is the bottom, below every other.
+struct ballot {
+  uint64_t round = 0;
+  uint32_t leader = 0;      ///< node index
+  uint32_t incarnation = 0; ///< from 1; which start of that leader
+
+  auto operator<=>(const ballot&) const = default;
+};
+
+inline ballot ballot_of(schema::Ballot::Reader source) {
+  return {source.getRound(), source.getLeader(), source.getIncarnation()};
+}
+
+inline void write(ballot source, schema::Ballot::Builder target) {
+  target.setRound(source.round);
+  target.setLeader(source.leader);
+  target.setIncarnation(source.incarnation);
+}
+
+inline std::string to_string(ballot x) {
+  return "<" + std::to_string(x.round) + "," + std::to_string(x.leader) + "." + std::to_string(x.incarnation) + ">";
+}
+
+} // namespace synod

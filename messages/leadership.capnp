@@ -1,0 +1,18 @@
+# Leaders among each other: a passive leader pings the one it watches.
+@0xc4df1f5b3f6b2a97;
+
+using Cxx = import "/capnp/c++.capnp";
+using Paxos = import "paxos.capnp";
+$Cxx.namespace("synod::schema");
+
+struct Ping {
+  node @0 :UInt32;
+  wallClock @1 :Int64;       # milliseconds since 1970
+}
+
+struct Pong {
+  node @0 :UInt32;
+  ballot @1 :Paxos.Ballot;   # the highest one this leader knows of
+  active @2 :Bool;           # it is this leader's own, and a majority answers it
+  wallClock @3 :Int64;
+}

@@ -1,0 +1,32 @@
+# Records on disk. An accepted pvalue is logged as the Pvalue it came as (paxos.capnp).
+@0x9c55a9f3d46e7b21;
+
+using Cxx = import "/capnp/c++.capnp";
+using Paxos = import "paxos.capnp";
+$Cxx.namespace("synod::schema");
+
+struct Promise {
+  # The acceptor's ballot, when a p1a raised it.
+  ballot @0 :Paxos.Ballot;
+}
+
+struct SegmentStart {
+  # The first record of every segment of the log.
+  formatVersion @0 :UInt32;
+  cluster @1 :Text;
+  node @2 :Text;
+  segment @3 :UInt64;
+  size @4 :UInt64;           # of the file, bytes; fixed when the segment is begun
+}
+
+struct Identity {
+  # Whose data directory this is.
+  formatVersion @0 :UInt32;
+  cluster @1 :Text;
+  node @2 :Text;
+}
+
+struct Incarnation {
+  # How often the leader of this node has been started.
+  number @0 :UInt32;
+}

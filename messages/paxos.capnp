@@ -1,0 +1,61 @@
+# The Synod conversation: leaders (for their scouts and commanders) and acceptors.
+@0xb7d0c6a1f2e34851;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("synod::schema");
+
+struct Ballot {
+  # <round, leader id>, ordered lexicographically; all zero is the bottom, below every ballot.
+  round @0 :UInt64;
+  leader @1 :UInt32;       # the leader's node, as its index in the cluster file
+  incarnation @2 :UInt32;  # which start of that leader: from 1, durable, so that no ballot is used twice (C1)
+}
+
+struct Configuration {
+  # The roles that serve a range of slots, as node names. Decided in a batch at slot s, it rules from s + WINDOW on.
+  replicas @0 :List(Text);
+  leaders @1 :List(Text);
+  acceptors @2 :List(Text);
+}
+
+struct Batch {
+  # The value of one slot: commands executed in order, all at once. An empty one is a no-op.
+  time @0 :Int64;            # the proposer's wall clock, milliseconds since 1970; 0: its clock is not to be trusted
+  requests @1 :List(Data);   # each an encoded Requests (client.capnp)
+  configuration @2 :Configuration;  # set in a batch that reconfigures
+}
+
+struct Pvalue {
+  # <ballot, slot, value>. The one block that travels from a replica's propose through p2a and the acceptor's log to the decision.
+  ballot @0 :Ballot;
+  slot @1 :UInt64;
+  decidedBelow @2 :UInt64;   # every slot below this one was decided when the proposer wrote this
+  value @3 :Batch;
+}
+
+struct P1a {
+  # Leader, for a scout, to an acceptor: promise nothing below `ballot`, and say what you accepted from `firstSlot` on.
+  ballot @0 :Ballot;
+  scout @1 :UInt64;          # which scout of the leader asks; comes back in the answer
+  firstSlot @2 :UInt64;
+  endSlot @3 :UInt64;        # slots from here on are not asked for; 0: no end
+}
+
+struct P1b {
+  # Acceptor to leader: its ballot and one piece of what it accepted, at most about 1 MiB.
+  acceptor @0 :UInt32;
+  ballot @1 :Ballot;
+  scout @2 :UInt64;
+  firstSlot @3 :UInt64;      # the piece covers slots from here ...
+  nextSlot @4 :UInt64;       # ... up to, not including, this one; 0: this piece is the last
+  decidedBelow @5 :UInt64;   # the acceptor knows that every slot below is decided
+  pvalues @6 :List(Data);    # each an encoded Pvalue, one per slot, the one with the highest ballot
+}
+
+struct P2b {
+  # Acceptor to leader: accepted, durably, under `ballot`; or, when `ballot` is not the leader's, preempted.
+  acceptor @0 :UInt32;
+  ballot @1 :Ballot;
+  slots @2 :List(UInt64);    # all that one sync made durable
+  mark @3 :UInt64;           # flow control: the highest mark received from this leader
+}

@@ -1,0 +1,151 @@
+// The typed interface of every role: its table of contents.
+#pragma once
+
+#include "synod/messages/ballot.hpp"
+#include "synod/messages/client.capnp.h"
+#include "synod/messages/leadership.capnp.h"
+#include "synod/messages/message.hpp"
+#include "synod/messages/node.capnp.h"
+#include "synod/messages/paxos.capnp.h"
+#include "synod/messages/replica.capnp.h"
+
+#include <caf/all.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace synod {
+
+/// From the node to each of its roles: the role `role` of node `node` is now
+/// reached at `handle`; null: not any more. Stays in the process.
+struct peer {
+  uint32_t node = 0;
+  std::string role;
+  caf::strong_actor_ptr handle;
+};
+
+/// Pvalues by slot, one each: those with the highest ballot (pmax).
+using pvalue_map = std::map<slot_number, message<schema::Pvalue>>;
+
+/// From a scout to its leader: a majority promised `promised`. Stays in the process.
+struct adopted {
+  uint64_t scout = 0;
+  ballot promised;
+  slot_number first_slot = 1;     ///< the pvalues tell of slots from here on
+  slot_number decided_below = 1;  ///< the highest that an acceptor of the majority knows
+  pvalue_map pvalues;
+};
+
+/// From a scout or commander to its leader: somebody promised a higher ballot. Stays in the process.
+struct preempted {
+  ballot by;
+};
+
+/// From a commander to its leader: its slot is decided, the commander has ended. Stays in the process.
+struct decided {
+  slot_number slot = 0;
+};
+
+} // namespace synod
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::peer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::adopted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::preempted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::decided)
+
+CAF_BEGIN_TYPE_ID_BLOCK(synod, first_custom_type_id)
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1a>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1b>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pvalue>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P2b>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leading>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Progress>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Need>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Requests>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Responses>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Ping>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pong>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Hello>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::RoleStatus>))
+  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::NodeStatus>))
+
+  CAF_ADD_ATOM(synod, synod, propose_atom, "propose")   // replica to leader
+  CAF_ADD_ATOM(synod, synod, p2a_atom, "p2a")           // commander to acceptor
+  CAF_ADD_ATOM(synod, synod, decision_atom, "decision") // commander to replica; replica to followers
+  CAF_ADD_ATOM(synod, synod, request_atom, "request")   // client to replica
+  CAF_ADD_ATOM(synod, synod, forward_atom, "forward")   // replica to replica
+  CAF_ADD_ATOM(synod, synod, query_atom, "query")       // client to replica
+  CAF_ADD_ATOM(synod, synod, follow_atom, "follow")     // follower to replica
+  CAF_ADD_ATOM(synod, synod, status_atom, "status")
+  CAF_ADD_ATOM(synod, synod, tick_atom, "tick")         // to itself, by the actor system's clock
+  CAF_ADD_ATOM(synod, synod, sync_atom, "sync")         // acceptor to itself
+  CAF_ADD_ATOM(synod, synod, expire_atom, "expire")     // replica to itself: a deadline of the state machine has come
+CAF_END_TYPE_ID_BLOCK(synod)
+
+namespace synod {
+
+/// What every role understands, one that a user brings too.
+using role_actor = caf::typed_actor<
+  caf::reacts_to<peer>,                                              // from its node
+  caf::replies_to<status_atom>::with<message<schema::RoleStatus>>>; // from its node, for synod-ctl
+
+/// Accepts pvalues; never forgets what it promised. A mark is flow control: it comes back in the answer.
+using acceptor_actor = role_actor::extend<
+  caf::reacts_to<message<schema::P1a>>,                      // from a leader, for its scout
+  caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
+  caf::reacts_to<message<schema::AskHighest>>,               // from a replica, for reads
+  caf::reacts_to<message<schema::Learn>>,                    // from a replica that is behind
+  caf::reacts_to<sync_atom>>;                                // from itself: make durable what waits
+
+/// Gets slots decided under its ballots.
+using leader_actor = role_actor::extend<
+  caf::reacts_to<propose_atom, message<schema::Pvalue>>, // from a replica
+  caf::reacts_to<message<schema::P1b>>,                  // from an acceptor, to a scout
+  caf::reacts_to<message<schema::P2b>>,                  // from an acceptor, to commanders
+  caf::reacts_to<adopted>, caf::reacts_to<preempted>, caf::reacts_to<decided>,
+  caf::reacts_to<message<schema::Need>>,                 // from a replica that cannot learn slots
+  caf::reacts_to<message<schema::Progress>>,             // from a replica
+  caf::reacts_to<message<schema::Ping>>,                 // from a passive leader
+  caf::reacts_to<message<schema::Pong>>,                 // from the leader it watches
+  caf::reacts_to<tick_atom>>;
+
+/// Performs the decided batches and answers clients.
+using replica_actor = role_actor::extend<
+  caf::reacts_to<request_atom, message<schema::Requests>>,           // from a client
+  caf::reacts_to<forward_atom, message<schema::Requests>, uint64_t>, // from another replica
+  caf::reacts_to<query_atom, message<schema::Requests>>,             // from a client: read-only
+  caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>,  // from a leader, of a commander
+  caf::reacts_to<message<schema::Leading>>,                          // from the active leader
+  caf::reacts_to<message<schema::Progress>>,                         // from a replica it forwards to
+  caf::reacts_to<message<schema::Highest>>,                          // from an acceptor
+  caf::reacts_to<message<schema::Learned>>,                          // from an acceptor
+  caf::reacts_to<expire_atom>,                                      // from itself: log time has to move on
+  caf::reacts_to<follow_atom, uint64_t>,                             // grants a follower so many further decisions
+  caf::reacts_to<tick_atom>>;
+
+/// Whoever sends requests to replicas.
+using client_actor = caf::typed_actor<caf::reacts_to<message<schema::Responses>>>;
+
+/// Lets clients of some protocol use the state machine.
+using gateway_actor = role_actor::extend<
+  caf::reacts_to<message<schema::Responses>>, // from its replica
+  caf::reacts_to<tick_atom>>;
+
+/// Whoever follows a replica's decisions, in the order in which it performs them (follow_atom).
+using follower_actor = caf::typed_actor<caf::reacts_to<decision_atom, message<schema::Pvalue>>>;
+
+/// The roles of one node: places them, connects them with those of other nodes.
+using node_actor = caf::typed_actor<
+  caf::replies_to<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>
+    ::with<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>, // from the node at the other end
+  caf::reacts_to<tick_atom, uint32_t>,                                  // to itself: connect to that node
+  caf::replies_to<status_atom>::with<message<schema::NodeStatus>>>;    // from synod-ctl
+
+} // namespace synod
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::ballot)

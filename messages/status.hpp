@@ -1,0 +1,21 @@
+// What a role tells of itself to synod-ctl status.
+#pragma once
+
+#include "synod/messages/message.hpp"
+#include "synod/messages/node.capnp.h"
+
+#include <initializer_list>
+#include <string>
+#include <variant>
+
+namespace synod {
+
+/// One metric: a name, and a number or a text.
+struct status_entry {
+  const char* name;
+  std::variant<int64_t, std::string> value;
+};
+
+message<schema::RoleStatus> role_status(const char* role, std::initializer_list<status_entry> entries);
+
+} // namespace synod
