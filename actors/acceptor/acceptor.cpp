@@ -10,6 +10,7 @@ acceptor::acceptor(caf::actor_config& config, std::unique_ptr<storage> stable, o
   : acceptor_actor::base{config}, storage_{std::move(stable)}, options_{std::move(opts)} {}
 
 acceptor::behavior_type acceptor::make_behavior() {
+  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
   replay();
   return {
     [](const peer&) {}, // It only ever answers.
@@ -222,6 +223,8 @@ void acceptor::on_sync() {
 }
 
 void acceptor::on_exit() {
+  votes_.clear();
+  replies_.clear();
   if (auto failure = storage_->close())
     options_.fatal("acceptor: " + to_string(failure));
 }

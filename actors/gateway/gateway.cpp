@@ -31,6 +31,7 @@ gateway::gateway(caf::actor_config& config, std::shared_ptr<server> sockets, opt
 }
 
 gateway::behavior_type gateway::make_behavior() {
+  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
   started_ms_ = now_ms();
   delayed_send(this, tick_interval, tick_atom_v);
   return {
@@ -72,6 +73,8 @@ void gateway::launch(caf::execution_unit*, bool, bool hide) {
 void gateway::on_exit() {
   sockets_->stop();
   clients_.clear();
+  replica_ = nullptr;
+  replicas_.clear();
 }
 
 // -- sockets --------------------------------------------------------------------

@@ -16,6 +16,11 @@ commander::behavior_type commander::make_behavior() {
   };
 }
 
+void commander::on_exit() {
+  leader_ = nullptr;
+  reached_ = nullptr;
+}
+
 void commander::send_p2a() {
   for (auto& to : reached_->acceptors) {
     uint64_t mark = 0;

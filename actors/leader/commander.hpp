@@ -21,6 +21,7 @@ public:
             message<schema::Pvalue> pvalue);
 
   behavior_type make_behavior() override;
+  void on_exit() override;
   const char* name() const override { return "commander"; }
 
 private:

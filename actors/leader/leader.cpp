@@ -33,6 +33,7 @@ leader::leader(caf::actor_config& config, options opts)
 }
 
 leader::behavior_type leader::make_behavior() {
+  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
   heard_ = clock().now();
   patience_ = options_.first ? std::chrono::milliseconds{0} : jittered_timeout();
   delayed_send(this, tick_interval, tick_atom_v);
@@ -51,6 +52,13 @@ leader::behavior_type leader::make_behavior() {
     [this](const message<schema::Pong>& pong) { on_pong(pong); },
     [this](tick_atom) { on_tick(); },
   };
+}
+
+// Handles that roles hold of each other would keep all of them alive.
+void leader::on_exit() {
+  end_commanders();
+  audience_ = std::make_shared<audience>();
+  leaders_.clear();
 }
 
 // -- the paper's handlers -----------------------------------------------------

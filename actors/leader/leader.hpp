@@ -43,6 +43,7 @@ public:
   leader(caf::actor_config& config, options opts);
 
   behavior_type make_behavior() override;
+  void on_exit() override;
   const char* name() const override { return "leader"; }
 
 private:

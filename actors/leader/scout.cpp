@@ -23,6 +23,11 @@ scout::behavior_type scout::make_behavior() {
   };
 }
 
+void scout::on_exit() {
+  leader_ = nullptr;
+  reached_ = nullptr;
+}
+
 void scout::send_p1a(const destination<acceptor_actor>& to) {
   auto told = next_slot_.find(to.node);
   if (told != next_slot_.end() && told->second == 0)

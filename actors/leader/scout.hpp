@@ -21,6 +21,7 @@ public:
   scout(caf::actor_config& config, leader_actor leader, audience_ptr reached, task what);
 
   behavior_type make_behavior() override;
+  void on_exit() override;
   const char* name() const override { return "scout"; }
 
 private:

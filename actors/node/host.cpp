@@ -89,7 +89,8 @@ public:
   host(const registry& known, std::shared_ptr<const cluster> config, const common_options& options)
     : known_{known}, config_{std::move(config)}, options_{options} {}
 
-  ~host() {
+  /// Ends all roles in order, and waits until they have ended.
+  void end() {
     for (auto& each : nodes_)
       caf::anon_send_exit(each.actor, caf::exit_reason::user_shutdown);
     for (auto& each : nodes_)
@@ -99,6 +100,7 @@ public:
     system_.await_all_actors_done();
     for (auto& each : threads_)
       each.join();
+    threads_.clear();
   }
 
   /// Starts one node's roles. Returns the exit status to end with, or none when it runs.
@@ -213,12 +215,32 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
+/// Ends the process when all roles have ended. CAF's own end would also wait for the memory of every detached actor,
+/// and messages that its middleman still holds for peers keep such memory.
+[[noreturn]] void leave(int status) {
+  std::cout.flush();
+  ::_exit(status);
+}
+
 /// Waits for SIGTERM or SIGINT; then an orderly end has a limit.
 void wait_for_signal(const sigset_t& waited_for) {
   int received = 0;
   sigwait(&waited_for, &received);
   ::signal(SIGALRM, [](int) { ::_exit(exit_status::failed); });
   ::alarm(whole_seconds_to_end);
+}
+
+void say_what_runs(const cluster& config, const std::string& where) {
+  std::cout << "Synod " << SYNOD_VERSION << ": " << config.nodes.size() << " nodes in this process, data in " << where << "\n";
+  const node_description* first = nullptr;
+  for (auto& each : config.nodes)
+    if (each.resp && each.has("gateway")) {
+      std::cout << "  node " << each.name << ": Redis clients at " << to_string(*each.resp) << "\n";
+      first = first ? first : &each;
+    }
+  if (first)
+    std::cout << "Try: redis-cli -p " << first->resp->port << " set greeting hello\n";
+  std::cout << "Ctrl-C ends it." << std::endl;
 }
 
 } // namespace
@@ -247,18 +269,22 @@ int run_node(const registry& known, int argc, char** argv) {
   }
   auto waited_for = block_signals();
   auto shared = std::make_shared<const cluster>(std::move(*config));
-  host running{known, shared, options};
-  if (auto status = running.start(*index, options.data_directory, true))
-    return *status;
-  if (auto status = running.publish())
-    return *status;
+  auto& running = *new host{known, shared, options}; // Lives as long as the process.
+  auto failure = running.start(*index, options.data_directory, true);
+  if (!failure)
+    failure = running.publish();
+  if (failure) {
+    running.end();
+    leave(*failure);
+  }
   auto& self = shared->nodes[*index];
   std::cout << "ready node=" << self.name;
   if (self.resp && self.has("gateway"))
     std::cout << " resp=" << to_string(*self.resp);
   std::cout << std::endl;
   wait_for_signal(waited_for);
-  return exit_status::clean;
+  running.end();
+  leave(exit_status::clean);
 }
 
 int run_dev(const registry& known, int argc, char** argv) {
@@ -289,37 +315,24 @@ int run_dev(const registry& known, int argc, char** argv) {
     }
     options.data_directory = pattern;
   }
-  int status = exit_status::clean;
-  {
-    auto shared = std::make_shared<const cluster>(std::move(*config));
-    host running{known, shared, options};
-    std::optional<int> failure;
-    for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i)
-      failure = running.start(i, fs::path{options.data_directory} / shared->nodes[i].name, false);
-    if (!failure) {
-      running.introduce();
-      std::cout << "Synod " << SYNOD_VERSION << ": " << shared->nodes.size() << " nodes in this process, data in "
-                << options.data_directory << (temporary ? " (deleted at exit)" : "") << "\n";
-      const node_description* first = nullptr;
-      for (auto& each : shared->nodes)
-        if (each.resp && each.has("gateway")) {
-          std::cout << "  node " << each.name << ": Redis clients at " << to_string(*each.resp) << "\n";
-          first = first ? first : &each;
-        }
-      if (first)
-        std::cout << "Try: redis-cli -p " << first->resp->port << " set greeting hello\n";
-      std::cout << "Ctrl-C ends it." << std::endl;
-      wait_for_signal(waited_for);
-    }
-    status = failure.value_or(exit_status::clean);
+  auto shared = std::make_shared<const cluster>(std::move(*config));
+  auto& running = *new host{known, shared, options}; // Lives as long as the process.
+  std::optional<int> failure;
+  for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i)
+    failure = running.start(i, fs::path{options.data_directory} / shared->nodes[i].name, false);
+  if (!failure) {
+    running.introduce();
+    say_what_runs(*shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
+    wait_for_signal(waited_for);
   }
+  running.end();
   if (temporary) {
     std::error_code problem;
     fs::remove_all(options.data_directory, problem);
     if (problem)
       std::cerr << "warning: cannot delete " << options.data_directory << ": " << problem.message() << std::endl;
   }
-  return status;
+  leave(failure.value_or(exit_status::clean));
 }
 
 } // namespace synod

@@ -20,6 +20,7 @@ node::node(caf::actor_config& config, options opts)
   : node_actor::base{config}, options_{std::move(opts)}, random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
 
 node::behavior_type node::make_behavior() {
+  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
   set_down_handler([this](const caf::down_msg& down) {
     for (auto& [other, link] : links_)
       if (link.other && link.other->address() == down.source)
@@ -51,6 +52,14 @@ node::behavior_type node::make_behavior() {
       return promise;
     },
   };
+}
+
+void node::on_exit() {
+  for (auto& [other, link] : links_)
+    if (link.connector)
+      send_exit(link.connector, caf::exit_reason::user_shutdown);
+  links_.clear();
+  options_.roles.clear();
 }
 
 void node::tell_roles(const peer& x) {

@@ -38,6 +38,7 @@ public:
   node(caf::actor_config& config, options opts);
 
   behavior_type make_behavior() override;
+  void on_exit() override;
   const char* name() const override { return "node"; }
 
 private:

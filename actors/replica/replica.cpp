@@ -44,6 +44,7 @@ replica::replica(caf::actor_config& config, std::unique_ptr<state_machine> machi
     learner_{options_.acceptors / 2 + 1} {}
 
 replica::behavior_type replica::make_behavior() {
+  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
   delayed_send(this, tick_interval, tick_atom_v);
   set_down_handler([this](const caf::down_msg& x) {
     std::erase_if(followers_, [&](auto& each) { return each.first->address() == x.source; });
@@ -78,6 +79,20 @@ replica::behavior_type replica::make_behavior() {
     },
     [this](tick_atom) { on_tick(); },
   };
+}
+
+// Handles that roles hold of each other would keep all of them alive.
+void replica::on_exit() {
+  leaders_.clear();
+  acceptors_.clear();
+  replicas_.clear();
+  local_sessions_.clear();
+  openings_.clear();
+  followers_.clear();
+  waiting_reads_.clear();
+  asking_reads_.clear();
+  indexed_reads_.clear();
+  marks_.clear();
 }
 
 // -- requests -----------------------------------------------------------------

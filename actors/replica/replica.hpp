@@ -47,6 +47,7 @@ public:
   replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts);
 
   behavior_type make_behavior() override;
+  void on_exit() override;
   const char* name() const override { return "replica"; }
 
   // For invariant checks.

@@ -57,8 +57,9 @@ bool matches_set(std::string_view& pattern, char c) {
       found |= pattern[1] == c;
       pattern.remove_prefix(2);
     } else if (pattern.size() >= 3 && pattern[1] == '-') {
-      auto [low, high] = std::minmax(static_cast<unsigned char>(pattern[0]), static_cast<unsigned char>(pattern[2]));
-      found |= low <= static_cast<unsigned char>(c) && static_cast<unsigned char>(c) <= high;
+      auto first = static_cast<unsigned char>(pattern[0]), last = static_cast<unsigned char>(pattern[2]);
+      auto code = static_cast<unsigned char>(c);
+      found |= std::min(first, last) <= code && code <= std::max(first, last);
       pattern.remove_prefix(3);
     } else {
       found |= pattern[0] == c;

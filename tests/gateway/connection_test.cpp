@@ -1,0 +1,233 @@
+#include "synod/actors/gateway/connection.hpp"
+#include "synod/actors/replica/key_value/machine.hpp"
+#include "synod/messages/message.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+
+using namespace synod;
+
+namespace {
+
+/// Takes what a connection submits; the test decides when it is answered.
+struct services : gateway_services {
+  struct submitted {
+    std::string what;
+    ticket whose;
+  };
+
+  bool take(const char* how, ticket whose, arguments args) {
+    if (full)
+      return false;
+    std::string text = how;
+    for (auto each : args)
+      text += " " + std::string{each};
+    all.push_back({text, whose});
+    return true;
+  }
+
+  bool submit(ticket whose, arguments args) override { return take("decide", whose, args); }
+  bool submit_read(ticket whose, arguments args) override { return take("read", whose, args); }
+  bool submit_versions(ticket whose, arguments keys, bool decided) override {
+    return take(decided ? "decide-versions" : "versions", whose, keys);
+  }
+  bool submit_transaction(ticket whose, const std::vector<std::vector<std::string>>& commands,
+                          const std::vector<std::pair<std::string, uint64_t>>& watched) override {
+    std::string text = std::to_string(commands.size()) + " commands";
+    for (auto& [key, version] : watched)
+      text += " " + key + "@" + std::to_string(version);
+    std::string_view one = text;
+    return take("transaction", whose, {&one, 1});
+  }
+  const command_spec* find(std::string_view name) const override {
+    auto same = [&](auto& x) { return std::string_view{x.name}.size() == name.size() && strncasecmp(x.name, name.data(), name.size()) == 0; };
+    for (auto& each : local_commands::specs())
+      if (same(each))
+        return &each;
+    for (auto& each : machine.commands())
+      if (same(each))
+        return &each;
+    return nullptr;
+  }
+  const std::vector<command_spec>& commands() const override { return specs; }
+  int64_t wall_clock_us() const override { return 1'234'567; }
+  std::string info(std::string_view) const override { return "# Server\r\n"; }
+  std::vector<std::pair<std::string, std::string>> settings() const override { return {{"save", ""}, {"maxclients", "10"}}; }
+
+  key_value::machine machine{{}, 1};
+  std::vector<command_spec> specs{machine.commands().begin(), machine.commands().end()};
+  std::vector<submitted> all;
+  bool full = false;
+};
+
+struct fixture {
+  std::string say(const std::string& line) {
+    subject.receive(line + "\r\n", 0);
+    return out();
+  }
+  std::string out() { return std::exchange(subject.output(), {}); }
+
+  void answer(size_t index, const char* status) {
+    builder<schema::Reply> reply;
+    reply->setStatus(status);
+    auto built = reply.finish();
+    subject.deliver(services_.all[index].whose.number, *built);
+    subject.resume();
+  }
+  void answer_list(size_t index, std::vector<int64_t> numbers) {
+    builder<schema::Reply> reply;
+    auto list = reply->initArray(static_cast<unsigned>(numbers.size()));
+    for (unsigned i = 0; i < list.size(); ++i)
+      list[i].setInteger(numbers[i]);
+    auto built = reply.finish();
+    subject.deliver(services_.all[index].whose.number, *built);
+    subject.resume();
+  }
+  std::string submitted(size_t index) const { return index < services_.all.size() ? services_.all[index].what : "nothing"; }
+
+  services services_;
+  connection subject{9, {"127.0.0.1:1", "127.0.0.1:2"}, {1000}, 0, services_};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "replies come in the order of the commands") {
+  CHECK(say("SET a 1").empty());
+  CHECK(say("SET b 2").empty());
+  CHECK(say("PING").empty());
+  answer(1, "second");
+  CHECK(out().empty());
+  answer(0, "first");
+  CHECK(out() == "+first\r\n+second\r\n+PONG\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "a read behind a write is decided behind it, a read alone is not") {
+  say("GET a");
+  say("GET b");
+  CHECK(submitted(0) == "read GET a");
+  CHECK(submitted(1) == "read GET b");
+  answer(0, "x");
+  answer(1, "x");
+  say("SET a 1");
+  say("GET a");
+  CHECK(submitted(3) == "decide GET a");
+}
+
+TEST_CASE_FIXTURE(fixture, "a write waits for the reads before it") {
+  say("GET a");
+  say("SET a 1");
+  CHECK(submitted(1) == "nothing");
+  CHECK(subject.blocked());
+  answer(0, "old");
+  CHECK(submitted(1) == "decide SET a 1");
+}
+
+TEST_CASE_FIXTURE(fixture, "wrong arity and unknown commands are answered here") {
+  CHECK(say("GET") == "-ERR wrong number of arguments for 'get' command\r\n");
+  CHECK(say("get a b") == "-ERR wrong number of arguments for 'get' command\r\n");
+  CHECK(say("NOPE a b") == "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n");
+  CHECK(services_.all.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "a transaction is one command; local commands in it are answered in their places") {
+  CHECK(say("MULTI") == "+OK\r\n");
+  CHECK(say("SET a 1") == "+QUEUED\r\n");
+  CHECK(say("ECHO hi") == "+QUEUED\r\n");
+  CHECK(say("INCR a") == "+QUEUED\r\n");
+  CHECK(say("MULTI") == "-ERR MULTI calls can not be nested\r\n");
+  CHECK(say("WATCH a") == "-ERR WATCH inside MULTI is not allowed\r\n");
+  CHECK(say("EXEC").empty());
+  CHECK(submitted(0) == "transaction 2 commands");
+  answer_list(0, {7, 8});
+  CHECK(out() == "*3\r\n:7\r\n$2\r\nhi\r\n:8\r\n");
+  CHECK(say("EXEC") == "-ERR EXEC without MULTI\r\n");
+  CHECK(say("DISCARD") == "-ERR DISCARD without MULTI\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "an error while a transaction is queued discards it") {
+  say("MULTI");
+  CHECK(say("SET a").substr(0, 4) == "-ERR");
+  CHECK(say("EXEC") == "-EXECABORT Transaction discarded because of previous errors.\r\n");
+  CHECK(services_.all.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "an empty transaction is answered with an empty list") {
+  say("MULTI");
+  say("EXEC");
+  answer_list(0, {});
+  CHECK(out() == "*0\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "WATCH asks for versions, which EXEC carries; UNWATCH and EXEC forget them") {
+  say("WATCH a b");
+  CHECK(submitted(0) == "versions a b");
+  say("MULTI"); // Comes before the versions do.
+  answer_list(0, {5, 0});
+  CHECK(out() == "+OK\r\n+OK\r\n");
+  say("EXEC");
+  CHECK(submitted(1) == "transaction 0 commands a@5 b@0");
+  answer_list(1, {});
+  out();
+  say("WATCH a");
+  answer_list(2, {6});
+  say("UNWATCH");
+  say("MULTI");
+  say("EXEC");
+  CHECK(submitted(3) == "transaction 0 commands");
+}
+
+TEST_CASE_FIXTURE(fixture, "a command that finds no room waits, and is given up with an error") {
+  services_.full = true;
+  CHECK(say("SET a 1").empty());
+  CHECK(subject.waits_for_room());
+  subject.give_up("TRYAGAIN later");
+  CHECK(out() == "-TRYAGAIN later\r\n");
+  CHECK(say("SET a 2").empty());
+  services_.full = false;
+  subject.resume();
+  CHECK(submitted(0) == "decide SET a 2");
+}
+
+TEST_CASE_FIXTURE(fixture, "bytes that come while a command waits are not lost") {
+  services_.full = true;
+  say("SET a 1");
+  say("SET b 2");
+  services_.full = false;
+  subject.resume();
+  CHECK(submitted(0) == "decide SET a 1");
+  CHECK(submitted(1) == "decide SET b 2");
+}
+
+TEST_CASE_FIXTURE(fixture, "HELLO chooses the version") {
+  CHECK(say("HELLO 3").substr(0, 4) == "%7\r\n");
+  CHECK(say("HELLO 2").substr(0, 5) == "*14\r\n");
+  CHECK(say("HELLO 4") == "-NOPROTO unsupported protocol version\r\n");
+  CHECK(say("HELLO 3 SETNAME me").substr(0, 1) == "%");
+  CHECK(say("CLIENT GETNAME") == "$2\r\nme\r\n");
+  CHECK(say("RESET") == "+RESET\r\n");
+  CHECK(say("CLIENT GETNAME") == "$-1\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "the commands that concern the connection") {
+  CHECK(say("PING hi") == "$2\r\nhi\r\n");
+  CHECK(say("SELECT 0") == "+OK\r\n");
+  CHECK(say("SELECT 1") == "-ERR DB index is out of range\r\n");
+  CHECK(say("SELECT x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(say("CLIENT ID") == ":9\r\n");
+  CHECK(say("CLIENT SETINFO lib-name x") == "+OK\r\n");
+  CHECK(say("CLIENT NO-EVICT on") == "+OK\r\n");
+  CHECK(say("CLIENT NOPE") == "-ERR unknown subcommand 'NOPE'. Try CLIENT HELP.\r\n");
+  CHECK(say("CONFIG GET max*") == "*2\r\n$10\r\nmaxclients\r\n$2\r\n10\r\n");
+  CHECK(say("TIME") == "*2\r\n$1\r\n1\r\n$6\r\n234567\r\n");
+  CHECK(say("COMMAND COUNT").substr(0, 1) == ":");
+  CHECK(say("COMMAND INFO get nope").find("$3\r\nget\r\n:2\r\n") != std::string::npos);
+  CHECK(say("QUIT") == "+OK\r\n");
+  CHECK(subject.finished());
+}
+
+TEST_CASE_FIXTURE(fixture, "bytes that are not the protocol end the connection with an error") {
+  CHECK(say("*1\r\n$-5") == "-ERR Protocol error: invalid bulk length\r\n");
+  CHECK(subject.finished());
+}

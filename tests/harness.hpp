@@ -1,0 +1,184 @@
+// What role tests share: an actor system with CAF's test coordinator and a virtual clock.
+#pragma once
+
+#include "synod/actors/node/system_config.hpp"
+#include "synod/messages/roles.hpp"
+
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <deque>
+#include <functional>
+
+namespace synod::test {
+
+struct config : caf::actor_system_config {
+  config() {
+    add_message_types<caf::id_block::synod>();
+    set("scheduler.policy", caf::atom("testing"));
+  }
+};
+
+/// Actors run when the test says so; time passes when the test says so.
+class world {
+public:
+  world() : scheduler_{dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())} {}
+  ~world() {
+    for (auto& each : alive_)
+      caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    run();
+  }
+
+  /// Runs everything that can run now.
+  void run() {
+    while (scheduler_.has_job())
+      scheduler_.run();
+  }
+
+  /// Lets time pass, running what comes due on the way.
+  void pass(std::chrono::milliseconds time) {
+    constexpr std::chrono::milliseconds step{5};
+    for (; time.count() > 0; time -= step) {
+      scheduler_.advance_time(step);
+      run();
+    }
+  }
+
+  template <class Actor, class... Args>
+  auto spawn(Args&&... args) {
+    auto handle = system.spawn<Actor>(std::forward<Args>(args)...);
+    alive_.push_back(caf::actor_cast<caf::actor>(handle));
+    return handle;
+  }
+
+  void end(const caf::actor& actor) {
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    run();
+  }
+
+  config settings;
+  caf::actor_system system{settings};
+
+private:
+  caf::scheduler::test_coordinator& scheduler_;
+  std::vector<caf::actor> alive_;
+};
+
+/// Stands for any role: remembers the messages it gets, and who sent them.
+class probe_state {
+public:
+  struct received {
+    caf::message content;
+    caf::strong_actor_ptr sender;
+  };
+
+  /// Takes out the oldest message of the given types; fails the test if there is none.
+  template <class... Ts>
+  std::tuple<Ts...> take() {
+    for (auto i = inbox.begin(); i != inbox.end(); ++i)
+      if (i->content.match_elements<Ts...>()) {
+        auto found = *i;
+        inbox.erase(i);
+        last_sender = found.sender;
+        return get<Ts...>(found.content, std::index_sequence_for<Ts...>{});
+      }
+    throw std::runtime_error{"the expected message did not come"};
+  }
+
+  /// True if a message of the given types waits.
+  template <class... Ts>
+  bool has() const {
+    return count<Ts...>() > 0;
+  }
+
+  template <class... Ts>
+  size_t count() const {
+    return static_cast<size_t>(
+      std::count_if(inbox.begin(), inbox.end(), [](auto& each) { return each.content.template match_elements<Ts...>(); }));
+  }
+
+  std::deque<received> inbox;
+  caf::strong_actor_ptr last_sender;
+
+private:
+  template <class... Ts, size_t... Is>
+  static std::tuple<Ts...> get(const caf::message& content, std::index_sequence<Is...>) {
+    return {content.get_as<Ts>(Is)...};
+  }
+};
+
+/// An actor that puts everything into a probe_state, and can send as itself.
+class probe {
+public:
+  explicit probe(world& in) : state_{std::make_shared<probe_state>()} {
+    actor_ = in.system.spawn([state = state_](caf::event_based_actor* self) -> caf::behavior {
+      self->set_default_handler([state](caf::scheduled_actor* me, caf::message_view& view) -> caf::result<caf::message> {
+        state->inbox.push_back({view.move_content_to_message(), me->current_sender()});
+        return caf::message{};
+      });
+      self->set_exit_handler([](caf::scheduled_actor* me, caf::exit_msg& x) { me->quit(x.reason); });
+      return {[](caf::sys_atom) {}};
+    });
+    in.run();
+  }
+  ~probe() { caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown); }
+
+  template <class Handle>
+  Handle as() const {
+    return caf::actor_cast<Handle>(actor_);
+  }
+  caf::strong_actor_ptr ptr() const { return caf::actor_cast<caf::strong_actor_ptr>(actor_); }
+  probe_state* operator->() { return state_.get(); }
+
+  /// Sends to `to` as this probe.
+  template <class Handle, class... Ts>
+  void send(const Handle& to, Ts&&... xs) {
+    caf::send_as(actor_, caf::actor_cast<caf::actor>(to), std::forward<Ts>(xs)...);
+  }
+
+private:
+  std::shared_ptr<probe_state> state_;
+  caf::actor actor_;
+};
+
+// -- messages -----------------------------------------------------------------
+
+inline message<schema::Requests> request_of(uint64_t session, uint64_t first_cid, std::vector<std::vector<std::string>> commands) {
+  builder<schema::Requests> built;
+  built->setSession(session);
+  built->setFirstCid(first_cid);
+  auto operations = built->initOperations(static_cast<unsigned>(commands.size()));
+  for (unsigned i = 0; i < operations.size(); ++i) {
+    auto list = operations[i].initArguments(static_cast<unsigned>(commands[i].size()));
+    for (unsigned j = 0; j < list.size(); ++j)
+      list.set(j, as_data(commands[i][j]));
+  }
+  return built.finish();
+}
+
+inline message<schema::Requests> open_request(uint64_t number, bool keep_results = false) {
+  builder<schema::Requests> built;
+  built->setFirstCid(number);
+  built->initOperations(1)[0].initOpen().setKeepResults(keep_results);
+  return built.finish();
+}
+
+inline message<schema::Pvalue> pvalue_of(ballot under, slot_number slot, std::vector<message<schema::Requests>> requests = {},
+                                         int64_t time = 0, slot_number decided_below = 1) {
+  builder<schema::Pvalue> built;
+  write(under, built->initBallot());
+  built->setSlot(slot);
+  built->setDecidedBelow(decided_below);
+  auto batch = built->initValue();
+  batch.setTime(time);
+  auto list = batch.initRequests(static_cast<unsigned>(requests.size()));
+  for (unsigned i = 0; i < list.size(); ++i)
+    list.set(i, requests[i].as_data());
+  return built.finish();
+}
+
+/// A value that differs from others by its time, for roles that do not look into values.
+inline message<schema::Pvalue> value_of(ballot under, slot_number slot, int64_t which, slot_number decided_below = 1) {
+  return pvalue_of(under, slot, {}, which, decided_below);
+}
+
+} // namespace synod::test

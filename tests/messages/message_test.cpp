@@ -1,0 +1,98 @@
+#include "harness.hpp"
+
+#include <caf/binary_deserializer.hpp>
+#include <caf/binary_serializer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+using namespace synod;
+using namespace synod::test;
+
+TEST_CASE("a message is one block: what is written in place is read in place") {
+  auto requests = request_of(5, 6, {{"SET", "k", "v"}, {"GET", "k"}});
+  CHECK(requests->getSession() == 5);
+  CHECK(requests->getOperations()[1].getArguments().size() == 2);
+  auto again = message<schema::Requests>::from(requests.words());
+  REQUIRE(again);
+  CHECK(view((*again)->getOperations()[0].getArguments()[2]) == "v");
+}
+
+TEST_CASE("a message that outgrows what was expected is still one segment") {
+  builder<schema::Requests> built{64};
+  auto operations = built->initOperations(100);
+  for (auto each : operations)
+    each.initArguments(1).set(0, as_data(std::string(1000, 'x')));
+  auto requests = built.finish();
+  CHECK(requests->getOperations().size() == 100);
+  CHECK(is_sound(requests.words(), capnp::Schema::from<schema::Requests>()));
+  CHECK(view(requests->getOperations()[99].getArguments()[0]).size() == 1000);
+}
+
+TEST_CASE("a message crosses hosts as one block of bytes") {
+  world w;
+  std::vector<char> buffer;
+  auto sent = pvalue_of({1, 2, 3}, 4, {request_of(1, 1, {{"PING"}})}, 99);
+  caf::binary_serializer sink{w.system, buffer};
+  REQUIRE_FALSE(inspect(sink, sent));
+  CHECK(buffer.size() == sent.size_bytes() + sizeof(uint64_t));
+  message<schema::Pvalue> received;
+  caf::binary_deserializer source{w.system, buffer};
+  REQUIRE_FALSE(inspect(source, received));
+  CHECK(received->getSlot() == 4);
+  CHECK(ballot_of(received->getBallot()) == ballot{1, 2, 3});
+}
+
+TEST_CASE("a size that the bytes do not have, or above the limit, is refused before it is allocated") {
+  world w;
+  for (uint64_t size : {uint64_t{1} << 60, uint64_t{1} << 30, uint64_t{100}}) {
+    std::vector<char> buffer;
+    caf::binary_serializer sink{w.system, buffer};
+    REQUIRE_FALSE(sink.apply(size));
+    message<schema::Pvalue> received;
+    caf::binary_deserializer source{w.system, buffer};
+    CHECK(inspect(source, received));
+  }
+}
+
+TEST_CASE("mutated messages are refused or can be read through") {
+  auto sound = request_of(5, 6, {{"SET", "key", "value"}, {"MGET", "a", "b"}});
+  std::mt19937_64 random{1};
+  size_t refused = 0;
+  for (int run = 0; run < 20000; ++run) {
+    std::vector<uint64_t> words{sound.words().begin(), sound.words().end()};
+    for (auto changes = 1 + random() % 4; changes > 0; --changes)
+      words[random() % words.size()] ^= uint64_t{1} << (random() % 64);
+    auto found = message<schema::Requests>::from(words);
+    if (!found) {
+      ++refused;
+      continue;
+    }
+    size_t bytes = 0;
+    for (auto operation : (*found)->getOperations())
+      if (operation.isArguments())
+        for (auto argument : operation.getArguments())
+          bytes += argument.size();
+    REQUIRE(bytes <= 64 * words.size());
+  }
+  CHECK(refused > 1000);
+}
+
+TEST_CASE("a small message that claims a huge list costs nothing to refuse") {
+  auto sound = request_of(5, 6, {{"SET", "key", "value"}});
+  std::vector<uint64_t> words{sound.words().begin(), sound.words().end()};
+  for (auto& word : words) {
+    auto before = word;
+    word |= uint64_t{0xffffffff} << 32;
+    message<schema::Requests>::from(words);
+    word = before;
+  }
+  CHECK(message<schema::Requests>::from(words));
+}
+
+TEST_CASE("ballots are ordered by round, then leader, then incarnation; the bottom is below all") {
+  CHECK(ballot{} < ballot{0, 0, 1});
+  CHECK(ballot{0, 0, 2} < ballot{0, 1, 1});
+  CHECK(ballot{0, 9, 9} < ballot{1, 0, 1});
+}

@@ -1,0 +1,125 @@
+#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/node/data_directory.hpp"
+
+#include "temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+using namespace synod;
+using namespace synod::test;
+
+namespace {
+
+const std::string sound = R"(cluster = "test"
+[[node]]
+name = "a"
+address = "127.0.0.1:7301"
+resp = "7201"
+roles = ["replica", "leader", "acceptor", "gateway"]
+[[node]]
+name = "b"
+address = "127.0.0.1:7302"
+roles = ["acceptor"]
+)";
+
+std::string error_of(const std::string& text) {
+  auto found = parse_cluster(text, "file.conf", registry::built_in());
+  if (found)
+    return "no error";
+  std::string what;
+  auto context = found.error().context();
+  context.apply([&](const std::string& x) { what = x; });
+  return what;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+#define CHECK_ERROR(text, part) CHECK_MESSAGE(error_of(text).find(part) != std::string::npos, error_of(text))
+
+} // namespace
+
+TEST_CASE("a sound cluster file is read, with the defaults of what it leaves out") {
+  auto found = parse_cluster(sound + "[replica]\nwindow = 7\nbatch-limit = \"64KiB\"\n[leader]\nping-interval = \"50ms\"\n", "file.conf",
+                             registry::built_in());
+  REQUIRE(found);
+  CHECK(found->nodes.size() == 2);
+  CHECK(to_string(*found->nodes[0].resp) == "127.0.0.1:7201");
+  CHECK(found->options_of("replica").number("window") == 7);
+  CHECK(found->options_of("replica").bytes("batch-limit") == 65536);
+  CHECK(found->options_of("leader").duration("ping-interval").count() == 50);
+  CHECK(found->options_of("leader").duration("smallest-timeout").count() == 500);
+  CHECK(found->nodes_with("acceptor") == std::set<uint32_t>{0, 1});
+}
+
+TEST_CASE("what is wrong in a cluster file is named with file, line, key, what was found and what was expected") {
+  CHECK_ERROR("clusster = \"x\"\n" + sound, "file.conf:1: unknown key 'clusster'");
+  CHECK_ERROR(replaced(sound, "roles = [\"acceptor\"]", "rolles = [\"acceptor\"]"), "file.conf:10: unknown key 'rolles' in [[node]]; known are: name, address");
+  CHECK_ERROR(sound + "[replica]\nwindw = 5\n", "file.conf:12: unknown key 'windw' in [replica]; known are: window");
+  CHECK_ERROR(sound + "[replica]\nwindow = \"x\"\n", "file.conf:12: key 'window' in [replica]: a string is of the wrong type");
+  CHECK_ERROR(sound + "[replica]\nwindow = 0\n", "out of range (1 to 1024)");
+  CHECK_ERROR(sound + "[leader]\nping-interval = \"5 minutes\"\n", "expected a duration like");
+  CHECK_ERROR(sound + "[leader]\nping-interval = 5\n", "wrong type");
+  CHECK_ERROR(replaced(sound, "\"127.0.0.1:7302\"", "7302"), "key 'address': expected a string, found a integer");
+  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1"), "expected \"HOST:PORT\", found '127.0.0.1'");
+  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:77777"), "expected \"HOST:PORT\"");
+  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:7301"), "has the address of node 'a'");
+  CHECK_ERROR(replaced(sound, "name = \"b\"", "name = \"a\""), "node 'a' is a duplicate: it is in line 2 already");
+  CHECK_ERROR(replaced(sound, "name = \"b\"\n", ""), "a [[node]] without 'name'");
+  CHECK_ERROR(replaced(sound, "[\"acceptor\"]", "[\"aceptor\"]"), "unknown role 'aceptor'; known are: acceptor");
+  CHECK_ERROR(replaced(sound, "[\"acceptor\"]", "[]"), "expected a list of role names");
+  CHECK_ERROR(replaced(sound, "resp = \"7201\"\n", ""), "has a gateway and no 'resp'");
+  CHECK_ERROR("cluster = \"test\"\n", "no node");
+  CHECK_ERROR(sound.substr(sound.find("[[node]]")), "key 'cluster' is missing");
+  CHECK_ERROR(replaced(replaced(sound, ", \"acceptor\"", ""), "[\"acceptor\"]", "[\"replica\"]"), "there would be no majority of acceptors");
+  CHECK_ERROR("state-machine = \"nope\"\n" + sound, "unknown state machine 'nope'; known are: key-value");
+  CHECK_ERROR("cluster = \n", "file.conf:1:");
+  CHECK_ERROR(sound + "node = 5\n", "file.conf");
+}
+
+TEST_CASE("an address that others can reach is refused, unless the file says that plain traffic is allowed") {
+  auto open = replaced(sound, "127.0.0.1:7302", "192.0.2.5:7302");
+  CHECK_ERROR(open, "allow-plain-traffic = true");
+  CHECK_ERROR(open, "file.conf:9: node 'b': others can reach 192.0.2.5:7302");
+  CHECK(error_of("allow-plain-traffic = true\n" + open) == "no error");
+  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "0.0.0.0:7302"), "allow-plain-traffic");
+}
+
+TEST_CASE("the cluster files that are delivered are sound") {
+  for (auto* name : {"three-nodes.conf", "separate-acceptors.conf"})
+    CHECK(read_cluster(std::filesystem::path{SYNOD_CONFIG_DIRECTORY} / name, registry::built_in()));
+}
+
+TEST_CASE("a data directory belongs to one node and one process, and counts starts") {
+  temporary_directory where;
+  auto path = where.path() / "data";
+  {
+    data_directory first;
+    CHECK_FALSE(first.open(path, "test", "a"));
+    CHECK(first.incarnation() == 1);
+    data_directory second;
+    CHECK(second.open(path, "test", "a")->text.find("another process uses") != std::string::npos);
+  }
+  data_directory again;
+  CHECK_FALSE(again.open(path, "test", "a"));
+  CHECK(again.incarnation() == 2);
+}
+
+TEST_CASE("a data directory of somebody else, a damaged one and one that cannot be used are refused") {
+  temporary_directory where;
+  auto path = where.path() / "data";
+  CHECK_FALSE(data_directory{}.open(path, "test", "a"));
+  CHECK(data_directory{}.open(path, "test", "b")->text.find("belongs to node 'a' of cluster 'test', not to node 'b'") != std::string::npos);
+  CHECK(data_directory{}.open(path, "other", "a")->kind == data_directory::fault::wrong_directory);
+  std::ofstream{path / "incarnation", std::ios::binary | std::ios::trunc} << "12345678901234567890123456789012";
+  CHECK(data_directory{}.open(path, "test", "a")->text.find("is damaged") != std::string::npos);
+  CHECK(data_directory{}.open("/proc/nope", "test", "a")->text.find("/proc/nope") != std::string::npos);
+  std::filesystem::create_directories(where.path() / "foreign");
+  std::ofstream{where.path() / "foreign" / "letter.txt"} << "dear";
+  CHECK(data_directory{}.open(where.path() / "foreign", "test", "a")->text.find("not a data directory") != std::string::npos);
+  std::ofstream{where.path() / "file"} << "x";
+  CHECK(data_directory{}.open(where.path() / "file", "test", "a"));
+}

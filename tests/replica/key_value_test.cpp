@@ -1,0 +1,321 @@
+#include "synod/actors/replica/key_value/machine.hpp"
+#include "synod/actors/replica/key_value/parse.hpp"
+
+#include "synod/actors/gateway/resp.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+using namespace synod;
+
+namespace {
+
+struct fixture {
+  /// Performs a command given as words; the reply as RESP2 without line ends: "+OK", ":5", "$v", "$-1", "*a,b".
+  std::string operator()(const std::string& line) { return run(words(line)); }
+
+  std::string run(const std::vector<std::string>& command) {
+    std::vector<std::string_view> args{command.begin(), command.end()};
+    builder<schema::Reply> built;
+    subject.apply(args, reply{*built});
+    auto message = built.finish();
+    return text(*message);
+  }
+
+  static std::vector<std::string> words(const std::string& line) {
+    resp::parser parser{{1 << 20}};
+    parser.feed(line + "\n");
+    parser.next();
+    return {parser.arguments().begin(), parser.arguments().end()};
+  }
+
+  static std::string text(schema::Reply::Reader x) {
+    switch (x.which()) {
+      case schema::Reply::STATUS:
+        return std::string{"+"} + x.getStatus().cStr();
+      case schema::Reply::ERROR:
+        return std::string{"-"} + x.getError().cStr();
+      case schema::Reply::INTEGER:
+        return ":" + std::to_string(x.getInteger());
+      case schema::Reply::BULK:
+        return "$" + std::string{view(x.getBulk())};
+      case schema::Reply::ARRAY: {
+        std::string all = "*";
+        for (auto each : x.getArray())
+          all += text(each) + " ";
+        return all;
+      }
+      default:
+        return "nil";
+    }
+  }
+
+  void at(int64_t time) { subject.begin_batch(time, 1); }
+
+  key_value::machine subject{{1000, 1 << 20}, 1};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "SET and its options") {
+  at(1000);
+  auto& r = *this;
+  CHECK(r("SET k v") == "+OK");
+  CHECK(r("GET k") == "$v");
+  CHECK(r("SET k w NX") == "nil");
+  CHECK(r("SET q w XX") == "nil");
+  CHECK(r("SET k w XX GET") == "$v");
+  CHECK(r("SET new v NX GET") == "nil");
+  CHECK(r("GET new") == "$v");
+  CHECK(r("SET k v EX 10") == "+OK");
+  CHECK(r("TTL k") == ":10");
+  CHECK(r("SET k w KEEPTTL") == "+OK");
+  CHECK(r("PTTL k") == ":10000");
+  CHECK(r("SET k w") == "+OK");
+  CHECK(r("TTL k") == ":-1");
+  CHECK(r("SET k v PXAT 5000") == "+OK");
+  CHECK(r("PEXPIRETIME k") == ":5000");
+  CHECK(r("SET k v EX 0") == "-ERR invalid expire time in 'set' command");
+  CHECK(r("SET k v EX -1") == "-ERR invalid expire time in 'set' command");
+  CHECK(r("SET k v EX x") == "-ERR value is not an integer or out of range");
+  CHECK(r("SET k v EX 9223372036854775807") == "-ERR invalid expire time in 'set' command");
+  CHECK(r("SET k v EX") == "-ERR syntax error");
+  CHECK(r("SET k v EX 10 PX 10") == "-ERR syntax error");
+  CHECK(r("SET k v EX 10 KEEPTTL") == "-ERR syntax error");
+  CHECK(r("SET k v NX XX") == "-ERR syntax error");
+  CHECK(r("SET k v NOPE") == "-ERR syntax error");
+  CHECK(r("SETEX k 10 v") == "+OK");
+  CHECK(r("PSETEX k 0 v") == "-ERR invalid expire time in 'psetex' command");
+  CHECK(r("SETNX k v") == ":0");
+  CHECK(r("GETSET k new") == "$v");
+  CHECK(r("TTL k") == ":-1");
+  CHECK(r("GETDEL k") == "$new");
+  CHECK(r("GETDEL k") == "nil");
+}
+
+TEST_CASE_FIXTURE(fixture, "GETEX changes the expiry") {
+  at(1000);
+  auto& r = *this;
+  r("SET k v");
+  CHECK(r("GETEX k EX 5") == "$v");
+  CHECK(r("PTTL k") == ":5000");
+  CHECK(r("GETEX k PERSIST") == "$v");
+  CHECK(r("PTTL k") == ":-1");
+  CHECK(r("GETEX k") == "$v");
+  CHECK(r("GETEX k EX") == "-ERR syntax error");
+  CHECK(r("GETEX none EX 5") == "nil");
+}
+
+TEST_CASE_FIXTURE(fixture, "several keys at once") {
+  auto& r = *this;
+  CHECK(r("MSET a 1 b 2") == "+OK");
+  CHECK(r("MSET a 1 b") == "-ERR wrong number of arguments for 'mset' command");
+  CHECK(r("MGET a none b") == "*$1 nil $2 ");
+  CHECK(r("MSETNX c 3 a 9") == ":0");
+  CHECK(r("EXISTS c a a") == ":2");
+  CHECK(r("MSETNX c 3 d 4") == ":1");
+  CHECK(r("DEL a b none") == ":2");
+  CHECK(r("UNLINK c d") == ":2");
+}
+
+TEST_CASE_FIXTURE(fixture, "numbers") {
+  auto& r = *this;
+  CHECK(r("INCR n") == ":1");
+  CHECK(r("INCRBY n 41") == ":42");
+  CHECK(r("DECRBY n 2") == ":40");
+  CHECK(r("DECR n") == ":39");
+  CHECK(r("SET n 9223372036854775807") == "+OK");
+  CHECK(r("INCR n") == "-ERR increment or decrement would overflow");
+  CHECK(r("DECRBY n -9223372036854775808") == "-ERR decrement would overflow");
+  for (auto* wrong : {"' 1'", "'1 '", "01", "+1", "-0", "1.0", "abc", "''"}) {
+    r(std::string{"SET n "} + wrong);
+    CHECK(r("INCR n") == "-ERR value is not an integer or out of range");
+  }
+  CHECK(r("SET f 10.50") == "+OK");
+  CHECK(r("INCRBYFLOAT f 0.1") == "$10.6");
+  CHECK(r("INCRBYFLOAT f -5") == "$5.6");
+  CHECK(r("SET f 5.0e3") == "+OK");
+  CHECK(r("INCRBYFLOAT f 2.0e2") == "$5200");
+  CHECK(r("INCRBYFLOAT f abc") == "-ERR value is not a valid float");
+  CHECK(r("INCRBYFLOAT f inf") == "-ERR value is not a valid float");
+}
+
+TEST_CASE_FIXTURE(fixture, "parts of values") {
+  auto& r = *this;
+  CHECK(r("APPEND k Hello") == ":5");
+  CHECK(r("APPEND k ' World'") == ":11");
+  CHECK(r("STRLEN k") == ":11");
+  CHECK(r("GETRANGE k 0 4") == "$Hello");
+  CHECK(r("GETRANGE k -5 -1") == "$World");
+  CHECK(r("GETRANGE k 0 -1") == "$Hello World");
+  CHECK(r("GETRANGE k 5 2") == "$");
+  CHECK(r("GETRANGE k -1 -5") == "$");
+  CHECK(r("GETRANGE k 100 200") == "$");
+  CHECK(r("SUBSTR k -100 1") == "$He");
+  CHECK(r("SETRANGE k 6 Redis") == ":11");
+  CHECK(r("GET k") == "$Hello Redis");
+  CHECK(r("SETRANGE new 2 x") == ":3");
+  CHECK(run({"GET", "new"}) == std::string("$\0\0x", 4));
+  CHECK(r("SETRANGE k -1 x") == "-ERR offset is out of range");
+  CHECK(r("SETRANGE k 5000 x") == "-ERR string exceeds maximum allowed size (value-limit)");
+  CHECK(run({"SET", "k", std::string(1001, 'x')}) == "-ERR string exceeds maximum allowed size (value-limit)");
+  CHECK(r("SETRANGE none 0 ''") == ":0");
+  CHECK(r("EXISTS none") == ":0");
+}
+
+TEST_CASE_FIXTURE(fixture, "expiry by log time") {
+  at(10'000);
+  auto& r = *this;
+  r("SET k v");
+  CHECK(r("EXPIRE k 5") == ":1");
+  CHECK(r("EXPIRE none 5") == ":0");
+  CHECK(r("TTL none") == ":-2");
+  CHECK(r("PTTL k") == ":5000");
+  CHECK(r("EXPIRE k 3 GT") == ":0");
+  CHECK(r("EXPIRE k 3 LT") == ":1");
+  CHECK(r("EXPIRE k 9 NX") == ":0");
+  CHECK(r("EXPIRE k 9 XX") == ":1");
+  CHECK(r("EXPIRE k 9 NX XX") == "-ERR NX and XX, GT or LT options at the same time are not compatible");
+  CHECK(r("EXPIRE k 9 GT LT") == "-ERR GT and LT options at the same time are not compatible");
+  CHECK(r("EXPIRE k 9 AB") == "-ERR Unsupported option AB");
+  CHECK(r("EXPIRETIME k") == ":19");
+  CHECK(r("PEXPIREAT k 12000") == ":1");
+  CHECK(r("EXPIREAT k 15") == ":1");
+  CHECK(r("PERSIST k") == ":1");
+  CHECK(r("PERSIST k") == ":0");
+  CHECK(r("EXPIRE k 5 GT") == ":0");
+  CHECK(r("EXPIRE k 5 LT") == ":1");
+  CHECK(r("EXPIRE k 9223372036854775807") == "-ERR invalid expire time in 'expire' command");
+  CHECK(subject.next_deadline() == 15'000);
+  at(14'999);
+  CHECK(r("GET k") == "$v");
+  at(15'000);
+  CHECK(r("GET k") == "nil");
+  CHECK(r("DBSIZE") == ":0");
+  r("SET k v");
+  CHECK(r("EXPIRE k -1") == ":1");
+  CHECK(r("EXISTS k") == ":0");
+}
+
+TEST_CASE_FIXTURE(fixture, "names") {
+  at(1000);
+  auto& r = *this;
+  r("SET a 1 PX 500");
+  CHECK(r("RENAME a b") == "+OK");
+  CHECK(r("PTTL b") == ":500");
+  CHECK(r("RENAME a b") == "-ERR no such key");
+  CHECK(r("RENAME b b") == "+OK");
+  r("SET c 3");
+  CHECK(r("RENAMENX b c") == ":0");
+  CHECK(r("RENAMENX b d") == ":1");
+  CHECK(r("COPY d c") == ":0");
+  CHECK(r("COPY d c REPLACE") == ":1");
+  CHECK(r("COPY d e DB 0") == ":1");
+  CHECK(r("COPY d e DB 1") == "-ERR DB index is out of range");
+  CHECK(r("PTTL e") == ":500");
+  CHECK(r("TYPE e") == "+string");
+  CHECK(r("TYPE none") == "+none");
+  CHECK(r("FLUSHALL") == "+OK");
+  CHECK(r("DBSIZE") == ":0");
+  CHECK(r("RANDOMKEY") == "nil");
+  r("SET only 1");
+  CHECK(r("RANDOMKEY") == "$only");
+}
+
+TEST_CASE_FIXTURE(fixture, "SCAN meets every key that is there throughout, also when it goes on at another replica") {
+  fixture other;
+  for (int i = 0; i < 3000; ++i)
+    run({"SET", "key:" + std::to_string(i), "v"});
+  for (int i = 2999; i >= 0; --i)
+    other.run({"SET", "key:" + std::to_string(i), "v"});
+  std::set<std::string> seen;
+  std::string cursor = "0";
+  int calls = 0;
+  do {
+    auto& at_replica = calls % 2 ? other : *this;
+    std::vector<std::string> command{"SCAN", cursor, "COUNT", "50"};
+    std::vector<std::string_view> args{command.begin(), command.end()};
+    builder<schema::Reply> built;
+    at_replica.subject.query(args, reply{*built});
+    auto message = built.finish();
+    cursor = view(message->getArray()[0].getBulk());
+    for (auto key : message->getArray()[1].getArray())
+      seen.insert(std::string{view(key.getBulk())});
+    run({"SET", "later:" + std::to_string(calls), "v"});
+    run({"DEL", "later:" + std::to_string(calls - 5)});
+    ++calls;
+  } while (cursor != "0");
+  for (int i = 0; i < 3000; ++i)
+    REQUIRE(seen.contains("key:" + std::to_string(i)));
+  CHECK(calls > 10);
+  auto& r = *this;
+  CHECK(r("SCAN x") == "-ERR invalid cursor");
+  CHECK(r("SCAN 0 COUNT 0") == "-ERR syntax error");
+  CHECK(r("SCAN 0 COUNT x") == "-ERR value is not an integer or out of range");
+  CHECK(r("SCAN 0 COUNT 100000 TYPE list") == "*$0 * ");
+}
+
+TEST_CASE_FIXTURE(fixture, "versions differ whenever a value may; an absent key has none") {
+  at(1000);
+  auto& r = *this;
+  CHECK(subject.version("k") == 0);
+  uint64_t last = 0;
+  for (auto* change : {"SET k v", "SET k v", "APPEND k x", "EXPIRE k 5", "PERSIST k", "SETRANGE k 0 y"}) {
+    r(change);
+    CHECK(subject.version("k") > last);
+    last = subject.version("k");
+  }
+  r("GET k");
+  CHECK(subject.version("k") == last);
+  r("PEXPIRE k 10");
+  at(1010);
+  CHECK(subject.version("k") == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a full store refuses commands that grow it, and takes others") {
+  auto& r = *this;
+  for (int i = 0; i < 3000 && subject.data().bytes() <= (1 << 20); ++i)
+    run({"SET", "key:" + std::to_string(i), std::string(900, 'x')});
+  CHECK(r("SET more 1") == "-OOM command not allowed when used memory > 'maxmemory'.");
+  CHECK(r("DEL key:1") == ":1");
+  CHECK(r("FLUSHALL") == "+OK");
+  CHECK(r("SET more 1") == "+OK");
+}
+
+TEST_CASE_FIXTURE(fixture, "a snapshot restores the same state") {
+  at(1000);
+  for (int i = 0; i < 2000; ++i)
+    run({"SET", "key:" + std::to_string(i), std::string(static_cast<size_t>(i % 900), 'x'), "PX", std::to_string(100 + i)});
+  std::vector<std::string> pieces;
+  subject.snapshot([&](std::string_view piece) { pieces.emplace_back(piece); });
+  key_value::machine other{{1000, 1 << 20}, 2};
+  size_t next = 0;
+  CHECK_FALSE(other.restore([&] { return next < pieces.size() ? pieces[next++] : std::string{}; }));
+  CHECK(other.data().size() == subject.data().size());
+  CHECK(other.data().bytes() == subject.data().bytes());
+  CHECK(other.next_deadline() == subject.next_deadline());
+  CHECK(other.version("key:7") == subject.version("key:7"));
+  CHECK(other.data().find("key:899")->value.size() == 899);
+  std::string cut = pieces[0].substr(0, pieces[0].size() - 3);
+  next = 0;
+  CHECK(other.restore([&] { return next++ ? std::string{} : cut; }).has_value());
+}
+
+TEST_CASE("patterns match as Redis's do") {
+  using key_value::matches;
+  CHECK(matches("*", ""));
+  CHECK(matches("h?llo", "hello"));
+  CHECK(matches("h*llo", "heeeello"));
+  CHECK(matches("h[ae]llo", "hallo"));
+  CHECK_FALSE(matches("h[^e]llo", "hello"));
+  CHECK(matches("h[a-c]llo", "hbllo"));
+  CHECK(matches("h[c-a]llo", "hbllo"));
+  CHECK(matches("\\*", "*"));
+  CHECK_FALSE(matches("\\*", "x"));
+  CHECK(matches("a*b*c", "axxbyyc"));
+  CHECK_FALSE(matches("a*b*c", "axxbyyd"));
+  CHECK_FALSE(matches("", "x"));
+  CHECK_FALSE(matches(std::string(30, '*') + "b", std::string(5000, 'a')));
+}

@@ -1,0 +1,459 @@
+#include "harness.hpp"
+
+#include "synod/actors/replica/key_value/machine.hpp"
+#include "synod/actors/replica/replica.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace synod;
+using namespace synod::test;
+
+namespace {
+
+constexpr ballot first_ballot{1, 0, 1}, second_ballot{2, 1, 1};
+constexpr uint64_t session = 65536; // opened in slot 1, first of its batch
+
+struct fixture : world {
+  void start(replica::options options = {}) {
+    options.acceptors = 3;
+    options.replica_nodes = {0, 1, 2};
+    options.wall_clock = [this] { return wall_clock; };
+    subject = spawn<replica>(std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), options);
+    run();
+    for (uint32_t i = 0; i < 3; ++i)
+      caf::anon_send(subject, peer{i, "acceptor", acceptors[i].ptr()});
+    caf::anon_send(subject, peer{0, "leader", leader.ptr()});
+    caf::anon_send(subject, peer{1, "replica", other.ptr()});
+    run();
+  }
+
+  void leads(ballot active, slot_number decided_below = 1, slot_number free_slot = 1) {
+    builder<schema::Leading> leading;
+    write(active, leading->initBallot());
+    leading->setDecidedBelow(decided_below);
+    leading->setFreeSlot(free_slot);
+    leader.send(subject, leading.finish());
+    run();
+  }
+
+  void decide(slot_number slot, std::vector<message<schema::Requests>> requests = {}, int64_t time = 0, ballot under = first_ballot) {
+    leader.send(subject, decision_atom_v, pvalue_of(under, slot, std::move(requests), time), uint64_t{0});
+    run();
+  }
+
+  void decide(const message<schema::Pvalue>& pvalue) {
+    leader.send(subject, decision_atom_v, pvalue, uint64_t{0});
+    run();
+  }
+
+  /// Slot 1 opens the session of `client`.
+  void open(bool keep_results = false) { decide(1, {open_request(77, keep_results)}); }
+
+  void ask(uint64_t first_cid, std::vector<std::vector<std::string>> commands) {
+    client.send(subject, request_atom_v, request_of(session, first_cid, std::move(commands)));
+    run();
+  }
+
+  message<schema::Responses> response() { return std::get<0>(client->take<message<schema::Responses>>()); }
+
+  bool has_proposal() { return leader->has<propose_atom, message<schema::Pvalue>>(); }
+  message<schema::Pvalue> proposal() { return std::get<1>(leader->take<propose_atom, message<schema::Pvalue>>()); }
+
+  int64_t number(const char* name) {
+    probe asker{*this};
+    asker.send(subject, status_atom_v);
+    run();
+    auto [status] = asker->take<message<schema::RoleStatus>>();
+    for (auto entry : status->getEntries())
+      if (std::string{entry.getName().cStr()} == name)
+        return entry.getNumber();
+    return -1;
+  }
+
+  void query(std::vector<std::string> command, uint64_t which = 1) {
+    client.send(subject, query_atom_v, request_of(0, which, {std::move(command)}));
+    run();
+  }
+
+  /// Answers the read round that was asked of an acceptor.
+  void tell_highest(uint32_t acceptor, slot_number slot) {
+    auto [asked] = acceptors[acceptor]->take<message<schema::AskHighest>>();
+    builder<schema::Highest> answer;
+    answer->setAcceptor(acceptor);
+    answer->setRound(asked->getRound());
+    answer->setSlot(slot);
+    acceptors[acceptor].send(subject, answer.finish());
+    run();
+  }
+
+  void tell_learned(uint32_t acceptor, slot_number first, std::vector<message<schema::Pvalue>> accepted, bool with_values,
+                    slot_number decided_below) {
+    builder<schema::Learned> answer;
+    answer->setAcceptor(acceptor);
+    answer->setFirstSlot(first);
+    answer->setDecidedBelow(decided_below);
+    auto list = answer->initAccepted(static_cast<unsigned>(accepted.size()));
+    auto values = answer->initPvalues(with_values ? list.size() : 0);
+    for (unsigned i = 0; i < list.size(); ++i) {
+      list[i].setSlot(accepted[i]->getSlot());
+      write(ballot_of(accepted[i]->getBallot()), list[i].initBallot());
+      if (with_values)
+        values.set(i, accepted[i].as_data());
+    }
+    acceptors[acceptor].send(subject, answer.finish());
+    run();
+  }
+
+  int64_t wall_clock = 1'000'000;
+  probe acceptors[3] = {probe{*this}, probe{*this}, probe{*this}};
+  probe leader{*this}, other{*this}, client{*this};
+  replica_actor subject;
+};
+
+std::string bulk(const message<schema::Responses>& x, unsigned i = 0) {
+  return std::string{view(x->getReplies()[i].getBulk())};
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "a request is proposed in the first free slot when its leader leads, and answered when it is performed") {
+  start();
+  client.send(subject, request_atom_v, open_request(5));
+  run();
+  CHECK_FALSE(has_proposal());
+  leads(first_ballot);
+  auto opening = proposal();
+  CHECK(opening->getSlot() == 1);
+  CHECK(ballot_of(opening->getBallot()) == first_ballot);
+  decide(opening);
+  CHECK(response()->getReplies()[0].getInteger() == session);
+  ask(1, {{"SET", "k", "v"}, {"GET", "k"}});
+  auto pvalue = proposal();
+  CHECK(pvalue->getSlot() == 2);
+  CHECK_FALSE(client->has<message<schema::Responses>>());
+  decide(pvalue);
+  auto answer = response();
+  CHECK(std::string{answer->getReplies()[0].getStatus().cStr()} == "OK");
+  CHECK(bulk(answer, 1) == "v");
+}
+
+TEST_CASE_FIXTURE(fixture, "what waits while a slot is in flight becomes the next batch") {
+  start();
+  leads(first_ballot);
+  open();
+  for (uint64_t cid = 1; cid <= 4; ++cid)
+    ask(cid, {{"INCR", "n"}});
+  auto first = proposal();
+  CHECK(first->getValue().getRequests().size() == 1);
+  CHECK_FALSE(has_proposal());
+  decide(first);
+  CHECK(proposal()->getValue().getRequests().size() == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "batches are limited in bytes and count, and full ones do not wait for the slot in flight") {
+  replica::options small;
+  small.batch_limit_bytes = 1024;
+  small.batch_limit_requests = 5;
+  start(small);
+  leads(first_ballot);
+  open();
+  for (uint64_t cid = 1; cid <= 40; ++cid)
+    ask(cid, {{"SET", "k", std::string(100, 'x')}});
+  size_t requests = 0;
+  while (has_proposal()) {
+    auto pvalue = proposal();
+    CHECK(pvalue->getValue().getRequests().size() <= 5);
+    CHECK(pvalue.size_bytes() < 1024 + 512);
+    requests += pvalue->getValue().getRequests().size();
+  }
+  CHECK(requests > 20);
+}
+
+TEST_CASE_FIXTURE(fixture, "R2, R3: decisions are performed in slot order, without a gap") {
+  start();
+  leads(first_ballot);
+  open();
+  decide(3, {request_of(session, 2, {{"APPEND", "k", "b"}})});
+  CHECK(number("slot_out") == 2);
+  CHECK(number("commands performed") == 0);
+  decide(2, {request_of(session, 1, {{"APPEND", "k", "a"}})});
+  CHECK(number("slot_out") == 4);
+  query({"GET", "k"});
+  tell_highest(0, 3);
+  tell_highest(1, 3);
+  CHECK(bulk(response()) == "ab");
+}
+
+TEST_CASE_FIXTURE(fixture, "R1, R4: a second decision for a slot changes nothing") {
+  start();
+  leads(first_ballot);
+  open();
+  decide(2, {request_of(session, 1, {{"SET", "k", "first"}})});
+  decide(2, {request_of(session, 2, {{"SET", "k", "second"}})});
+  CHECK(number("slot_out") == 3);
+  decide(4, {request_of(session, 2, {{"SET", "k", "third"}})});
+  decide(4, {request_of(session, 2, {{"SET", "k", "fourth"}})});
+  decide(3);
+  query({"GET", "k"});
+  tell_highest(0, 4);
+  tell_highest(1, 4);
+  CHECK(bulk(response()) == "third");
+}
+
+TEST_CASE_FIXTURE(fixture, "R5: slot_in stays below slot_out + WINDOW") {
+  replica::options small;
+  small.window = 4;
+  small.batch_limit_bytes = 1;
+  start(small);
+  leads(first_ballot);
+  open();
+  for (uint64_t cid = 1; cid <= 30; ++cid)
+    ask(cid, {{"INCR", "n"}});
+  CHECK(number("slot_in") <= number("slot_out") + 4);
+  CHECK(leader->count<propose_atom, message<schema::Pvalue>>() == 4);
+}
+
+TEST_CASE_FIXTURE(fixture, "exactly once: a command decided in two slots is performed once") {
+  start();
+  leads(first_ballot);
+  open();
+  decide(2, {request_of(session, 1, {{"INCR", "n"}})});
+  decide(3, {request_of(session, 1, {{"INCR", "n"}})});
+  CHECK(number("commands performed") == 1);
+  CHECK(number("commands skipped") == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "in order: a command that comes before its predecessor is skipped, and proposed again") {
+  start();
+  leads(first_ballot);
+  client.send(subject, request_atom_v, open_request(77));
+  run();
+  decide(proposal());
+  response();
+  ask(1, {{"APPEND", "k", "a"}});
+  auto lost = proposal();
+  ask(2, {{"APPEND", "k", "b"}});
+  decide(lost->getSlot()); // Somebody else's value took the slot.
+  CHECK(number("slot collisions") == 1);
+  auto next = proposal();
+  REQUIRE(next->getValue().getRequests().size() == 2);
+  decide(next->getSlot(), {request_of(session, 2, {{"APPEND", "k", "b"}})}, 0);
+  CHECK(number("commands performed") == 0);
+  decide(proposal());
+  decide(proposal());
+  CHECK(number("commands performed") == 2);
+  CHECK(response()->getReplies().size() >= 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a command of a session that is not known is answered so, and not performed") {
+  start();
+  leads(first_ballot);
+  ask(1, {{"INCR", "n"}});
+  decide(proposal());
+  CHECK(response()->getSessionEnded());
+  CHECK(number("commands performed") == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a session that keeps results answers a retry with the first result") {
+  start();
+  leads(first_ballot);
+  open(true);
+  decide(2, {request_of(session, 1, {{"INCR", "n"}})});
+  decide(3, {request_of(session, 2, {{"INCR", "n"}})});
+  ask(1, {{"INCR", "n"}});
+  CHECK(response()->getReplies()[0].getInteger() == 1);
+  CHECK(number("commands performed") == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "sessions end by log time") {
+  replica::options brief;
+  brief.session_lifetime = std::chrono::milliseconds{1000};
+  start(brief);
+  leads(first_ballot);
+  decide(1, {open_request(77)}, 1000);
+  decide(2, {request_of(session, 1, {{"INCR", "n"}})}, 1900);
+  CHECK(number("sessions") == 1);
+  decide(3, {}, 2800);
+  CHECK(number("sessions") == 1);
+  decide(4, {}, 3000);
+  CHECK(number("sessions") == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "log time never goes back, and expiry depends on it alone") {
+  start();
+  leads(first_ballot);
+  decide(1, {open_request(77)}, 5000);
+  decide(2, {request_of(session, 1, {{"SET", "k", "v", "PX", "100"}})}, 4000);
+  CHECK(number("log time") == 5000);
+  auto there = [&] {
+    query({"EXISTS", "k"});
+    tell_highest(0, 0);
+    tell_highest(1, 0);
+    return response()->getReplies()[0].getInteger() == 1;
+  };
+  wall_clock = 99'000'000;
+  CHECK(there());
+  decide(3, {}, 5099);
+  CHECK(there());
+  decide(4, {}, 5100);
+  CHECK_FALSE(there());
+}
+
+TEST_CASE_FIXTURE(fixture, "when nothing else carries the time, the proposer does at the next deadline") {
+  start();
+  leads(first_ballot);
+  decide(1, {open_request(77)}, wall_clock);
+  decide(2, {request_of(session, 1, {{"SET", "k", "v", "PX", "100"}})}, wall_clock);
+  pass(std::chrono::milliseconds{90});
+  CHECK_FALSE(has_proposal());
+  wall_clock += 100;
+  pass(std::chrono::milliseconds{60});
+  auto empty = proposal();
+  CHECK(empty->getValue().getRequests().size() == 0);
+  CHECK(empty->getValue().getTime() == wall_clock);
+}
+
+TEST_CASE_FIXTURE(fixture, "colocation: requests go to the replica beside the active leader, which proposes them") {
+  start();
+  leads(second_ballot);
+  ask(1, {{"INCR", "n"}});
+  CHECK_FALSE(has_proposal());
+  CHECK(other->has<forward_atom, message<schema::Requests>, uint64_t>());
+  // And the other way round.
+  leads({3, 0, 1});
+  decide(proposal());
+  other.send(subject, forward_atom_v, request_of(session, 9, {{"INCR", "n"}}), uint64_t{4});
+  run();
+  CHECK(has_proposal());
+}
+
+TEST_CASE_FIXTURE(fixture, "requests outstanding go to the new leader's replica, in order, and again with growing pauses") {
+  start();
+  leads(first_ballot);
+  ask(1, {{"INCR", "n"}});
+  ask(2, {{"INCR", "n"}});
+  leads(second_ballot);
+  CHECK(std::get<1>(other->take<forward_atom, message<schema::Requests>, uint64_t>())->getFirstCid() == 1);
+  CHECK(std::get<1>(other->take<forward_atom, message<schema::Requests>, uint64_t>())->getFirstCid() == 2);
+  pass(std::chrono::milliseconds{400});
+  CHECK(other->count<forward_atom, message<schema::Requests>, uint64_t>() == 2);
+  pass(std::chrono::milliseconds{10000});
+  CHECK(other->count<forward_atom, message<schema::Requests>, uint64_t>() <= 14);
+}
+
+TEST_CASE_FIXTURE(fixture, "what waits is limited, and refused above") {
+  replica::options small;
+  small.waiting_limit_bytes = 4000;
+  start(small);
+  for (uint64_t cid = 1; cid <= 20; ++cid)
+    ask(cid, {{"SET", "k", std::string(500, 'x')}});
+  CHECK(number("bytes outstanding") <= 4000);
+  auto answer = response();
+  CHECK(answer->getRefused());
+}
+
+TEST_CASE_FIXTURE(fixture, "a read waits until the highest accepted slot of a majority is performed; one round serves all that wait") {
+  start();
+  leads(first_ballot);
+  open();
+  query({"GET", "k"}, 1);
+  query({"GET", "k"}, 2);
+  query({"GET", "k"}, 3);
+  tell_highest(0, 1);
+  CHECK_FALSE(client->has<message<schema::Responses>>());
+  tell_highest(1, 2);
+  CHECK_FALSE(client->has<message<schema::Responses>>());
+  decide(2, {request_of(session, 1, {{"SET", "k", "new"}})});
+  auto first = response();
+  CHECK(first->getFirstCid() == 1);
+  CHECK(bulk(first) == "new");
+  tell_highest(0, 2);
+  tell_highest(1, 2);
+  CHECK(response()->getFirstCid() == 2);
+  CHECK(response()->getFirstCid() == 3);
+  CHECK(number("read rounds") == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "a read that gets no majority asks all acceptors again") {
+  start();
+  query({"GET", "k"});
+  CHECK_FALSE(acceptors[2]->has<message<schema::AskHighest>>());
+  pass(std::chrono::milliseconds{200});
+  CHECK(acceptors[2]->has<message<schema::AskHighest>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "what was missed is learned from acceptors: chosen is what a majority accepted under one ballot") {
+  start();
+  auto opening = pvalue_of(first_ballot, 1, {open_request(77)});
+  auto second = pvalue_of(first_ballot, 2, {request_of(session, 1, {{"INCR", "n"}})});
+  auto other_second = pvalue_of({0, 2, 1}, 2, {request_of(session, 1, {{"SET", "n", "9"}})});
+  tell_learned(0, 1, {opening, other_second}, true, 3);
+  CHECK(number("slot_out") == 1);
+  tell_learned(1, 1, {opening, second}, false, 3);
+  CHECK(number("slot_out") == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "what acceptors alone cannot tell the leader decides again") {
+  start();
+  leads(first_ballot, 5, 5);
+  for (int round = 0; round < 12; ++round)
+    pass(std::chrono::milliseconds{50});
+  auto [need] = leader->take<message<schema::Need>>();
+  CHECK(need->getFirstSlot() == 1);
+  CHECK(need->getEndSlot() == 5);
+}
+
+TEST_CASE_FIXTURE(fixture, "a transaction is performed whole if no watched key changed, or not at all") {
+  start();
+  leads(first_ballot);
+  open();
+  decide(2, {request_of(session, 1, {{"SET", "k", "1"}})});
+  auto transaction = [&](uint64_t cid, uint64_t version) {
+    builder<schema::Requests> built;
+    built->setSession(session);
+    built->setFirstCid(cid);
+    auto to = built->initOperations(1)[0].initTransaction();
+    auto watched = to.initWatched(1);
+    watched[0].setKey(as_data("k"));
+    watched[0].setVersion(version);
+    auto commands = to.initCommands(2);
+    for (unsigned i = 0; i < 2; ++i) {
+      auto list = commands.init(i, 2);
+      list.set(0, as_data("INCR"));
+      list.set(1, as_data("k"));
+    }
+    client.send(subject, request_atom_v, built.finish());
+    run();
+    decide(proposal());
+    return response();
+  };
+  CHECK(transaction(2, 99)->getReplies()[0].isNoArray());
+  auto done = transaction(3, 1);
+  REQUIRE(done->getReplies()[0].isArray());
+  CHECK(done->getReplies()[0].getArray()[1].getInteger() == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "a follower is sent as many decisions as it granted, in order") {
+  start();
+  probe follower{*this};
+  follower.send(subject, follow_atom_v, uint64_t{2});
+  run();
+  for (slot_number slot = 1; slot <= 5; ++slot)
+    decide(slot);
+  CHECK(std::get<1>(follower->take<decision_atom, message<schema::Pvalue>>())->getSlot() == 1);
+  CHECK(std::get<1>(follower->take<decision_atom, message<schema::Pvalue>>())->getSlot() == 2);
+  CHECK_FALSE(follower->has<decision_atom, message<schema::Pvalue>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "a request that is not sound is skipped by every replica") {
+  start();
+  leads(first_ballot);
+  builder<schema::Pvalue> built;
+  write(first_ballot, built->initBallot());
+  built->setSlot(1);
+  auto list = built->initValue().initRequests(2);
+  list.set(0, as_data("no message at all, but 8 bytes x"));
+  list.set(1, as_data("odd"));
+  decide(built.finish());
+  CHECK(number("slot_out") == 2);
+}
