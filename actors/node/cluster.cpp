@@ -135,7 +135,7 @@ private:
         read_nodes(value);
       else if (auto* role = known_.role(name))
         read_options(value, name, role->options, result_.role_options[name], {});
-      else
+      else if (!known_.accepts_unknown() || !value.is_table())
         unknown_key(key.source(), name, "the cluster file", tables);
     }
     if (!document.contains("state-machine"))
@@ -147,8 +147,10 @@ private:
                                                   + std::to_string(longest_name) + ", found '" + result_.name + "'");
   }
 
-  const state_machine_definition& choose_machine(const toml::source_region& where, const std::string& name) {
+  const state_machine_definition* choose_machine(const toml::source_region& where, const std::string& name) {
     auto* found = known_.machine(name);
+    if (!found && known_.accepts_unknown())
+      return nullptr;
     if (!found) {
       std::string list;
       for (auto& [each, definition] : known_.machines())
@@ -157,7 +159,7 @@ private:
     }
     result_.state_machine = name;
     result_.machine_options = option_values{found->options};
-    return *found;
+    return found;
   }
 
   void read_state_machine(const toml::node& value) {
@@ -167,8 +169,9 @@ private:
       return;
     }
     auto* name = table->get("name");
-    auto& machine = choose_machine(name ? name->source() : value.source(), name ? text(*name, "name") : result_.state_machine);
-    read_options(value, "state-machine", machine.options, result_.machine_options, {"name"});
+    auto* machine = choose_machine(name ? name->source() : value.source(), name ? text(*name, "name") : result_.state_machine);
+    if (machine)
+      read_options(value, "state-machine", machine->options, result_.machine_options, {"name"});
   }
 
   void read_options(const toml::node& value, const std::string& table_name, const std::vector<option_spec>& specs, option_values& into,
@@ -264,7 +267,7 @@ private:
       refuse(value.source(), "key 'roles': expected a list of role names");
     for (auto&& each : *list) {
       auto role = text(each, "roles");
-      if (!known_.role(role)) {
+      if (!known_.role(role) && !known_.accepts_unknown()) {
         std::string names;
         for (auto& [name, definition] : known_.roles())
           names += (names.empty() ? "" : ", ") + name;

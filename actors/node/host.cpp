@@ -133,14 +133,15 @@ public:
     return std::nullopt;
   }
 
-  /// Lets other nodes connect to the only node.
+  /// Lets other nodes, and synod-ctl, connect to the node started last.
   std::optional<int> publish() {
-    auto& where = config_->nodes[nodes_.front().index].address;
+    auto& self = config_->nodes[nodes_.back().index];
+    auto& where = self.address;
     auto address = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host;
-    auto port = system_.middleman().publish(caf::actor_cast<node_actor>(nodes_.front().actor), where.port, address.c_str(), true);
+    auto port = system_.middleman().publish(caf::actor_cast<node_actor>(nodes_.back().actor), where.port, address.c_str(), true);
     if (port)
       return std::nullopt;
-    std::cerr << "error: node " << config_->nodes[nodes_.front().index].name << ": cannot listen at " << to_string(where)
+    std::cerr << "error: node " << self.name << ": cannot listen at " << to_string(where)
               << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")" << std::endl;
     return exit_status::failed;
   }
@@ -318,8 +319,11 @@ int run_dev(const registry& known, int argc, char** argv) {
   auto shared = std::make_shared<const cluster>(std::move(*config));
   auto& running = *new host{known, shared, options}; // Lives as long as the process.
   std::optional<int> failure;
-  for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i)
+  for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i) {
     failure = running.start(i, fs::path{options.data_directory} / shared->nodes[i].name, false);
+    if (!failure && shared->nodes[i].address.port != 0) // Only a cluster file gives one.
+      failure = running.publish();
+  }
   if (!failure) {
     running.introduce();
     say_what_runs(*shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));

@@ -66,6 +66,14 @@ public:
   void add(role_definition role) { roles_[role.name] = std::move(role); }
   void add(state_machine_definition machine) { machines_[machine.name] = std::move(machine); }
 
+  /// Lets cluster files name roles, state machines and their options that are not known here: for tools that only look
+  /// at a cluster. Such options are not checked.
+  registry& accept_unknown() {
+    accepts_unknown_ = true;
+    return *this;
+  }
+  bool accepts_unknown() const { return accepts_unknown_; }
+
   const role_definition* role(const std::string& name) const { return find(roles_, name); }
   const state_machine_definition* machine(const std::string& name) const { return find(machines_, name); }
   const std::map<std::string, role_definition>& roles() const { return roles_; }
@@ -80,6 +88,7 @@ private:
 
   std::map<std::string, role_definition> roles_;
   std::map<std::string, state_machine_definition> machines_;
+  bool accepts_unknown_ = false;
 };
 
 } // namespace synod

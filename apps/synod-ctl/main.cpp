@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
     std::cerr << "error: " << problem.what() << "\nSee synod-ctl --help." << std::endl;
     return synod::exit_status::bad_arguments;
   }
-  auto config = synod::read_cluster(config_file, synod::registry::built_in());
+  auto config = synod::read_cluster(config_file, synod::registry::built_in().accept_unknown());
   if (!config) {
     std::string text;
     auto context = config.error().context();

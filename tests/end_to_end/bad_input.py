@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+"""Bad input from options, files, disks and clients: always a clear error, never a crash, a hang or lost data."""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+
+from cluster import BIN, CONFIG, Client, Cluster, ReplyError, check, free_ports
+
+
+def run(*args, program="synod-node"):
+    done = subprocess.run([os.path.join(BIN, program), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(status, text, *args, program="synod-node"):
+    code, out, err = run(*args, program=program)
+    check(code == status, "%s: exit status %d, expected %d: %s" % (args, code, status, err))
+    check(text in err, "%s: expected '%s' in: %s" % (args, text, err))
+    check("ready" not in out, "it said that it was ready")
+
+
+def options(cluster, node="a", config=None, data=None):
+    return ["--config-file=" + (config or cluster.config), "--node=" + node, "--data-dir=" + (data or cluster.data(node))]
+
+
+def bad_options():
+    conf = os.path.join(CONFIG, "three-nodes.conf")
+    refused(2, "--config-file is required")
+    refused(2, "nope", "--nope")
+    refused(2, "unknown node 'z'", "--config-file=" + conf, "--node=z", "--data-dir=/tmp/none")
+    refused(2, "cannot be read", "--config-file=/none.conf", "--node=a", "--data-dir=/tmp/none")
+    refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")
+    refused(2, "--nodes", "--nodes=0", program="synod-dev")
+    refused(2, "subcommand", "--config-file=" + conf, program="synod-ctl")
+    for program in ("synod-node", "synod-dev", "synod-ctl"):
+        code, out, _ = run("--help", program=program)
+        check(code == 0 and program in out, "%s --help" % program)
+        code, out, _ = run("--version", program=program)
+        check(code == 0 and out[0].isdigit(), "%s --version" % program)
+
+
+def bad_cluster_files(cluster):
+    sound = open(cluster.config).read()
+    path = os.path.join(cluster.dir, "bad.conf")
+    for text, expected in [("clustr = 'x'\n" + sound, ":1: unknown key 'clustr'"), (sound + "[replica]\nwindow = 'x'\n", "wrong type"),
+                           (sound.replace('"b"', '"a"', 1), "duplicate"), (sound.replace('"acceptor", ', ""), "no majority of acceptors"),
+                           (sound.replace("127.0.0.1", "10.0.0.1", 1), "allow-plain-traffic"), ("[[[", "bad.conf:1")]:
+        with open(path, "w") as f:
+            f.write(text)
+        refused(2, expected, *options(cluster, config=path))
+
+
+def bad_surroundings(cluster):
+    refused(1, "another process uses this data directory", *options(cluster))
+    cluster.kill("b")
+    refused(2, "belongs to node 'b'", *options(cluster, data=cluster.data("b")))
+    other = os.path.join(cluster.dir, "other.conf")
+    with open(other, "w") as f:
+        f.write(open(cluster.config).read().replace('cluster = "test"', 'cluster = "other"'))
+    refused(2, "of cluster 'test'", *options(cluster, node="b", config=other))
+    for port in (cluster.address["b"], cluster.resp["b"]):
+        taken = socket.socket()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen(1)
+        refused(1, "cannot listen at 127.0.0.1:%d" % port, *options(cluster, node="b"))
+        taken.close()
+    refused(1, "/proc/none", *options(cluster, node="b", data="/proc/none"))
+    cluster.start("b")
+
+
+def damaged_logs(cluster):
+    cluster.wait_for_service()
+    c = cluster.client("a")
+    for i in range(300):
+        c("SET", "k%d" % i, "x" * 200)
+    cluster.kill("c")
+    log = os.path.join(cluster.data("c"), "acceptor", "000000000001.log")
+    kept = log + ".kept"
+    shutil.copy(log, kept)
+    with open(log, "r+b") as f:
+        f.seek(5000)
+        f.write(b"damage")
+    refused(1, "is damaged", *options(cluster, node="c"))
+    shutil.copy(kept, log)
+    os.truncate(log, 20000)
+    refused(1, "truncated", *options(cluster, node="c"))
+    shutil.copy(kept, log)
+    size = len(open(log, "rb").read().rstrip(b"\0"))
+    with open(log, "r+b") as f:
+        f.seek(size - 20)
+        f.write(b"torn")
+    os.remove(kept)
+    cluster.start("c")
+    check("cut " in open(cluster.log("c")).read(), "a torn tail is reported")
+    check(cluster.client("c")("GET", "k299") == b"x" * 200, "nothing acknowledged is lost by a torn tail")
+
+
+def full_disk(cluster):
+    """A file size limit makes writes fail as a full disk does."""
+    cluster.terminate("c")
+    args = " ".join(options(cluster, node="c"))
+    done = subprocess.run(["bash", "-c", "ulimit -f 1000; exec %s %s" % (cluster.program, args)], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    check(done.returncode != 0 and "cannot write" in done.stderr, "a full disk: %s %s" % (done.returncode, done.stderr))
+    cluster.start("c")
+    check(cluster.client("c")("GET", "k299") == b"x" * 200, "what was acknowledged is there when there is room again")
+
+
+def raw(port, data, limit=5.0):
+    """Sends bytes; what comes back until the server closes or is silent for a moment."""
+    s = socket.create_connection(("127.0.0.1", port), timeout=limit)
+    got = b""
+    try:
+        s.sendall(data)
+        while True:
+            s.settimeout(0.3 if got else limit)
+            more = s.recv(65536)
+            if not more:
+                return got, True
+            got += more
+    except socket.timeout:
+        return got, False
+    except OSError:
+        return got, True
+    finally:
+        s.close()
+
+
+def bad_bytes_from_clients(cluster):
+    port = cluster.resp["a"]
+    for data, expected, closes in [
+            (b"*1\r\n$-5\r\n", b"-ERR Protocol error: invalid bulk length", True),
+            (b"*1\r\n$99999999999\r\n", b"-ERR Protocol error: invalid bulk length", True),
+            (b"*2147483648\r\n", b"-ERR Protocol error: invalid multibulk length", True),
+            (b"*1\r\nx\r\n", b"-ERR Protocol error: expected '$', got 'x'", True),
+            (b"x" * 70000, b"-ERR Protocol error: too big inline request", True),
+            (b"*1\r\n$3\r\nGET\r\n", b"-ERR wrong number of arguments for 'get' command", False),
+            (b"*2\r\n$4\r\nNOPE\r\n$1\r\na\r\n", b"-ERR unknown command 'NOPE', with args beginning with: 'a'", False),
+            (b"PING\r\n", b"+PONG", False),
+            (b"SET inline \"a b\"\r\nGET inline\r\n", b"+OK\r\n$3\r\na b\r\n", False),
+            (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + b"x" * 9000000 + b"\r\nPING\r\n", b"larger than the limit", False)]:
+        got, closed = raw(port, data)
+        check(expected in got, "%r: got %r" % (data[:60], got[:200]))
+        check(closed == closes, "%r: closed %s" % (data[:60], closed))
+    check(got.endswith(b"+PONG\r\n"), "after a command that was too large the connection goes on")
+    half = socket.create_connection(("127.0.0.1", port))
+    half.sendall(b"*3\r\n$3\r\nSET\r\n$4\r\nha")
+    c = cluster.client("a")
+    chance = random.Random(7)
+    for _ in range(300):
+        data = bytes(chance.choice(b"*$:+-0123456789\r\n\"' abGETSET\0\xff") for _ in range(chance.randint(1, 200)))
+        s = socket.create_connection(("127.0.0.1", port))
+        s.sendall(data)
+        s.close()
+    key = bytes(range(256))
+    c("SET", key, "binary")
+    check(c("GET", key) == b"binary", "binary keys")
+    half.sendall(b"lf\r\n$1\r\nv\r\n")
+    check(half.recv(100) == b"+OK\r\n", "half a command, silence, then the rest")
+    # A client that sends and never reads costs a bounded amount.
+    c("SET", "large", "x" * 1000000)
+    before = cluster.resident_bytes("a")
+    greedy = socket.create_connection(("127.0.0.1", port))
+    greedy.settimeout(1)
+    try:
+        for _ in range(3000):
+            greedy.sendall(b"GET large\r\n" * 10)
+    except OSError:
+        pass
+    c("PING")
+    time.sleep(0.5)
+    grown = cluster.resident_bytes("a") - before
+    check(grown < 400 << 20, "a client that does not read cost %d MiB" % (grown >> 20))
+    greedy.close()
+    check(c("GET", "inline") == b"a b", "others are served")
+
+
+def limits_of_clients():
+    with Cluster(extra="[gateway]\nmost-clients = 5\nidle-timeout = \"600ms\"\n") as cluster:
+        cluster.wait_for_service("a")
+        time.sleep(0.1)
+        clients = [cluster.client("a") for _ in range(5)]
+        for c in clients:
+            c("PING")
+        got, closed = raw(cluster.resp["a"], b"")
+        check(got == b"-ERR max number of clients reached\r\n" and closed, "one more is turned away: %r" % got)
+        clients[0].sock.settimeout(5)
+        check(clients[0].file.read() == b"", "an idle connection is closed")
+
+
+bad_options()
+with Cluster() as cluster:
+    bad_cluster_files(cluster)
+    cluster.wait_for_service()
+    bad_bytes_from_clients(cluster)
+    bad_surroundings(cluster)
+    damaged_logs(cluster)
+    full_disk(cluster)
+    for name in "abc":
+        check(cluster.terminate(name) == 0, "node %s ends in order" % name)
+limits_of_clients()
+print("bad input: refused")

@@ -1,0 +1,84 @@
+#include "auditor.hpp"
+
+#include <synod/actors/node/cluster.hpp>
+#include <synod/messages/roles.hpp>
+#include <synod/messages/status.hpp>
+
+#include <map>
+
+namespace bank {
+
+namespace {
+
+using auditor_actor = synod::role_actor::extend<
+  caf::reacts_to<synod::decision_atom, synod::message<synod::schema::Pvalue>>, // from replicas that it follows
+  caf::reacts_to<synod::tick_atom>>;
+
+/// Follows every replica and compares, slot by slot, what they performed.
+class auditor : public auditor_actor::base {
+public:
+  auditor(caf::actor_config& config, uint64_t window) : auditor_actor::base{config}, window_{window} {}
+
+  behavior_type make_behavior() override {
+    return {
+      [this](const synod::peer& x) { on_peer(x); },
+      [this](synod::status_atom) { return status(); },
+      [this](synod::decision_atom, const synod::message<synod::schema::Pvalue>& decided) { on_decision(decided); },
+      [](synod::tick_atom) {},
+    };
+  }
+
+  void on_exit() override { replicas_.clear(); }
+
+private:
+  void on_peer(const synod::peer& x) {
+    if (x.role != "replica" || !x.handle)
+      return;
+    auto replica = caf::actor_cast<synod::replica_actor>(x.handle);
+    replicas_[x.handle->address()] = replica;
+    send(replica, synod::follow_atom_v, window_);
+  }
+
+  void on_decision(const synod::message<synod::schema::Pvalue>& decided) {
+    auto from = replicas_.find(caf::actor_cast<caf::actor_addr>(current_sender()));
+    if (from != replicas_.end())
+      send(from->second, synod::follow_atom_v, uint64_t{1}); // One came, one more may.
+    ++decisions_;
+    std::string value;
+    for (auto requests : decided->getValue().getRequests())
+      value += synod::view(requests);
+    auto [known, fresh] = values_.try_emplace(decided->getSlot(), std::hash<std::string>{}(value));
+    if (!fresh) {
+      ++compared_;
+      disagreements_ += known->second != std::hash<std::string>{}(value);
+    }
+    while (values_.size() > window_)
+      values_.erase(values_.begin());
+  }
+
+  synod::message<synod::schema::RoleStatus> status() const {
+    return synod::role_status("auditor", {{"decisions", static_cast<int64_t>(decisions_)},
+                                          {"compared", static_cast<int64_t>(compared_)},
+                                          {"disagreements", static_cast<int64_t>(disagreements_)}});
+  }
+
+  uint64_t window_;
+  std::map<caf::actor_addr, synod::replica_actor> replicas_;
+  std::map<synod::slot_number, size_t> values_;
+  uint64_t decisions_ = 0;
+  uint64_t compared_ = 0;
+  uint64_t disagreements_ = 0;
+};
+
+} // namespace
+
+synod::role_definition auditor_role() {
+  using kind = synod::option_spec::kind;
+  return {"auditor", "checks that replicas agree", {{"window", kind::number, "4096", "slots remembered", 16, 65536}},
+          [](const synod::role_context& context) -> caf::expected<caf::actor> {
+            auto window = static_cast<uint64_t>(context.options.number("window"));
+            return caf::actor_cast<caf::actor>(context.system.spawn<auditor>(window));
+          }};
+}
+
+} // namespace bank

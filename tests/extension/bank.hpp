@@ -1,0 +1,10 @@
+// A user's state machine: accounts that never go below zero.
+#pragma once
+
+#include <synod/actors/node/registry.hpp>
+
+namespace bank {
+
+synod::state_machine_definition bank_machine();
+
+} // namespace bank

@@ -1,0 +1,15 @@
+// bank-node and bank-dev: synod-node and synod-dev that know the bank and the auditor too.
+#include "auditor.hpp"
+#include "bank.hpp"
+
+#include <synod/actors/node/host.hpp>
+
+#include <string_view>
+
+int main(int argc, char** argv) {
+  auto known = synod::registry::built_in();
+  known.add(bank::bank_machine());
+  known.add(bank::auditor_role());
+  auto dev = std::string_view{argv[0]}.ends_with("bank-dev");
+  return dev ? synod::run_dev(known, argc, argv) : synod::run_node(known, argc, argv);
+}
