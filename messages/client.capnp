@@ -56,4 +56,5 @@ struct Responses {
   replies @2 :List(Reply);
   sessionEnded @3 :Bool;     # the session is not known (any more): nothing of it will be performed
   refused @4 :Bool;          # not taken, not performed: the replica's queue is full
+  answered @5 :UInt32;       # so many of `replies`, from the front, are given; the others follow in a further message
 }

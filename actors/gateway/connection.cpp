@@ -255,10 +255,14 @@ void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
     writer_to(bytes).status("OK");
   } else if (ticket == pending_.front().ticket) {
     // The common case writes where the bytes leave from.
+    auto before = output_.size();
     writer_to(output_).reply(reply);
+    note_reply(output_.size() - before);
   } else {
     writer_to(bytes).reply(reply);
   }
+  if (!bytes.empty())
+    note_reply(bytes.size());
   finish(ticket, std::move(bytes));
 }
 
@@ -268,6 +272,12 @@ void connection::deliver_error(uint64_t ticket, std::string_view text) {
   std::string bytes;
   writer_to(bytes).error(text);
   finish(ticket, std::move(bytes));
+}
+
+/// The larger the replies, the fewer commands are begun before they are read.
+void connection::note_reply(size_t bytes) {
+  reply_bytes_ = (7 * reply_bytes_ + bytes) / 8;
+  pending_limit_ = std::clamp<size_t>(pending_limit_bytes / (reply_bytes_ + 1), 2, most_pending);
 }
 
 /// Marks it done and moves what is complete, in order, to the output.

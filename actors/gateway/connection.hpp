@@ -47,11 +47,14 @@ public:
 /// as a command behind those; a command waits while reads are under way. So each sees what came
 /// before it in the connection, and nothing that came after.
 ///
-/// Bounds: the parser's, `most_pending` replies, and no command is begun while more than
-/// `output_limit_bytes` wait to be sent.
+/// Bounds: the parser's; no command is begun while more than `output_limit_bytes` wait to be sent, or
+/// while as many are under way as would, at the size of the latest replies, bring `pending_limit_bytes`:
+/// `first_pending` for a new connection, `most_pending` at most.
 class connection {
 public:
+  static constexpr size_t first_pending = 64;
   static constexpr size_t most_pending = 16384;
+  static constexpr size_t pending_limit_bytes = 4u << 20;
   static constexpr size_t output_limit_bytes = 1u << 20;
 
   struct address {
@@ -74,7 +77,7 @@ public:
   /// Bytes for the client; the caller takes them away.
   std::string& output() { return output_; }
   /// True when nothing more is to be read for now.
-  bool blocked() const { return blocked_ || pending_.size() >= most_pending || output_.size() > output_limit_bytes; }
+  bool blocked() const { return blocked_ || pending_.size() >= pending_limit_ || output_.size() > output_limit_bytes; }
   /// True while the next command could not be submitted for want of room.
   bool waits_for_room() const { return waits_for_room_; }
   /// True when the connection is to be closed once `output` is sent and nothing is pending.
@@ -110,6 +113,7 @@ private:
   bool watch(arguments args);
   bool exec();
   void begin_pending(kind what);
+  void note_reply(size_t bytes);
   void finish(uint64_t ticket, std::string bytes);
   void answer_locally(const std::string& bytes);
   void reset_transaction();
@@ -123,6 +127,8 @@ private:
   std::string backlog_; // came while a parsed command waits
   std::string output_;
   std::deque<pending_reply> pending_;
+  size_t pending_limit_ = first_pending;
+  size_t reply_bytes_ = pending_limit_bytes / first_pending; // smoothed
   uint64_t next_ticket_ = 1;
   size_t reads_under_way_ = 0;
   size_t decided_under_way_ = 0;

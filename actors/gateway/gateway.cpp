@@ -9,6 +9,7 @@ namespace synod {
 namespace {
 
 constexpr std::chrono::milliseconds tick_interval{100};
+constexpr size_t unread_limit_bytes = 128u << 20; // of replies to a client that does not read them; one reply has 64 MiB at most
 constexpr const char* outcome_unknown
   = "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
 constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
@@ -132,6 +133,10 @@ void gateway::settle(uint64_t id) {
     return;
   found->second.dirty = false;
   auto& state = found->second.state;
+  if (state.output().size() > unread_limit_bytes) {
+    options_.warn("gateway: a client that does not read its replies is disconnected");
+    return sockets_->close(id);
+  }
   if (sockets_->unsent_bytes(id) == 0)
     sockets_->send(id, state.output());
   found = clients_.find(id); // Sending may have closed it.
@@ -231,7 +236,8 @@ void gateway::flush_decided() {
 void gateway::flush_reads() {
   if (reading_.empty() || !replica_)
     return;
-  auto number = next_read_++;
+  auto number = next_read_;
+  next_read_ += reading_.size();
   reads_.emplace(number, std::exchange(reading_waiting_, {}));
   send(replica_, query_atom_v, reading_.take(0, number));
 }
@@ -267,10 +273,10 @@ void gateway::on_decided(const message<schema::Responses>& responses) {
   auto first_waiting = next_cid_ - (decisions_.size() - decided_.size());
   auto replies = responses->getReplies();
   auto cid = responses->getFirstCid();
-  for (auto reply : replies) {
+  for (unsigned i = 0; i < responses->getAnswered() && i < replies.size(); ++i) {
     if (cid++ < first_waiting || decisions_.empty())
       continue;
-    deliver(decisions_.front(), reply);
+    deliver(decisions_.front(), replies[i]);
     decisions_.pop_front();
   }
   while (!sent_.empty() && sent_.front().first <= cid) {
@@ -279,15 +285,19 @@ void gateway::on_decided(const message<schema::Responses>& responses) {
   }
 }
 
+/// Replies to reads come in the order of their numbers, a message's worth at a time.
 void gateway::on_read(const message<schema::Responses>& responses) {
-  auto found = reads_.find(responses->getFirstCid());
-  if (found == reads_.end())
+  auto found = reads_.upper_bound(responses->getFirstCid());
+  if (found == reads_.begin())
     return;
-  auto waiting = std::move(found->second);
-  reads_.erase(found);
+  --found;
+  auto& [first, waiting] = *found;
+  auto index = responses->getFirstCid() - first;
   auto replies = responses->getReplies();
-  for (unsigned i = 0; i < waiting.size() && i < replies.size(); ++i)
-    responses->getRefused() ? deliver_error(waiting[i], read_failed) : deliver(waiting[i], replies[i]);
+  for (unsigned i = 0; i < responses->getAnswered() && i < replies.size() && index < waiting.size(); ++i, ++index)
+    responses->getRefused() ? deliver_error(waiting[index], read_failed) : deliver(waiting[index], replies[i]);
+  if (index == waiting.size())
+    reads_.erase(found);
 }
 
 void gateway::deliver(const waiting& x, schema::Reply::Reader reply) {

@@ -20,7 +20,8 @@ namespace synod {
 /// replica as one message.
 ///
 /// Bounds: `most_clients` connections; `outstanding_limit_bytes` of commands at the replica, above it
-/// connections wait, and after `request_timeout` get an error; per connection those of `connection`.
+/// connections wait, and after `request_timeout` get an error; a client that leaves
+/// 128 MiB of replies unread is disconnected; per connection those of `connection`.
 class gateway : public gateway_actor::base, private gateway_services, private server_events {
 public:
   struct options {
@@ -124,7 +125,7 @@ private:
   // reads
   request_buffer reading_;
   std::vector<waiting> reading_waiting_;
-  std::unordered_map<uint64_t, std::vector<waiting>> reads_; // by the number of the message
+  std::map<uint64_t, std::vector<waiting>> reads_; // by the number of their first
   uint64_t next_read_ = 1;
 
   std::mt19937_64 random_;

@@ -76,6 +76,7 @@ sigset_t block_signals() {
   sigaddset(&waited_for, SIGINT);
   pthread_sigmask(SIG_BLOCK, &waited_for, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN); // A file size limit is an error of the write, told like a full disk.
   return waited_for;
 }
 

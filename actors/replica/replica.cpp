@@ -1,5 +1,7 @@
 #include "synod/actors/replica/replica.hpp"
 
+#include "synod/actors/replica/response_writer.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -123,6 +125,7 @@ void replica::refuse(const request& x, const client_actor& client) {
   answer->setSession(x->getSession());
   answer->setFirstCid(x->getFirstCid());
   answer->setRefused(true);
+  answer->setAnswered(x->getOperations().size());
   answer->initReplies(x->getOperations().size());
   send(client, answer.finish());
 }
@@ -135,6 +138,7 @@ bool replica::answer_again(const request& x, const client_actor& client) {
   builder<schema::Responses> answer{expected_reply_bytes(count)};
   answer->setSession(x->getSession());
   answer->setFirstCid(x->getFirstCid());
+  answer->setAnswered(count);
   auto replies = answer->initReplies(count);
   for (unsigned i = 0; i < count; ++i) {
     if (auto kept = sessions_.result(x->getSession(), x->getFirstCid() + i))
@@ -359,6 +363,7 @@ void replica::open_session(const borrowed<schema::Requests>& x, uint64_t id) {
     return;
   builder<schema::Responses> answer;
   answer->setFirstCid(x->getFirstCid());
+  answer->setAnswered(1);
   auto replies = answer->initReplies(1);
   if (opened)
     replies[0].setInteger(static_cast<int64_t>(id));
@@ -399,20 +404,17 @@ void replica::perform_request(const borrowed<schema::Requests>& x) {
     return;
   }
   auto count = operations.size() - skip;
-  std::optional<builder<schema::Responses>> answer;
-  std::optional<capnp::List<schema::Reply>::Builder> replies;
-  if (waited_for) {
-    answer.emplace(expected_reply_bytes(count));
-    (*answer)->setSession(session);
-    (*answer)->setFirstCid(first + skip);
-    replies = (*answer)->initReplies(count);
+  if (!waited_for) {
+    for (unsigned i = 0; i < count; ++i)
+      apply(session, first + skip + i, operations[skip + i], reply{});
+    return;
   }
+  auto client = local->second.client;
+  response_writer answers{session, first + skip, count, [&](auto part) { send(client, std::move(part)); }};
   for (unsigned i = 0; i < count; ++i)
-    apply(session, first + skip + i, operations[skip + i], replies ? reply{(*replies)[i]} : reply{});
-  if (answer) {
-    send(local->second.client, answer->finish());
-    forget_outstanding(session);
-  }
+    apply(session, first + skip + i, operations[skip + i], answers.next());
+  answers.finish();
+  forget_outstanding(session);
 }
 
 void replica::apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer) {
@@ -598,29 +600,17 @@ void replica::answer_query(const request& x, const client_actor& client) {
   thread_local std::vector<std::string_view> storage;
   auto operations = x->getOperations();
   reads_ += operations.size();
-  builder<schema::Responses> answer{2 * expected_reply_bytes(operations.size())};
-  answer->setSession(x->getSession());
-  answer->setFirstCid(x->getFirstCid());
-  auto replies = answer->initReplies(operations.size());
-  for (unsigned i = 0; i < operations.size(); ++i) {
-    reply each{replies[i]};
-    if (operations[i].isArguments())
-      machine_->query(arguments_of(operations[i].getArguments(), storage), each);
-    else if (operations[i].isVersions())
-      tell_versions(operations[i].getVersions(), each);
+  response_writer answers{x->getSession(), x->getFirstCid(), operations.size(), [&](auto part) { send(client, std::move(part)); }};
+  for (auto operation : operations) {
+    auto answer = answers.next();
+    if (operation.isArguments())
+      machine_->query(arguments_of(operation.getArguments(), storage), answer);
+    else if (operation.isVersions())
+      tell_versions(operation.getVersions(), answer);
     else
-      each.error("ERR only single commands can be read");
+      answer.error("ERR only single commands can be read");
   }
-  auto built = answer.finish();
-  if (built.size_bytes() > message_limit_bytes) {
-    builder<schema::Responses> refusal;
-    refusal->setFirstCid(x->getFirstCid());
-    auto errors = refusal->initReplies(operations.size());
-    for (auto error : errors)
-      error.setError("ERR the reply is larger than the limit of 64 MiB");
-    built = refusal.finish();
-  }
-  send(client, built);
+  answers.finish();
 }
 
 // -- learning -----------------------------------------------------------------

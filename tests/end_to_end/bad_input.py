@@ -30,7 +30,7 @@ def options(cluster, node="a", config=None, data=None):
 def bad_options():
     conf = os.path.join(CONFIG, "three-nodes.conf")
     refused(2, "--config-file is required")
-    refused(2, "nope", "--nope")
+    refused(2, "--nope", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--nope")
     refused(2, "unknown node 'z'", "--config-file=" + conf, "--node=z", "--data-dir=/tmp/none")
     refused(2, "cannot be read", "--config-file=/none.conf", "--node=a", "--data-dir=/tmp/none")
     refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")

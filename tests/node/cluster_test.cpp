@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <random>
 
 using namespace synod;
 using namespace synod::test;
@@ -78,6 +79,19 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR("state-machine = \"nope\"\n" + sound, "unknown state machine 'nope'; known are: key-value");
   CHECK_ERROR("cluster = \n", "file.conf:1:");
   CHECK_ERROR(sound + "node = 5\n", "file.conf");
+}
+
+TEST_CASE("a mutated cluster file is read or refused") {
+  std::mt19937 random{1};
+  const std::string alphabet = "[]{}=\"'.,#\n\\ \0ab1-";
+  for (int run = 0; run < 20000; ++run) {
+    auto text = sound;
+    for (auto changes = 1 + random() % 5; changes > 0; --changes)
+      text.insert(random() % text.size(), 1 + random() % 3, alphabet[random() % alphabet.size()]);
+    CHECK_FALSE(error_of(text).empty());
+  }
+  for (auto* text : {"[[[", "[", "=", "[[node]]]", "a.b.c", "[node", "\""})
+    CHECK_ERROR(text, "file.conf:1: ");
 }
 
 TEST_CASE("an address that others can reach is refused, unless the file says that plain traffic is allowed") {
