@@ -59,7 +59,7 @@ void visit_field(capnp::DynamicStruct::Reader value, capnp::StructSchema::Field 
 void visit(capnp::DynamicStruct::Reader value) {
   for (auto field : value.getSchema().getNonUnionFields())
     visit_field(value, field);
-  KJ_IF_MAYBE(field, value.which())
+  KJ_IF_MAYBE (field, value.which())
     visit_field(value, *field);
 }
 
@@ -85,7 +85,7 @@ bool is_sound(std::span<const uint64_t> words, const capnp::StructSchema& schema
     capnp::FlatArrayMessageReader reader{as_capnp(words), limits};
     visit(reader.getRoot<capnp::DynamicStruct>(schema));
   });
-  KJ_IF_MAYBE(exception, failure) {
+  KJ_IF_MAYBE (exception, failure) {
     (void) exception; // The sender is foreign; that it is refused says enough.
     sound = false;
   }
@@ -106,8 +106,7 @@ std::span<const uint64_t> words_of(capnp::Data::Reader data) {
   return {reinterpret_cast<const uint64_t*>(data.begin()), data.size() / sizeof(uint64_t)};
 }
 
-message_builder::message_builder(size_t expected_words)
-  : first_{zeroed(expected_words + 1)}, first_size_{expected_words} {}
+message_builder::message_builder(size_t expected_words) : first_{zeroed(expected_words + 1)}, first_size_{expected_words} {}
 
 message_builder::~message_builder() noexcept = default;
 

@@ -82,9 +82,7 @@ public:
   const typename S::Reader& operator*() const { return reader_; }
 
   const block_ptr& content() const { return content_; }
-  std::span<const uint64_t> words() const {
-    return content_ ? content_->words() : std::span<const uint64_t>{};
-  }
+  std::span<const uint64_t> words() const { return content_ ? content_->words() : std::span<const uint64_t>{}; }
   size_t size_bytes() const { return content_ ? content_->size_bytes() : 0; }
   capnp::Data::Reader as_data() const {
     auto bytes = std::as_bytes(words());
@@ -118,8 +116,7 @@ private:
 template <class S>
 class builder : public message_builder {
 public:
-  explicit builder(size_t expected_bytes = 256)
-    : message_builder{expected_bytes / sizeof(uint64_t) + 8}, root_{initRoot<S>()} {}
+  explicit builder(size_t expected_bytes = 256) : message_builder{expected_bytes / sizeof(uint64_t) + 8}, root_{initRoot<S>()} {}
 
   typename S::Builder* operator->() { return &root_; }
   typename S::Builder& operator*() { return root_; }

@@ -32,8 +32,8 @@ using pvalue_map = std::map<slot_number, message<schema::Pvalue>>;
 struct adopted {
   uint64_t scout = 0;
   ballot promised;
-  slot_number first_slot = 1;     ///< the pvalues tell of slots from here on
-  slot_number decided_below = 1;  ///< the highest that an acceptor of the majority knows
+  slot_number first_slot = 1;    ///< the pvalues tell of slots from here on
+  slot_number decided_below = 1; ///< the highest that an acceptor of the majority knows
   pvalue_map pvalues;
 };
 
@@ -55,96 +55,94 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::preempted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::decided)
 
 CAF_BEGIN_TYPE_ID_BLOCK(synod, first_custom_type_id)
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1a>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1b>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pvalue>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P2b>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leading>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Progress>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Need>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Requests>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Responses>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Ping>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pong>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Hello>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::RoleStatus>))
-  CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::NodeStatus>))
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1a>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1b>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pvalue>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P2b>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leading>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Progress>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Need>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Requests>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Responses>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Ping>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pong>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Hello>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::RoleStatus>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::NodeStatus>) )
 
-  CAF_ADD_ATOM(synod, synod, propose_atom, "propose")   // replica to leader
-  CAF_ADD_ATOM(synod, synod, p2a_atom, "p2a")           // commander to acceptor
-  CAF_ADD_ATOM(synod, synod, decision_atom, "decision") // commander to replica; replica to followers
-  CAF_ADD_ATOM(synod, synod, request_atom, "request")   // client to replica
-  CAF_ADD_ATOM(synod, synod, forward_atom, "forward")   // replica to replica
-  CAF_ADD_ATOM(synod, synod, query_atom, "query")       // client to replica
-  CAF_ADD_ATOM(synod, synod, follow_atom, "follow")     // follower to replica
-  CAF_ADD_ATOM(synod, synod, status_atom, "status")
-  CAF_ADD_ATOM(synod, synod, tick_atom, "tick")         // to itself, by the actor system's clock
-  CAF_ADD_ATOM(synod, synod, sync_atom, "sync")         // acceptor to itself
-  CAF_ADD_ATOM(synod, synod, expire_atom, "expire")     // replica to itself: a deadline of the state machine has come
+CAF_ADD_ATOM(synod, synod, propose_atom, "propose")   // replica to leader
+CAF_ADD_ATOM(synod, synod, p2a_atom, "p2a")           // commander to acceptor
+CAF_ADD_ATOM(synod, synod, decision_atom, "decision") // commander to replica; replica to followers
+CAF_ADD_ATOM(synod, synod, request_atom, "request")   // client to replica
+CAF_ADD_ATOM(synod, synod, forward_atom, "forward")   // replica to replica
+CAF_ADD_ATOM(synod, synod, query_atom, "query")       // client to replica
+CAF_ADD_ATOM(synod, synod, follow_atom, "follow")     // follower to replica
+CAF_ADD_ATOM(synod, synod, status_atom, "status")
+CAF_ADD_ATOM(synod, synod, tick_atom, "tick")     // to itself, by the actor system's clock
+CAF_ADD_ATOM(synod, synod, sync_atom, "sync")     // acceptor to itself
+CAF_ADD_ATOM(synod, synod, expire_atom, "expire") // replica to itself: a deadline of the state machine has come
 CAF_END_TYPE_ID_BLOCK(synod)
 
 namespace synod {
 
 /// What every role understands, one that a user brings too.
-using role_actor = caf::typed_actor<
-  caf::reacts_to<peer>,                                              // from its node
-  caf::replies_to<status_atom>::with<message<schema::RoleStatus>>>; // from its node, for synod-ctl
+using role_actor =
+  caf::typed_actor<caf::reacts_to<peer>,                                             // from its node
+                   caf::replies_to<status_atom>::with<message<schema::RoleStatus>>>; // from its node, for synod-ctl
 
 /// Accepts pvalues; never forgets what it promised. A mark is flow control: it comes back in the answer.
-using acceptor_actor = role_actor::extend<
-  caf::reacts_to<message<schema::P1a>>,                      // from a leader, for its scout
-  caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
-  caf::reacts_to<message<schema::AskHighest>>,               // from a replica, for reads
-  caf::reacts_to<message<schema::Learn>>,                    // from a replica that is behind
-  caf::reacts_to<sync_atom>>;                                // from itself: make durable what waits
+using acceptor_actor =
+  role_actor::extend<caf::reacts_to<message<schema::P1a>>,                        // from a leader, for its scout
+                     caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
+                     caf::reacts_to<message<schema::AskHighest>>,                 // from a replica, for reads
+                     caf::reacts_to<message<schema::Learn>>,                      // from a replica that is behind
+                     caf::reacts_to<sync_atom>>;                                  // from itself: make durable what waits
 
 /// Gets slots decided under its ballots.
-using leader_actor = role_actor::extend<
-  caf::reacts_to<propose_atom, message<schema::Pvalue>>, // from a replica
-  caf::reacts_to<message<schema::P1b>>,                  // from an acceptor, to a scout
-  caf::reacts_to<message<schema::P2b>>,                  // from an acceptor, to commanders
-  caf::reacts_to<adopted>, caf::reacts_to<preempted>, caf::reacts_to<decided>,
-  caf::reacts_to<message<schema::Need>>,                 // from a replica that cannot learn slots
-  caf::reacts_to<message<schema::Progress>>,             // from a replica
-  caf::reacts_to<message<schema::Ping>>,                 // from a passive leader
-  caf::reacts_to<message<schema::Pong>>,                 // from the leader it watches
-  caf::reacts_to<tick_atom>>;
+using leader_actor = role_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>>, // from a replica
+                                        caf::reacts_to<message<schema::P1b>>,                  // from an acceptor, to a scout
+                                        caf::reacts_to<message<schema::P2b>>,                  // from an acceptor, to commanders
+                                        caf::reacts_to<adopted>, caf::reacts_to<preempted>, caf::reacts_to<decided>,
+                                        caf::reacts_to<message<schema::Need>>,     // from a replica that cannot learn slots
+                                        caf::reacts_to<message<schema::Progress>>, // from a replica
+                                        caf::reacts_to<message<schema::Ping>>,     // from a passive leader
+                                        caf::reacts_to<message<schema::Pong>>,     // from the leader it watches
+                                        caf::reacts_to<tick_atom>>;
 
 /// Performs the decided batches and answers clients.
-using replica_actor = role_actor::extend<
-  caf::reacts_to<request_atom, message<schema::Requests>>,           // from a client
-  caf::reacts_to<forward_atom, message<schema::Requests>, uint64_t>, // from another replica
-  caf::reacts_to<query_atom, message<schema::Requests>>,             // from a client: read-only
-  caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>,  // from a leader, of a commander
-  caf::reacts_to<message<schema::Leading>>,                          // from the active leader
-  caf::reacts_to<message<schema::Progress>>,                         // from a replica it forwards to
-  caf::reacts_to<message<schema::Highest>>,                          // from an acceptor
-  caf::reacts_to<message<schema::Learned>>,                          // from an acceptor
-  caf::reacts_to<expire_atom>,                                      // from itself: log time has to move on
-  caf::reacts_to<follow_atom, uint64_t>,                             // grants a follower so many further decisions
-  caf::reacts_to<tick_atom>>;
+using replica_actor =
+  role_actor::extend<caf::reacts_to<request_atom, message<schema::Requests>>,           // from a client
+                     caf::reacts_to<forward_atom, message<schema::Requests>, uint64_t>, // from another replica
+                     caf::reacts_to<query_atom, message<schema::Requests>>,             // from a client: read-only
+                     caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>,  // from a leader, of a commander
+                     caf::reacts_to<message<schema::Leading>>,                          // from the active leader
+                     caf::reacts_to<message<schema::Progress>>,                         // from a replica it forwards to
+                     caf::reacts_to<message<schema::Highest>>,                          // from an acceptor
+                     caf::reacts_to<message<schema::Learned>>,                          // from an acceptor
+                     caf::reacts_to<expire_atom>,                                       // from itself: log time has to move on
+                     caf::reacts_to<follow_atom, uint64_t>, // grants a follower so many further decisions
+                     caf::reacts_to<tick_atom>>;
 
 /// Whoever sends requests to replicas.
 using client_actor = caf::typed_actor<caf::reacts_to<message<schema::Responses>>>;
 
 /// Lets clients of some protocol use the state machine.
-using gateway_actor = role_actor::extend<
-  caf::reacts_to<message<schema::Responses>>, // from its replica
-  caf::reacts_to<tick_atom>>;
+using gateway_actor = role_actor::extend<caf::reacts_to<message<schema::Responses>>, // from its replica
+                                         caf::reacts_to<tick_atom>>;
 
 /// Whoever follows a replica's decisions, in the order in which it performs them (follow_atom).
 using follower_actor = caf::typed_actor<caf::reacts_to<decision_atom, message<schema::Pvalue>>>;
 
 /// The roles of one node: places them, connects them with those of other nodes.
-using node_actor = caf::typed_actor<
-  caf::replies_to<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>
-    ::with<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>, // from the node at the other end
-  caf::reacts_to<tick_atom, uint32_t>,                                  // to itself: connect to that node
-  caf::replies_to<status_atom>::with<message<schema::NodeStatus>>>;    // from synod-ctl
+using node_actor =
+  caf::typed_actor<caf::replies_to<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>::with<
+                     message<schema::Hello>, std::vector<caf::strong_actor_ptr>>,    // from the node at the other end
+                   caf::reacts_to<tick_atom, uint32_t>,                              // to itself: connect to that node
+                   caf::replies_to<status_atom>::with<message<schema::NodeStatus>>>; // from synod-ctl
 
 } // namespace synod
 

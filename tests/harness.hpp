@@ -142,7 +142,8 @@ private:
 
 // -- messages -----------------------------------------------------------------
 
-inline message<schema::Requests> request_of(uint64_t session, uint64_t first_cid, std::vector<std::vector<std::string>> commands) {
+inline message<schema::Requests> request_of(uint64_t session, uint64_t first_cid,
+                                            std::vector<std::vector<std::string>> commands) {
   builder<schema::Requests> built;
   built->setSession(session);
   built->setFirstCid(first_cid);

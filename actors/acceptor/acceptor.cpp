@@ -26,7 +26,7 @@ acceptor::behavior_type acceptor::make_behavior() {
 void acceptor::replay() {
   auto failure = storage_->replay([this](record_kind kind, const block_ptr& content, storage::position where) {
     if (kind == record_kind::promise) {
-      ballot_ = std::max(ballot_, ballot_of(message<schema::Promise>{content}->getBallot()));
+      ballot_ = std::max(ballot_, ballot_of(message<schema::Promise> { content } -> getBallot()));
     } else if (kind == record_kind::pvalue) {
       message<schema::Pvalue> pvalue{content};
       ballot_ = std::max(ballot_, ballot_of(pvalue->getBallot()));
@@ -96,7 +96,8 @@ void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
   vote.mark = std::max(vote.mark, mark);
 }
 
-/// Remembers the pvalue with the highest ballot per slot (A3: replaced only by a higher ballot's, which carries the chosen value, A5).
+/// Remembers the pvalue with the highest ballot per slot (A3: replaced only by a higher ballot's, which carries the chosen value,
+/// A5).
 void acceptor::accept(const message<schema::Pvalue>& pvalue, storage::position where) {
   auto& x = accepted_[pvalue->getSlot()];
   if (x.pvalue)

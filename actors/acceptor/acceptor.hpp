@@ -2,8 +2,8 @@
 #pragma once
 
 #include "synod/actors/acceptor/storage.hpp"
-#include "synod/messages/status.hpp"
 #include "synod/messages/roles.hpp"
+#include "synod/messages/status.hpp"
 
 #include <map>
 #include <memory>
@@ -20,10 +20,10 @@ namespace synod {
 class acceptor : public acceptor_actor::base {
 public:
   struct options {
-    uint32_t node = 0;                 ///< this acceptor's name in its answers
+    uint32_t node = 0; ///< this acceptor's name in its answers
     size_t cache_bytes = 64u << 20;
-    size_t piece_bytes = 1u << 20;     ///< largest p1b or Learned, but for a single larger pvalue
-    size_t piece_slots = 4096;         ///< most slots in one of them
+    size_t piece_bytes = 1u << 20;                 ///< largest p1b or Learned, but for a single larger pvalue
+    size_t piece_slots = 4096;                     ///< most slots in one of them
     std::function<void(const std::string&)> fatal; ///< ends the process: the storage failed
   };
 

@@ -216,8 +216,8 @@ std::optional<found_record> record_at(std::span<const std::byte> bytes, size_t o
     return std::nullopt;
   if (checksum != checksum_of(at, at + header_bytes, size))
     return std::nullopt;
-  return found_record{sequence, durable, static_cast<record_kind>(kind),
-                      {reinterpret_cast<const uint64_t*>(at + header_bytes), words}};
+  return found_record{
+    sequence, durable, static_cast<record_kind>(kind), {reinterpret_cast<const uint64_t*>(at + header_bytes), words}};
 }
 
 } // namespace
@@ -244,13 +244,15 @@ caf::error file_log::replay_segment(scan& state, const visitor& visit) {
                                        + std::to_string(format_version));
       if (start->getCluster() != options_.cluster.c_str() || start->getNode() != options_.node.c_str())
         return problem(current.path, "belongs to node '" + std::string{start->getNode().cStr()} + "' of cluster '"
-                                       + start->getCluster().cStr() + "', not to '" + options_.node + "' of '" + options_.cluster + "'");
+                                       + start->getCluster().cStr() + "', not to '" + options_.node + "' of '" + options_.cluster
+                                       + "'");
       if (start->getSize() > current.size)
         return problem(current.path, "is " + std::to_string(current.size) + " bytes long and was made with "
                                        + std::to_string(start->getSize()) + ": the log is damaged (truncated at offset "
                                        + std::to_string(current.size) + ")");
       if (start->getSegment() != state.index + 1 || state.offset != 0)
-        return problem(current.path, "offset " + std::to_string(state.offset) + ": segment start out of place: the log is damaged");
+        return problem(current.path,
+                       "offset " + std::to_string(state.offset) + ": segment start out of place: the log is damaged");
     } else if (state.offset == 0) {
       return problem(current.path, "offset 0: does not begin with a segment start: the log is damaged");
     } else if (found->kind != record_kind::closed) {

@@ -44,8 +44,8 @@ role_definition acceptor_role() {
             file_log::options where{context.data_directory / "acceptor", context.config.name, context.self.name,
                                     context.options.bytes("segment-size")};
             // Detached: it waits for the disk.
-            auto spawned = context.system.spawn<acceptor, caf::detached>(std::make_unique<reporting_log>(std::move(where), context.log),
-                                                                         std::move(options));
+            auto spawned = context.system.spawn<acceptor, caf::detached>(
+              std::make_unique<reporting_log>(std::move(where), context.log), std::move(options));
             // It answers when the log is replayed: a node is ready when its acceptor is, and a damaged log is known before.
             caf::scoped_actor self{context.system};
             self->request(spawned, caf::infinite, status_atom_v)

@@ -10,7 +10,13 @@ using key_value::equals_ignoring_case;
 namespace errors = key_value::errors;
 
 connection::connection(uint64_t id, address where, resp::limits limits, int64_t now_ms, gateway_services& services)
-  : id_{id}, address_{std::move(where)}, services_{services}, parser_{limits}, now_ms_{now_ms}, created_ms_{now_ms}, used_ms_{now_ms} {}
+  : id_{id},
+    address_{std::move(where)},
+    services_{services},
+    parser_{limits},
+    now_ms_{now_ms},
+    created_ms_{now_ms},
+    used_ms_{now_ms} {}
 
 void connection::receive(std::string_view bytes, int64_t now_ms) {
   used_ms_ = now_ms_ = now_ms;

@@ -26,8 +26,7 @@ public:
   /// Takes a command to be decided. False: too much waits; asked again later.
   virtual bool submit(ticket whose, arguments command) = 0;
   virtual bool submit_transaction(ticket whose, const std::vector<std::vector<std::string>>& commands,
-                                  const std::vector<std::pair<std::string, uint64_t>>& watched)
-    = 0;
+                                  const std::vector<std::pair<std::string, uint64_t>>& watched) = 0;
   /// Takes a read-only command.
   virtual bool submit_read(ticket whose, arguments command) = 0;
   /// Asks for the versions of keys; `decided`: behind the commands submitted so far.

@@ -10,12 +10,13 @@ namespace {
 
 constexpr std::chrono::milliseconds tick_interval{100};
 constexpr size_t unread_limit_bytes = 128u << 20; // of replies to a client that does not read them; one reply has 64 MiB at most
-constexpr const char* outcome_unknown
-  = "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
+constexpr const char* outcome_unknown =
+  "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
 constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
-constexpr const char* not_performed
-  = "TRYAGAIN the command was not performed: no majority answers, and too many commands wait for one";
-constexpr const char* session_lost = "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
+constexpr const char* not_performed =
+  "TRYAGAIN the command was not performed: no majority answers, and too many commands wait for one";
+constexpr const char* session_lost =
+  "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
 
 } // namespace
 
@@ -91,7 +92,8 @@ bool gateway::on_connect(uint64_t id, std::string remote, std::string local, std
     return false;
   }
   ++connections_;
-  clients_.emplace(id, client{connection{id, {std::move(remote), std::move(local)}, {options_.command_limit_bytes}, now_ms(), *this}});
+  clients_.emplace(
+    id, client{connection{id, {std::move(remote), std::move(local)}, {options_.command_limit_bytes}, now_ms(), *this}});
   return true;
 }
 
@@ -422,7 +424,9 @@ void gateway::on_tick() {
 
 std::string gateway::info(std::string_view section) const {
   std::string text;
-  auto wanted = [&](std::string_view name) { return section.empty() || section == name || section == "all" || section == "everything" || section == "default"; };
+  auto wanted = [&](std::string_view name) {
+    return section.empty() || section == name || section == "all" || section == "everything" || section == "default";
+  };
   auto line = [&](std::string_view name, const std::string& value) {
     text += name;
     text += ':';

@@ -30,13 +30,13 @@ public:
     size_t command_limit_bytes = 8u << 20;
     size_t most_clients = 10000;
     size_t outstanding_limit_bytes = 48u << 20;
-    std::chrono::milliseconds idle_timeout{0};     ///< 0: none
+    std::chrono::milliseconds idle_timeout{0}; ///< 0: none
     std::chrono::milliseconds request_timeout{5000};
     std::chrono::milliseconds session_lifetime{3'600'000};
-    uint64_t seed = 1;                             ///< names the session's opening
+    uint64_t seed = 1; ///< names the session's opening
     std::vector<command_spec> machine_commands;
     std::vector<std::pair<std::string, std::string>> settings; ///< for CONFIG GET
-    std::function<int64_t()> wall_clock_us;        ///< microseconds since 1970
+    std::function<int64_t()> wall_clock_us;                    ///< microseconds since 1970
     std::function<void(const std::string&)> warn;
   };
 
@@ -117,7 +117,7 @@ private:
   int64_t opened_at_ms_ = 0;
   uint64_t next_cid_ = 1;
   request_buffer decided_;
-  std::deque<waiting> decisions_; // cid next_cid_ - size and on, then those in decided_
+  std::deque<waiting> decisions_;                // cid next_cid_ - size and on, then those in decided_
   std::deque<std::pair<uint64_t, size_t>> sent_; // end cid and bytes of each message at the replica
   size_t outstanding_bytes_ = 0;
   int64_t used_ms_ = 0;

@@ -121,8 +121,9 @@ void local_commands::answer(connection& of, arguments args, std::string& bytes) 
   } else if (name == "hello") {
     hello(of, args, out);
   } else if (name == "auth") {
-    out.error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is "
-              "correct?");
+    out.error(
+      "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is "
+      "correct?");
   } else if (name == "select") {
     auto number = key_value::parse_integer(args[1]);
     if (!number)
@@ -238,13 +239,13 @@ void local_commands::client(connection& of, arguments args, resp::writer out) {
 
 std::string local_commands::describe(const connection& of) {
   auto seconds = [&](int64_t since) { return std::to_string((of.now_ms_ - since) / 1000); };
-  return "id=" + std::to_string(of.id_) + " addr=" + of.address_.remote + " laddr=" + of.address_.local + " fd=-1 name=" + of.name_
-         + " age=" + seconds(of.created_ms_) + " idle=" + seconds(of.used_ms_) + " flags=" + (of.in_multi_ ? "x" : "N")
+  return "id=" + std::to_string(of.id_) + " addr=" + of.address_.remote + " laddr=" + of.address_.local + " fd=-1 name="
+         + of.name_ + " age=" + seconds(of.created_ms_) + " idle=" + seconds(of.used_ms_) + " flags=" + (of.in_multi_ ? "x" : "N")
          + " db=0 sub=0 psub=0 ssub=0 multi=" + (of.in_multi_ ? std::to_string(of.multi_.size()) : "-1")
          + " watch=" + std::to_string(of.watched_.size()) + " qbuf=" + std::to_string(of.parser_.buffered_bytes())
          + " qbuf-free=0 argv-mem=0 multi-mem=" + std::to_string(of.multi_bytes_) + " obl=" + std::to_string(of.output_.size())
-         + " oll=0 omem=0 tot-mem=0 events=r cmd=" + of.last_command_ + " user=default redir=-1 resp=" + std::to_string(of.version_)
-         + " lib-name=" + of.library_name_ + " lib-ver=" + of.library_version_ + "\n";
+         + " oll=0 omem=0 tot-mem=0 events=r cmd=" + of.last_command_ + " user=default redir=-1 resp="
+         + std::to_string(of.version_) + " lib-name=" + of.library_name_ + " lib-ver=" + of.library_version_ + "\n";
 }
 
 void local_commands::command(connection& of, arguments args, resp::writer out) {
@@ -294,7 +295,8 @@ void local_commands::config(connection& of, arguments args, resp::writer out) {
     return out.error(errors::wrong_arity("config|get"));
   std::vector<std::pair<std::string, std::string>> found;
   for (auto& setting : of.services_.settings())
-    if (std::any_of(args.begin() + 2, args.end(), [&](auto pattern) { return key_value::matches(lower_case(pattern), setting.first); }))
+    if (std::any_of(args.begin() + 2, args.end(),
+                    [&](auto pattern) { return key_value::matches(lower_case(pattern), setting.first); }))
       found.push_back(setting);
   out.map(found.size());
   for (auto& [name, value] : found) {

@@ -217,7 +217,8 @@ void writer::error(std::string_view text) {
   auto begin = out_.size();
   out_ += text;
   // An error is one line, whatever a client's arguments put into it.
-  std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  std::replace_if(
+    out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
   out_ += "\r\n";
 }
 

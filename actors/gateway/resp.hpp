@@ -51,12 +51,12 @@ private:
 
   limits limits_;
   std::string buffer_;
-  size_t position_ = 0;      // of the first byte not yet taken
-  size_t searched_ = 0;      // no line end before here
-  int64_t remaining_ = 0;    // arguments of the array under way
-  int64_t bulk_bytes_ = -1;  // of the argument under way; -1: its length line comes next
-  uint64_t skip_bytes_ = 0;  // of an argument that is passed over
-  bool too_large_ = false;   // the command under way is
+  size_t position_ = 0;     // of the first byte not yet taken
+  size_t searched_ = 0;     // no line end before here
+  int64_t remaining_ = 0;   // arguments of the array under way
+  int64_t bulk_bytes_ = -1; // of the argument under way; -1: its length line comes next
+  uint64_t skip_bytes_ = 0; // of an argument that is passed over
+  bool too_large_ = false;  // the command under way is
   uint64_t command_bytes_ = 0;
   std::vector<std::pair<size_t, size_t>> spans_; // of the arguments so far: offset and size
   std::vector<std::string> unquoted_;

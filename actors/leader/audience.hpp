@@ -28,16 +28,15 @@ struct audience {
 using audience_ptr = std::shared_ptr<const audience>;
 
 /// Gets one ballot adopted; ends with it.
-using scout_actor = caf::typed_actor<
-  caf::reacts_to<message<schema::P1b>>, // from its leader
-  caf::reacts_to<audience_ptr>,         // from its leader: hosts came or went
-  caf::reacts_to<tick_atom>>;
+using scout_actor = caf::typed_actor<caf::reacts_to<message<schema::P1b>>, // from its leader
+                                     caf::reacts_to<audience_ptr>,         // from its leader: hosts came or went
+                                     caf::reacts_to<tick_atom>>;
 
 /// Gets one pvalue decided; ends with it.
-using commander_actor = caf::typed_actor<
-  caf::reacts_to<uint32_t, ballot>, // a p2b for its slot: acceptor and ballot, from its leader
-  caf::reacts_to<audience_ptr>,     // from its leader: hosts came or went
-  caf::reacts_to<tick_atom>>;
+using commander_actor =
+  caf::typed_actor<caf::reacts_to<uint32_t, ballot>, // a p2b for its slot: acceptor and ballot, from its leader
+                   caf::reacts_to<audience_ptr>,     // from its leader: hosts came or went
+                   caf::reacts_to<tick_atom>>;
 
 } // namespace synod
 

@@ -2,8 +2,7 @@
 
 namespace synod {
 
-commander::commander(caf::actor_config& config, leader_actor leader, audience_ptr reached,
-                     message<schema::Pvalue> pvalue)
+commander::commander(caf::actor_config& config, leader_actor leader, audience_ptr reached, message<schema::Pvalue> pvalue)
   : commander_actor::base{config}, leader_{std::move(leader)}, reached_{std::move(reached)}, pvalue_{std::move(pvalue)} {}
 
 commander::behavior_type commander::make_behavior() {

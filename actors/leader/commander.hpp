@@ -17,8 +17,7 @@ constexpr std::chrono::milliseconds last_retry_pause{2000};
 /// through its leader. Sends again, with growing pauses, to those that have not answered.
 class commander : public commander_actor::base {
 public:
-  commander(caf::actor_config& config, leader_actor leader, audience_ptr reached,
-            message<schema::Pvalue> pvalue);
+  commander(caf::actor_config& config, leader_actor leader, audience_ptr reached, message<schema::Pvalue> pvalue);
 
   behavior_type make_behavior() override;
   void on_exit() override;

@@ -7,9 +7,9 @@ namespace synod {
 namespace {
 
 constexpr std::chrono::milliseconds tick_interval{50};
-constexpr double timeout_growth = 1.5;               // when preempted
+constexpr double timeout_growth = 1.5;                 // when preempted
 constexpr std::chrono::milliseconds timeout_shrink{1}; // per decision
-constexpr slot_number recovery_slots = 256;          // decided again by one scout
+constexpr slot_number recovery_slots = 256;            // decided again by one scout
 
 message<schema::Pvalue> no_op(slot_number slot, slot_number decided_below) {
   builder<schema::Pvalue> nothing;
@@ -97,8 +97,7 @@ void leader::on_adopted(adopted& result) {
       proposals_.emplace(slot, no_op(slot, decided_below_));
   for (auto& [slot, pvalue] : proposals_)
     start_commander(slot);
-  options_.announce("leader is active under ballot " + to_string(ballot_) + " from slot "
-                    + std::to_string(first_slot_));
+  options_.announce("leader is active under ballot " + to_string(ballot_) + " from slot " + std::to_string(first_slot_));
   lead();
 }
 
@@ -406,7 +405,9 @@ message<schema::RoleStatus> leader::status() const {
     owed = std::max(owed, to.flow->owed_bytes());
   for (auto& to : audience_->replicas)
     owed = std::max(owed, to.flow->owed_bytes());
-  return role_status("leader", {{"state", std::string{active_ ? "active" : scout_ ? "candidate" : "passive"}},
+  return role_status("leader", {{"state", std::string{active_  ? "active"
+                                                      : scout_ ? "candidate"
+                                                               : "passive"}},
                                 {"ballot", to_string(ballot_)},
                                 {"watches", any_watched_ && !active_ ? to_string(watched_) : std::string{"-"}},
                                 {"decided below", static_cast<int64_t>(decided_below_)},

@@ -26,17 +26,17 @@ class leader : public leader_actor::base {
 public:
   struct options {
     uint32_t node = 0;
-    uint32_t incarnation = 1;       ///< higher than in any earlier start of this leader, durable (C1)
-    size_t acceptors = 1;           ///< in the cluster; a majority of them decides
-    bool first = true;              ///< becomes a candidate at once; the others wait to hear of it
+    uint32_t incarnation = 1; ///< higher than in any earlier start of this leader, durable (C1)
+    size_t acceptors = 1;     ///< in the cluster; a majority of them decides
+    bool first = true;        ///< becomes a candidate at once; the others wait to hear of it
     uint64_t window = 1024;
     uint64_t peer_limit_bytes = 16u << 20;
-    uint64_t seed = 1;              ///< for jitter
+    uint64_t seed = 1; ///< for jitter
     std::chrono::milliseconds ping_interval{100};
     std::chrono::milliseconds smallest_timeout{500};
     std::chrono::milliseconds largest_timeout{5000};
     std::chrono::milliseconds clock_limit{10000};
-    std::function<int64_t()> wall_clock; ///< milliseconds since 1970
+    std::function<int64_t()> wall_clock;              ///< milliseconds since 1970
     std::function<void(const std::string&)> announce; ///< one line when leadership changes
   };
 
@@ -94,13 +94,13 @@ private:
     time_point since;
   };
   std::map<slot_number, commanded> commanders_;
-  scout_actor scout_;            // the candidate's
+  scout_actor scout_; // the candidate's
   uint64_t scout_number_ = 0;
-  scout_actor recovery_;         // under its own ballot, for slots that cannot be learned
+  scout_actor recovery_; // under its own ballot, for slots that cannot be learned
   uint64_t recovery_number_ = 0;
   uint64_t scouts_ = 0;
 
-  slot_number first_slot_ = 1;   // adopted from here on; everything below is decided
+  slot_number first_slot_ = 1; // adopted from here on; everything below is decided
   slot_number decided_below_ = 1;
   std::set<slot_number> decided_above_; // decided slots behind a hole
 

@@ -176,8 +176,8 @@ private:
       read_options(value, "state-machine", machine->options, result_.machine_options, {"name"});
   }
 
-  void read_options(const toml::node& value, const std::string& table_name, const std::vector<option_spec>& specs, option_values& into,
-                    const std::vector<std::string>& others) {
+  void read_options(const toml::node& value, const std::string& table_name, const std::vector<option_spec>& specs,
+                    option_values& into, const std::vector<std::string>& others) {
     auto* table = value.as_table();
     if (!table)
       refuse(value.source(), "key '" + table_name + "': expected a table of options, found a " + type_of(value));
@@ -206,8 +206,9 @@ private:
     else if (node.is_string() && spec.type != option_spec::kind::number && spec.type != option_spec::kind::flag)
       as_text = node.as_string()->get();
     else
-      refuse(node.source(), "key '" + spec.name + "' in [" + table_name + "]: a " + type_of(node) + " is of the wrong type; the default is "
-                              + (is_plain_number || spec.type == option_spec::kind::flag ? spec.initial : "\"" + spec.initial + "\""));
+      refuse(node.source(),
+             "key '" + spec.name + "' in [" + table_name + "]: a " + type_of(node) + " is of the wrong type; the default is "
+               + (is_plain_number || spec.type == option_spec::kind::flag ? spec.initial : "\"" + spec.initial + "\""));
     std::variant<int64_t, std::string> value;
     if (auto problem = option_values::parse(spec, as_text, value))
       refuse(node.source(), "key '" + spec.name + "' in [" + table_name + "]: " + *problem);
@@ -288,12 +289,14 @@ private:
     for (auto* role : {"acceptor", "leader", "replica"})
       if (result_.nodes_with(role).empty())
         refuse({}, std::string{"no node has the role '"} + role + "': "
-                     + (role == std::string{"acceptor"} ? "there would be no majority of acceptors" : "nothing would be decided or performed"));
+                     + (role == std::string{"acceptor"} ? "there would be no majority of acceptors"
+                                                        : "nothing would be decided or performed"));
     for (size_t i = 0; i < result_.nodes.size(); ++i)
       if (auto& node = result_.nodes[i]; !is_loopback(node.address.host) && !result_.allow_plain_traffic)
-        refuse(address_lines_.at(i), "node '" + node.name + "': others can reach " + to_string(node.address)
-                               + ", and traffic between nodes is neither encrypted nor authenticated: use a loopback address, or set"
-                                 " allow-plain-traffic = true if this network is yours alone");
+        refuse(address_lines_.at(i),
+               "node '" + node.name + "': others can reach " + to_string(node.address)
+                 + ", and traffic between nodes is neither encrypted nor authenticated: use a loopback address, or set"
+                   " allow-plain-traffic = true if this network is yours alone");
   }
 
   std::string file_;
@@ -321,8 +324,10 @@ cluster local_cluster(size_t count, uint16_t first_port, const registry& known) 
   cluster result;
   result.name = "dev";
   for (size_t i = 0; i < count; ++i)
-    result.nodes.push_back({std::string(1, static_cast<char>('a' + i)), {"127.0.0.1", 0},
-                            endpoint{"127.0.0.1", static_cast<uint16_t>(first_port + i)}, {"replica", "leader", "acceptor", "gateway"}});
+    result.nodes.push_back({std::string(1, static_cast<char>('a' + i)),
+                            {"127.0.0.1", 0},
+                            endpoint{"127.0.0.1", static_cast<uint16_t>(first_port + i)},
+                            {"replica", "leader", "acceptor", "gateway"}});
   for (auto& [name, role] : known.roles())
     result.role_options.emplace(name, option_values{role.options});
   result.machine_options = option_values{known.machine(result.state_machine)->options};

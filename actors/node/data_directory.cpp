@@ -119,13 +119,14 @@ std::optional<failure> data_directory::check_identity(const std::string& cluster
                                                + ", this program knows " + std::to_string(format_version)};
     if (found->getCluster() != cluster.c_str() || found->getNode() != node.c_str())
       return failure{fault::wrong_directory, path_.string() + ": belongs to node '" + found->getNode().cStr() + "' of cluster '"
-                                               + found->getCluster().cStr() + "', not to node '" + node + "' of cluster '" + cluster
-                                               + "'"};
+                                               + found->getCluster().cStr() + "', not to node '" + node + "' of cluster '"
+                                               + cluster + "'"};
     return std::nullopt;
   }
   for (auto& entry : fs::directory_iterator{path_})
     if (entry.path().filename() != "lock" && entry.path().extension() != ".new")
-      return failure{fault::wrong_directory, path_.string() + ": is not empty and not a data directory (it has no file 'identity', but "
+      return failure{fault::wrong_directory, path_.string()
+                                               + ": is not empty and not a data directory (it has no file 'identity', but "
                                                + entry.path().filename().string() + ")"};
   builder<schema::Identity> identity;
   identity->setFormatVersion(format_version);

@@ -143,7 +143,8 @@ public:
     if (port)
       return std::nullopt;
     std::cerr << "error: node " << self.name << ": cannot listen at " << to_string(where)
-              << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")" << std::endl;
+              << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")"
+              << std::endl;
     return exit_status::failed;
   }
 
@@ -295,7 +296,8 @@ int run_dev(const registry& known, int argc, char** argv) {
   uint16_t first_port = 7101;
   CLI::App app{"Runs a whole Synod cluster in one process, to develop with and to look at.", "synod-dev"};
   app.add_option("--nodes", count, "How many nodes")->check(CLI::Range(1, 9))->capture_default_str();
-  app.add_option("--data-dir", options.data_directory, "Where the nodes keep their data (default: a temporary directory, deleted at exit)");
+  app.add_option("--data-dir", options.data_directory,
+                 "Where the nodes keep their data (default: a temporary directory, deleted at exit)");
   app.add_option("--resp-port", first_port, "Port for Redis clients of the first node; the others follow")
     ->check(CLI::Range(1, 65527))
     ->capture_default_str();

@@ -37,7 +37,8 @@ std::shared_ptr<spdlog::logger> make_logger(const std::string& node, const std::
   auto logger = std::make_shared<spdlog::logger>(node, std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<json_message>('*');
-  formatter->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","node":"%n","message":"%*"})" : "%H:%M:%S.%e %^%L%$ %n: %v");
+  formatter->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","node":"%n","message":"%*"})"
+                              : "%H:%M:%S.%e %^%L%$ %n: %v");
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::trace);

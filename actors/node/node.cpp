@@ -111,7 +111,8 @@ void node::say_hello(uint32_t other, const node_actor& to) {
       [this, other](const caf::error&) { connect_later(other); });
 }
 
-caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello_of_other, const handles& roles) {
+caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello_of_other,
+                                                                  const handles& roles) {
   auto why = refusal_of(*hello_of_other);
   if (!why.empty()) {
     options_.log->warn("a node is not taken: {}", why);
@@ -133,7 +134,8 @@ std::string node::refusal_of(const schema::Hello::Reader& x) const {
   return {};
 }
 
-void node::link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other, const handles& roles) {
+void node::link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
+                   const handles& roles) {
   auto& link = links_[other];
   if (link.other) {
     demonitor(link.other->address());

@@ -31,7 +31,8 @@ public:
   explicit option_values(const std::vector<option_spec>& specs);
 
   /// Sets one option from its text; returns what is wrong with it, or nothing.
-  static std::optional<std::string> parse(const option_spec& spec, const std::string& text, std::variant<int64_t, std::string>& value);
+  static std::optional<std::string> parse(const option_spec& spec, const std::string& text,
+                                          std::variant<int64_t, std::string>& value);
   void set(const std::string& name, std::variant<int64_t, std::string> value) { values_[name] = std::move(value); }
 
   std::chrono::milliseconds duration(const std::string& name) const { return std::chrono::milliseconds{number(name)}; }

@@ -26,17 +26,17 @@ struct node_description;
 /// What a role is told when it is spawned. Valid during the call only; what it keeps it copies.
 struct role_context {
   caf::actor_system& system;
-  const cluster& config;                ///< the whole cluster file
-  const node_description& self;         ///< the node it is on
-  uint32_t node;                        ///< that node's index in the file: its id in messages
-  const option_values& options;         ///< its own, from the table [role-name] of the file
-  std::filesystem::path data_directory; ///< the node's; a role that stores makes its own folder in it
-  uint32_t incarnation;                 ///< how often this node has been started, this time included; durable
-  uint64_t seed;                        ///< for its random generator
+  const cluster& config;                  ///< the whole cluster file
+  const node_description& self;           ///< the node it is on
+  uint32_t node;                          ///< that node's index in the file: its id in messages
+  const option_values& options;           ///< its own, from the table [role-name] of the file
+  std::filesystem::path data_directory;   ///< the node's; a role that stores makes its own folder in it
+  uint32_t incarnation;                   ///< how often this node has been started, this time included; durable
+  uint64_t seed;                          ///< for its random generator
   std::function<int64_t()> wall_clock_us; ///< microseconds since 1970
   std::shared_ptr<spdlog::logger> log;
-  std::function<void(const std::string&)> fatal;            ///< says why and ends the process
-  std::function<void(std::function<void()>)> start_thread;  ///< runs it in a thread that is waited for at the end
+  std::function<void(const std::string&)> fatal;                      ///< says why and ends the process
+  std::function<void(std::function<void()>)> start_thread;            ///< runs it in a thread that is waited for at the end
   std::function<std::unique_ptr<state_machine>()> make_state_machine; ///< the cluster's
 };
 

@@ -48,9 +48,8 @@ replica::replica(caf::actor_config& config, std::unique_ptr<state_machine> machi
 replica::behavior_type replica::make_behavior() {
   set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
   delayed_send(this, tick_interval, tick_atom_v);
-  set_down_handler([this](const caf::down_msg& x) {
-    std::erase_if(followers_, [&](auto& each) { return each.first->address() == x.source; });
-  });
+  set_down_handler(
+    [this](const caf::down_msg& x) { std::erase_if(followers_, [&](auto& each) { return each.first->address() == x.source; }); });
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
@@ -356,8 +355,8 @@ void replica::perform(const message<schema::Pvalue>& decided) {
 
 void replica::open_session(const borrowed<schema::Requests>& x, uint64_t id) {
   auto operations = x->getOperations();
-  auto opened = operations.size() == 1 && operations[0].isOpen()
-                && sessions_.open(id, operations[0].getOpen().getKeepResults(), log_time_);
+  auto opened =
+    operations.size() == 1 && operations[0].isOpen() && sessions_.open(id, operations[0].getOpen().getKeepResults(), log_time_);
   auto waiting = openings_.find(x->getFirstCid());
   if (waiting == openings_.end())
     return;
@@ -600,7 +599,8 @@ void replica::answer_query(const request& x, const client_actor& client) {
   thread_local std::vector<std::string_view> storage;
   auto operations = x->getOperations();
   reads_ += operations.size();
-  response_writer answers{x->getSession(), x->getFirstCid(), operations.size(), [&](auto part) { send(client, std::move(part)); }};
+  response_writer answers{x->getSession(), x->getFirstCid(), operations.size(),
+                          [&](auto part) { send(client, std::move(part)); }};
   for (auto operation : operations) {
     auto answer = answers.next();
     if (operation.isArguments())
@@ -730,27 +730,28 @@ void replica::on_peer(const peer& x) {
     if (!informed_ && acceptors_.size() >= options_.acceptors / 2 + 1)
       learn();
   } else if (x.role == "replica" && x.node != options_.node) {
-    renew(replicas_, other_replica{caf::actor_cast<replica_actor>(x.handle), std::make_shared<outlet>(options_.peer_limit_bytes)});
+    renew(replicas_,
+          other_replica{caf::actor_cast<replica_actor>(x.handle), std::make_shared<outlet>(options_.peer_limit_bytes)});
   }
 }
 
 message<schema::RoleStatus> replica::status() const {
   auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
-  return role_status("replica", {{"slot_in", number(slot_in_)},
-                                 {"slot_out", number(slot_out_)},
-                                 {"active ballot", any_active_ ? to_string(active_) : std::string{"-"}},
-                                 {"commands performed", number(performed_)},
-                                 {"commands skipped", number(skipped_)},
-                                 {"slot collisions", number(collisions_)},
-                                 {"collisions per 10000 commands",
-                                  performed_ ? number(collisions_ * 10000 / performed_) : int64_t{0}},
-                                 {"sessions", number(sessions_.size())},
-                                 {"requests waiting", number(requests_.size())},
-                                 {"bytes outstanding", number(outstanding_bytes_)},
-                                 {"reads", number(reads_)},
-                                 {"read rounds", number(read_rounds_)},
-                                 {"decision time us", decision_time_.count()},
-                                 {"log time", log_time_}});
+  return role_status("replica",
+                     {{"slot_in", number(slot_in_)},
+                      {"slot_out", number(slot_out_)},
+                      {"active ballot", any_active_ ? to_string(active_) : std::string{"-"}},
+                      {"commands performed", number(performed_)},
+                      {"commands skipped", number(skipped_)},
+                      {"slot collisions", number(collisions_)},
+                      {"collisions per 10000 commands", performed_ ? number(collisions_ * 10000 / performed_) : int64_t{0}},
+                      {"sessions", number(sessions_.size())},
+                      {"requests waiting", number(requests_.size())},
+                      {"bytes outstanding", number(outstanding_bytes_)},
+                      {"reads", number(reads_)},
+                      {"read rounds", number(read_rounds_)},
+                      {"decision time us", decision_time_.count()},
+                      {"log time", log_time_}});
 }
 
 } // namespace synod

@@ -167,8 +167,8 @@ private:
     request asked;
     client_actor client;
   };
-  std::vector<read> waiting_reads_;  // for the next round
-  std::vector<read> asking_reads_;   // of the present round
+  std::vector<read> waiting_reads_;                                     // for the next round
+  std::vector<read> asking_reads_;                                      // of the present round
   std::deque<std::pair<slot_number, std::vector<read>>> indexed_reads_; // wait for slot_out to pass the slot
   uint64_t read_round_ = 0;
   time_point read_since_{};

@@ -1,11 +1,11 @@
 // The sessions of the replicated state: what makes a command take effect exactly once.
 #pragma once
 
-#include "synod/messages/message.hpp"
 #include "synod/messages/client.capnp.h"
+#include "synod/messages/message.hpp"
 
-#include <deque>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <unordered_map>
 #include <vector>

@@ -71,11 +71,11 @@ struct command_spec {
     write, ///< answered by `apply`
     timed, ///< changes nothing but needs the log time to be now: decided like a write
   };
-  const char* name;    ///< in lower case
-  int arity;           ///< number of arguments with the name; negative: at least so many
+  const char* name; ///< in lower case
+  int arity;        ///< number of arguments with the name; negative: at least so many
   kind access;
-  int first_key = 0;   ///< index of the first argument that is a key; 0: none
-  int last_key = 0;    ///< of the last one; negative: counted from the end
+  int first_key = 0; ///< index of the first argument that is a key; 0: none
+  int last_key = 0;  ///< of the last one; negative: counted from the end
   int key_step = 0;
   const char* group = "generic";
   const char* since = "1.0.0";

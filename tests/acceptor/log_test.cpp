@@ -27,7 +27,7 @@ struct fixture {
     file_log log{opts};
     failure = log.replay([&](record_kind kind, const block_ptr& content, storage::position) {
       if (kind == record_kind::pvalue)
-        times.push_back(message<schema::Pvalue>{content}->getValue().getTime());
+        times.push_back(message<schema::Pvalue> { content } -> getValue().getTime());
     });
     cut = log.cut();
     return times;
@@ -46,16 +46,14 @@ struct fixture {
       REQUIRE(!log.close());
   }
 
-  fs::path segment(int number = 1) const {
-    return directory.path() / ("00000000000" + std::to_string(number) + ".log");
-  }
+  fs::path segment(int number = 1) const { return directory.path() / ("00000000000" + std::to_string(number) + ".log"); }
 
   /// Where the record with this time begins.
   size_t offset_of(int64_t time) {
     size_t found = 0;
     file_log log{options()};
     REQUIRE(!log.replay([&](record_kind, const block_ptr& content, storage::position where) {
-      if (message<schema::Pvalue>{content}->getValue().getTime() == time)
+      if (message<schema::Pvalue> { content } -> getValue().getTime() == time)
         found = where.offset;
     }));
     return found;
@@ -103,7 +101,7 @@ TEST_CASE_FIXTURE(fixture, "a log goes over many segments, and a record may be l
     REQUIRE(!log.sync());
     auto back = log.read(*where);
     REQUIRE(back);
-    CHECK(message<schema::Pvalue>{*back}->getValue().getTime() == 2001);
+    CHECK(message<schema::Pvalue> { *back } -> getValue().getTime() == 2001);
   }
   CHECK(replayed() == numbers(1, 2001));
 }
@@ -166,9 +164,15 @@ TEST_CASE_FIXTURE(fixture, "in a log that was closed in order even the last reco
 
 TEST_CASE_FIXTURE(fixture, "a truncated or missing file is refused") {
   write(1, 2000);
-  SUBCASE("cut short") { fs::resize_file(segment(2), 5000); }
-  SUBCASE("empty") { fs::resize_file(segment(2), 0); }
-  SUBCASE("gone") { fs::remove(segment(1)); }
+  SUBCASE("cut short") {
+    fs::resize_file(segment(2), 5000);
+  }
+  SUBCASE("empty") {
+    fs::resize_file(segment(2), 0);
+  }
+  SUBCASE("gone") {
+    fs::remove(segment(1));
+  }
   SUBCASE("the last one cut short") {
     int last = 1;
     while (fs::exists(segment(last + 2)))

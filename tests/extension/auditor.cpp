@@ -10,9 +10,10 @@ namespace bank {
 
 namespace {
 
-using auditor_actor = synod::role_actor::extend<
-  caf::reacts_to<synod::decision_atom, synod::message<synod::schema::Pvalue>>, // from replicas that it follows
-  caf::reacts_to<synod::tick_atom>>;
+using auditor_actor =
+  synod::role_actor::extend<caf::reacts_to<synod::decision_atom, synod::message<synod::schema::Pvalue>>, // from replicas that
+                                                                                                         // it follows
+                            caf::reacts_to<synod::tick_atom>>;
 
 /// Follows every replica and compares, slot by slot, what they performed.
 class auditor : public auditor_actor::base {
@@ -74,7 +75,9 @@ private:
 
 synod::role_definition auditor_role() {
   using kind = synod::option_spec::kind;
-  return {"auditor", "checks that replicas agree", {{"window", kind::number, "4096", "slots remembered", 16, 65536}},
+  return {"auditor",
+          "checks that replicas agree",
+          {{"window", kind::number, "4096", "slots remembered", 16, 65536}},
           [](const synod::role_context& context) -> caf::expected<caf::actor> {
             auto window = static_cast<uint64_t>(context.options.number("window"));
             return caf::actor_cast<caf::actor>(context.system.spawn<auditor>(window));

@@ -86,7 +86,9 @@ private:
 
 synod::state_machine_definition bank_machine() {
   using kind = synod::option_spec::kind;
-  return {"bank", "accounts that never go below zero", {{"most", kind::number, "1000000", "largest amount", 1}},
+  return {"bank",
+          "accounts that never go below zero",
+          {{"most", kind::number, "1000000", "largest amount", 1}},
           [](const synod::option_values& options, uint64_t) { return std::make_unique<machine>(options.number("most")); }};
 }
 

@@ -42,7 +42,9 @@ struct services : gateway_services {
     return take("transaction", whose, {&one, 1});
   }
   const command_spec* find(std::string_view name) const override {
-    auto same = [&](auto& x) { return std::string_view{x.name}.size() == name.size() && strncasecmp(x.name, name.data(), name.size()) == 0; };
+    auto same = [&](auto& x) {
+      return std::string_view{x.name}.size() == name.size() && strncasecmp(x.name, name.data(), name.size()) == 0;
+    };
     for (auto& each : local_commands::specs())
       if (same(each))
         return &each;

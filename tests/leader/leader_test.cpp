@@ -251,7 +251,8 @@ TEST_CASE_FIXTURE(fixture, "a vote under an earlier ballot does not count") {
   CHECK_FALSE(has_decision());
 }
 
-TEST_CASE_FIXTURE(fixture, "preempted: a higher ballot makes the leader passive, and it comes back above it when that falls silent") {
+TEST_CASE_FIXTURE(fixture,
+                  "preempted: a higher ballot makes the leader passive, and it comes back above it when that falls silent") {
   start();
   become_active();
   propose(value_of(mine, 1, 10));

@@ -44,8 +44,8 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 } // namespace
 
 TEST_CASE("a sound cluster file is read, with the defaults of what it leaves out") {
-  auto found = parse_cluster(sound + "[replica]\nwindow = 7\nbatch-limit = \"64KiB\"\n[leader]\nping-interval = \"50ms\"\n", "file.conf",
-                             registry::built_in());
+  auto found = parse_cluster(sound + "[replica]\nwindow = 7\nbatch-limit = \"64KiB\"\n[leader]\nping-interval = \"50ms\"\n",
+                             "file.conf", registry::built_in());
   REQUIRE(found);
   CHECK(found->nodes.size() == 2);
   CHECK(to_string(*found->nodes[0].resp) == "127.0.0.1:7201");
@@ -58,7 +58,8 @@ TEST_CASE("a sound cluster file is read, with the defaults of what it leaves out
 
 TEST_CASE("what is wrong in a cluster file is named with file, line, key, what was found and what was expected") {
   CHECK_ERROR("clusster = \"x\"\n" + sound, "file.conf:1: unknown key 'clusster'");
-  CHECK_ERROR(replaced(sound, "roles = [\"acceptor\"]", "rolles = [\"acceptor\"]"), "file.conf:10: unknown key 'rolles' in [[node]]; known are: name, address");
+  CHECK_ERROR(replaced(sound, "roles = [\"acceptor\"]", "rolles = [\"acceptor\"]"),
+              "file.conf:10: unknown key 'rolles' in [[node]]; known are: name, address");
   CHECK_ERROR(sound + "[replica]\nwindw = 5\n", "file.conf:12: unknown key 'windw' in [replica]; known are: window");
   CHECK_ERROR(sound + "[replica]\nwindow = \"x\"\n", "file.conf:12: key 'window' in [replica]: a string is of the wrong type");
   CHECK_ERROR(sound + "[replica]\nwindow = 0\n", "out of range (1 to 1024)");
@@ -75,7 +76,8 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR(replaced(sound, "resp = \"7201\"\n", ""), "has a gateway and no 'resp'");
   CHECK_ERROR("cluster = \"test\"\n", "no node");
   CHECK_ERROR(sound.substr(sound.find("[[node]]")), "key 'cluster' is missing");
-  CHECK_ERROR(replaced(replaced(sound, ", \"acceptor\"", ""), "[\"acceptor\"]", "[\"replica\"]"), "there would be no majority of acceptors");
+  CHECK_ERROR(replaced(replaced(sound, ", \"acceptor\"", ""), "[\"acceptor\"]", "[\"replica\"]"),
+              "there would be no majority of acceptors");
   CHECK_ERROR("state-machine = \"nope\"\n" + sound, "unknown state machine 'nope'; known are: key-value");
   CHECK_ERROR("cluster = \n", "file.conf:1:");
   CHECK_ERROR(sound + "node = 5\n", "file.conf");
@@ -126,7 +128,8 @@ TEST_CASE("a data directory of somebody else, a damaged one and one that cannot 
   temporary_directory where;
   auto path = where.path() / "data";
   CHECK_FALSE(data_directory{}.open(path, "test", "a"));
-  CHECK(data_directory{}.open(path, "test", "b")->text.find("belongs to node 'a' of cluster 'test', not to node 'b'") != std::string::npos);
+  CHECK(data_directory{}.open(path, "test", "b")->text.find("belongs to node 'a' of cluster 'test', not to node 'b'")
+        != std::string::npos);
   CHECK(data_directory{}.open(path, "other", "a")->kind == data_directory::fault::wrong_directory);
   std::ofstream{path / "incarnation", std::ios::binary | std::ios::trunc} << "12345678901234567890123456789012";
   CHECK(data_directory{}.open(path, "test", "a")->text.find("is damaged") != std::string::npos);

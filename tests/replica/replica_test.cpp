@@ -36,7 +36,8 @@ struct fixture : world {
     run();
   }
 
-  void decide(slot_number slot, std::vector<message<schema::Requests>> requests = {}, int64_t time = 0, ballot under = first_ballot) {
+  void decide(slot_number slot, std::vector<message<schema::Requests>> requests = {}, int64_t time = 0,
+              ballot under = first_ballot) {
     leader.send(subject, decision_atom_v, pvalue_of(under, slot, std::move(requests), time), uint64_t{0});
     run();
   }
@@ -116,7 +117,8 @@ std::string bulk(const message<schema::Responses>& x, unsigned i = 0) {
 
 } // namespace
 
-TEST_CASE_FIXTURE(fixture, "a request is proposed in the first free slot when its leader leads, and answered when it is performed") {
+TEST_CASE_FIXTURE(fixture,
+                  "a request is proposed in the first free slot when its leader leads, and answered when it is performed") {
   start();
   client.send(subject, request_atom_v, open_request(5));
   run();
@@ -352,7 +354,8 @@ TEST_CASE_FIXTURE(fixture, "what waits is limited, and refused above") {
   CHECK(answer->getRefused());
 }
 
-TEST_CASE_FIXTURE(fixture, "a read waits until the highest accepted slot of a majority is performed; one round serves all that wait") {
+TEST_CASE_FIXTURE(fixture,
+                  "a read waits until the highest accepted slot of a majority is performed; one round serves all that wait") {
   start();
   leads(first_ballot);
   open();

@@ -42,7 +42,8 @@ const command* checked(arguments args, reply& answer) {
   auto* found = args.empty() ? nullptr : find_command(args[0]);
   auto count = static_cast<int>(args.size());
   if (!found)
-    answer.error("ERR unknown command '" + std::string{args.empty() ? "" : args[0].substr(0, 128)} + "', with args beginning with: ");
+    answer.error("ERR unknown command '" + std::string{args.empty() ? "" : args[0].substr(0, 128)}
+                 + "', with args beginning with: ");
   else if (found->spec.arity >= 0 ? count != found->spec.arity : count < -found->spec.arity)
     answer.error(errors::wrong_arity(args[0]));
   else

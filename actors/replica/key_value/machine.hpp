@@ -12,8 +12,8 @@ namespace synod::key_value {
 class machine : public state_machine {
 public:
   struct limits {
-    size_t value_bytes = 8u << 20;            ///< largest value, also what APPEND and SETRANGE may grow one to
-    size_t store_bytes = size_t{4} << 30;     ///< keys and values with their overhead; growing commands are refused above
+    size_t value_bytes = 8u << 20;        ///< largest value, also what APPEND and SETRANGE may grow one to
+    size_t store_bytes = size_t{4} << 30; ///< keys and values with their overhead; growing commands are refused above
   };
 
   /// `seed` is for RANDOMKEY alone, which changes nothing.
@@ -42,9 +42,9 @@ private:
 /// One command: how it is told to clients and how it is performed.
 struct command {
   command_spec spec;
-  void (*apply)(machine&, arguments, reply) = nullptr;      ///< set for writes
+  void (*apply)(machine&, arguments, reply) = nullptr;       ///< set for writes
   void (*query)(const machine&, arguments, reply) = nullptr; ///< set for the others
-  bool grows = false; ///< refused when the store is full
+  bool grows = false;                                        ///< refused when the store is full
 };
 
 std::span<const command> string_commands();
