@@ -106,18 +106,30 @@ private:
   }
 };
 
+/// The actor behind a probe.
+class probe_actor : public caf::event_based_actor {
+public:
+  probe_actor(caf::actor_config& config, std::shared_ptr<probe_state> state)
+    : caf::event_based_actor{config}, state_{std::move(state)} {}
+
+  caf::behavior make_behavior() override {
+    set_default_handler([this](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
+      state_->inbox.push_back({view.move_content_to_message(), current_sender()});
+      return caf::message{};
+    });
+    set_exit_handler([this](caf::exit_msg& x) { quit(x.reason); });
+    return {[](caf::sys_atom) {}};
+  }
+
+private:
+  std::shared_ptr<probe_state> state_;
+};
+
 /// An actor that puts everything into a probe_state, and can send as itself.
 class probe {
 public:
   explicit probe(world& in) : state_{std::make_shared<probe_state>()} {
-    actor_ = in.system.spawn([state = state_](caf::event_based_actor* self) -> caf::behavior {
-      self->set_default_handler([state](caf::scheduled_actor* me, caf::message_view& view) -> caf::result<caf::message> {
-        state->inbox.push_back({view.move_content_to_message(), me->current_sender()});
-        return caf::message{};
-      });
-      self->set_exit_handler([](caf::scheduled_actor* me, caf::exit_msg& x) { me->quit(x.reason); });
-      return {[](caf::sys_atom) {}};
-    });
+    actor_ = in.system.spawn<probe_actor>(state_);
     in.run();
   }
   ~probe() { caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown); }
