@@ -351,8 +351,8 @@ void gateway::on_peer(const peer& x) {
   replicas_.erase(x.node);
   if (x.handle)
     replicas_.emplace(x.node, caf::actor_cast<replica_actor>(x.handle));
-  auto had_one = static_cast<bool>(replica_);
-  if (had_one && x.node == replica_node_ && !x.handle) {
+  auto lost = replica_ && x.node == replica_node_;
+  if (lost) {
     replica_ = nullptr;
     for (auto& [number, waiting] : std::exchange(reads_, {}))
       for (auto& each : waiting)
@@ -366,8 +366,8 @@ void gateway::on_peer(const peer& x) {
     replica_ = chosen->second;
     replica_node_ = chosen->first;
   }
-  if (had_one && x.node == replica_node_ && !x.handle)
-    lose_session("the replica is not reached any more");
+  if (lost)
+    lose_session("the replica is not reached any more"); // It alone knows which commands are outstanding.
   else if (session_ == 0 && opening_ == 0)
     open_session();
 }

@@ -176,7 +176,10 @@ void replica::enqueue(const request& x) {
   propose();
 }
 
-void replica::resend(const std::deque<request>& outstanding) {
+void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
+  // Whose first is not the session's next waits for what its client has not sent here: proposing it would do nothing.
+  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getFirstCid()) == session_table::turn::too_early)
+    return;
   for (auto& each : outstanding)
     route(each);
 }
@@ -191,7 +194,7 @@ void replica::resend_outstanding() {
   for (auto& [number, x] : openings_)
     route(x.asked);
   for (auto& [id, session] : local_sessions_)
-    resend(session.outstanding);
+    resend(id, session.outstanding);
 }
 
 // -- proposals ----------------------------------------------------------------

@@ -69,7 +69,7 @@ private:
   void refuse(const request& x, const client_actor& client);
   bool answer_again(const request& x, const client_actor& client);
   void resend_outstanding();
-  void resend(const std::deque<request>& outstanding);
+  void resend(uint64_t session, const std::deque<request>& outstanding);
 
   // proposals
   void propose();

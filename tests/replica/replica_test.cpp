@@ -247,6 +247,20 @@ TEST_CASE_FIXTURE(fixture, "in order: a command that comes before its predecesso
   CHECK(response()->getReplies().size() >= 1);
 }
 
+TEST_CASE_FIXTURE(fixture, "a command whose predecessor never comes is proposed once, not for ever") {
+  start();
+  leads(first_ballot);
+  open();
+  ask(3, {{"INCR", "n"}});
+  int proposals = 0;
+  for (; has_proposal() && proposals < 10; ++proposals)
+    decide(proposal());
+  CHECK(proposals == 1);
+  ask(1, {{"INCR", "n"}, {"INCR", "n"}});
+  decide(proposal());
+  CHECK(number("commands performed") == 2);
+}
+
 TEST_CASE_FIXTURE(fixture, "a command of a session that is not known is answered so, and not performed") {
   start();
   leads(first_ballot);
