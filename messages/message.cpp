@@ -73,23 +73,22 @@ block::block(std::unique_ptr<uint64_t[]> words, size_t size)
 
 block::~block() noexcept = default;
 
-bool is_sound(std::span<const uint64_t> words, const capnp::StructSchema& schema) {
+bool is_sound(std::span<const uint64_t> words, const std::function<void(capnp::MessageReader&)>& visit_message) {
   // The header word: number of segments less one, then the first segment's size in words.
   if (words.size() < 2 || words.size() * sizeof(uint64_t) > message_limit_bytes || (words[0] & 0xffffffff) != 0
       || (words[0] >> 32) != words.size() - 1)
     return false;
-  bool sound = true;
   // Twice its own size covers every pointer read once plus empty elements; what points into itself runs out.
   capnp::ReaderOptions limits{2 * words.size() + 64, nesting_limit};
   auto failure = kj::runCatchingExceptions([&] {
     capnp::FlatArrayMessageReader reader{as_capnp(words), limits};
-    visit(reader.getRoot<capnp::DynamicStruct>(schema));
+    visit_message(reader);
   });
-  KJ_IF_MAYBE (exception, failure) {
-    (void) exception; // The sender is foreign; that it is refused says enough.
-    sound = false;
-  }
-  return sound;
+  return failure == nullptr; // Why it failed is the foreign sender's affair.
+}
+
+bool is_sound(std::span<const uint64_t> words, const capnp::StructSchema& schema) {
+  return is_sound(words, [&](capnp::MessageReader& reader) { visit(reader.getRoot<capnp::DynamicStruct>(schema)); });
 }
 
 block_ptr check(std::span<const uint64_t> words, const capnp::StructSchema& schema) {

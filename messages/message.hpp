@@ -8,6 +8,7 @@
 #include <caf/all.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -45,6 +46,10 @@ block_ptr check(std::span<const uint64_t> words, const capnp::StructSchema& sche
 
 /// The same check on words that stay where they are and are only looked at.
 bool is_sound(std::span<const uint64_t> words, const capnp::StructSchema& schema);
+
+/// The walk that `is_sound` makes, by another hand: true if the words are one segment and `visit` reads what it needs
+/// without an exception and within their size.
+bool is_sound(std::span<const uint64_t> words, const std::function<void(capnp::MessageReader&)>& visit);
 
 /// Views Cap'n Proto data, which starts at a word, as words; empty if it is no whole number of them.
 std::span<const uint64_t> words_of(capnp::Data::Reader data);

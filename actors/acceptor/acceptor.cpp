@@ -133,6 +133,8 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
     std::vector<std::pair<slot_number, entry*>> found;
     auto next = for_piece(request->getFirstSlot(), std::numeric_limits<slot_number>::max(), request->getWithValues(),
                           [&](slot_number slot, entry& x) { found.emplace_back(slot, &x); });
+    if (next == std::numeric_limits<slot_number>::max()) // All that there is; not all that there will be.
+      next = std::max(request->getFirstSlot(), accepted_.empty() ? 1 : accepted_.rbegin()->first + 1);
     builder<schema::Learned> answer{request->getWithValues() ? options_.piece_bytes / 4 : 64 * found.size()};
     answer->setAcceptor(options_.node);
     answer->setFirstSlot(request->getFirstSlot());

@@ -4,21 +4,38 @@
 
 namespace synod {
 
+void learner::begin(slot_number first) {
+  first_ = first;
+  for (auto& [acceptor, each] : told_)
+    each.ballots.erase(each.ballots.begin(), each.ballots.lower_bound(first_));
+  values_.erase(values_.begin(), values_.lower_bound(first_));
+}
+
+void learner::forget() {
+  told_.clear();
+  values_.clear();
+}
+
+bool learner::needs_ballots(uint32_t acceptor) const {
+  auto found = told_.find(acceptor);
+  return found == told_.end() || found->second.next_slot <= first_;
+}
+
 std::vector<message<schema::Pvalue>> learner::on_learned(const message<schema::Learned>& answer) {
-  if (answer->getFirstSlot() != first_)
-    return {};
-  auto& told = ballots_[answer->getAcceptor()];
+  auto& from = told_[answer->getAcceptor()];
+  from.next_slot = std::max(from.next_slot, answer->getNextSlot());
   for (auto x : answer->getAccepted())
-    told[x.getSlot()] = ballot_of(x.getBallot());
+    if (x.getSlot() >= first_)
+      from.ballots[x.getSlot()] = ballot_of(x.getBallot());
   for (auto encoded : answer->getPvalues())
-    if (auto pvalue = message<schema::Pvalue>::from(words_of(encoded)))
+    if (auto pvalue = message<schema::Pvalue>::from(words_of(encoded)); pvalue && (*pvalue)->getSlot() >= first_)
       values_.insert_or_assign((*pvalue)->getSlot(), *pvalue);
   std::vector<message<schema::Pvalue>> chosen;
   for (auto& [slot, pvalue] : values_) {
     auto under = ballot_of(pvalue->getBallot());
-    auto same = std::count_if(ballots_.begin(), ballots_.end(), [&, slot = slot](auto& each) {
-      auto found = each.second.find(slot);
-      return found != each.second.end() && found->second == under;
+    auto same = std::count_if(told_.begin(), told_.end(), [&, slot = slot](auto& each) {
+      auto found = each.second.ballots.find(slot);
+      return found != each.second.ballots.end() && found->second == under;
     });
     if (static_cast<size_t>(same) >= majority_)
       chosen.push_back(pvalue);

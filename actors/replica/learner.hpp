@@ -10,30 +10,33 @@
 namespace synod {
 
 /// Compares what acceptors accepted: a value is chosen when a majority accepted it
-/// under the same ballot. Plain state; the replica sends and receives for it.
+/// under the same ballot, at whatever times. Plain state; the replica sends and receives for it.
 ///
-/// One acceptor is asked for values, the others for ballots alone; another one next
-/// time if that did not help.
+/// One acceptor is asked for values, a piece at a time, the others for ballots alone, of many
+/// slots at once. When that did not help, all is forgotten and another one is asked for values.
 class learner {
 public:
   explicit learner(size_t majority) : majority_{majority} {}
 
-  /// Begins a round for slots from `first` on.
-  void begin(slot_number first) {
-    first_ = first;
-    ballots_.clear();
-    values_.clear();
-  }
+  /// Slots from `first` on are wanted now.
+  void begin(slot_number first);
+  void forget();
 
-  slot_number first() const { return first_; }
+  /// True if the acceptor has not told its ballot for the first slot wanted.
+  bool needs_ballots(uint32_t acceptor) const;
 
-  /// Takes an answer to the present round; gives the pvalues that are now known to be chosen, in slot order.
+  /// Takes an answer; gives the pvalues wanted that are now known to be chosen, in slot order.
   std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
 
 private:
+  struct told {
+    slot_number next_slot = 0; ///< it told of slots below this one
+    std::map<slot_number, ballot> ballots;
+  };
+
   size_t majority_;
   slot_number first_ = 0;
-  std::map<uint32_t, std::map<slot_number, ballot>> ballots_; // per acceptor
+  std::map<uint32_t, told> told_; // per acceptor
   pvalue_map values_;
 };
 
