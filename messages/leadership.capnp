@@ -8,6 +8,7 @@ $Cxx.namespace("synod::schema");
 struct Ping {
   node @0 :UInt32;
   wallClock @1 :Int64;       # milliseconds since 1970
+  asksToLead @2 :Bool;       # the sender does not hear the active leader, the receiver does: better the receiver leads
 }
 
 struct Pong {
@@ -15,4 +16,5 @@ struct Pong {
   ballot @1 :Paxos.Ballot;   # the highest one this leader knows of
   active @2 :Bool;           # it is this leader's own, and a majority answers it
   wallClock @3 :Int64;
+  hears @4 :Bool;            # it is another's, and this leader hears from that one
 }

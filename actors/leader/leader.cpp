@@ -229,7 +229,7 @@ void leader::on_recovered(adopted& result) {
 void leader::become_candidate() {
   auto fresh = scouts_ == 0 && !any_watched_; // The paper's first ballot is <0, leader>.
   ballot_ = {fresh ? 0 : std::max(ballot_.round, watched_.round) + 1, options_.node, options_.incarnation};
-  candidate_since_ = clock().now();
+  relay_asked_ = false;
   start_scout({++scouts_, ballot_, first_slot_, 0});
 }
 
@@ -239,6 +239,8 @@ void leader::watch(ballot other) {
   any_watched_ = true;
   heard_ = clock().now();
   patience_ = jittered_timeout();
+  relay_.reset();
+  relay_asked_ = false;
 }
 
 void leader::step_down() {
@@ -268,25 +270,50 @@ void leader::lead() {
     send(to.handle, told);
 }
 
-void leader::ping() {
-  pinged_ = clock().now();
+message<schema::Ping> leader::build_ping(bool asks_to_lead) const {
   builder<schema::Ping> ping;
   ping->setNode(options_.node);
   ping->setWallClock(options_.wall_clock());
-  auto built = ping.finish();
-  // Not knowing whom to watch, ask everybody.
+  ping->setAsksToLead(asks_to_lead);
+  return ping.finish();
+}
+
+bool leader::hears_watched() const {
+  return any_watched_ && clock().now() - heard_ < 3 * options_.ping_interval;
+}
+
+void leader::ping() {
+  pinged_ = clock().now();
+  auto built = build_ping(false);
+  // Not hearing the one to watch, or not knowing it, ask everybody.
+  auto everybody = !hears_watched();
   for (auto& [node, handle] : leaders_)
-    if (node != options_.node && (!any_watched_ || node == watched_.leader))
+    if (node != options_.node && (everybody || node == watched_.leader))
       send(handle, built);
+}
+
+/// Asks a leader that hears the watched one to take over; once, then it is time to become a candidate. False: there is none.
+bool leader::ask_relay() {
+  auto to = relay_ && !relay_asked_ ? leader_of(*relay_) : leader_actor{};
+  relay_.reset();
+  if (!to)
+    return false;
+  relay_asked_ = true;
+  patience_ += jittered_timeout();
+  send(to, build_ping(true));
+  return true;
 }
 
 void leader::on_ping(const message<schema::Ping>& ping) {
   note_clock(ping->getNode(), ping->getWallClock());
+  if (ping->getAsksToLead() && !active_ && !scout_ && hears_watched())
+    become_candidate();
   builder<schema::Pong> pong;
   pong->setNode(options_.node);
   auto tried = active_ || scout_ ? ballot_ : ballot{}; // One that it never asked for would only mislead.
   write(any_watched_ ? std::max(watched_, tried) : tried, pong->initBallot());
   pong->setActive(active_ && !stalled());
+  pong->setHears(!active_ && hears_watched());
   pong->setWallClock(options_.wall_clock());
   send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
 }
@@ -296,6 +323,8 @@ void leader::on_pong(const message<schema::Pong>& pong) {
   if (active_)
     return;
   auto told = ballot_of(pong->getBallot());
+  if (pong->getHears() && any_watched_ && told == watched_ && pong->getNode() != watched_.leader)
+    relay_ = pong->getNode();
   auto higher = told != ballot{} && (!any_watched_ || told > watched_);
   if (pong->getActive() && told.leader == pong->getNode() && (higher || told == watched_))
     watch(told);
@@ -317,7 +346,7 @@ void leader::on_tick() {
     // A candidate that nobody preempts and no majority answers keeps asking; it takes no harm.
     return;
   }
-  if (now - heard_ >= patience_ && audience_->acceptors.size() >= audience_->majority)
+  if (now - heard_ >= patience_ && audience_->acceptors.size() >= audience_->majority && !ask_relay())
     become_candidate();
 }
 

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <unordered_map>
@@ -17,8 +18,9 @@ namespace synod {
 ///
 /// Beside the paper: a passive leader watches the one with the highest ballot and becomes a candidate only when
 /// that stays silent for a timeout (section 3); timeouts grow by a factor when preempted and shrink linearly with
-/// decisions. It proposes no slot below the first that the acceptors do not know to be decided, fills holes with
-/// no-ops when adopted, and decides again what a replica cannot learn.
+/// decisions. One that does not hear the active leader asks another one that does to take over, and only then
+/// becomes a candidate: where the network is cut in part, the best connected one leads. It proposes no slot below the first that
+/// the acceptors do not know to be decided, fills holes with no-ops when adopted, and decides again what a replica cannot learn.
 ///
 /// Bounds: `window` proposals at a time, those of slots further up are dropped (their replica proposes again);
 /// `peer_limit_bytes` to each acceptor and replica on the way.
@@ -73,6 +75,9 @@ private:
   bool stalled() const;
   bool clock_ahead() const;
   void ping();
+  bool hears_watched() const;
+  bool ask_relay();
+  message<schema::Ping> build_ping(bool asks_to_lead) const;
   void note_clock(uint32_t node, int64_t wall_clock);
   void renew_audience();
   std::chrono::milliseconds jittered_timeout();
@@ -110,7 +115,8 @@ private:
   time_point heard_{};
   time_point pinged_{};
   time_point announced_{};
-  time_point candidate_since_{};
+  std::optional<uint32_t> relay_; // a node that hears the watched leader, when this one does not
+  bool relay_asked_ = false;
   std::chrono::milliseconds timeout_{};
   std::chrono::milliseconds patience_{}; // the timeout with this round's jitter
   std::minstd_rand random_;

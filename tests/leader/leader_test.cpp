@@ -290,6 +290,50 @@ TEST_CASE_FIXTURE(fixture, "a passive leader pings the one it watches and stays 
   CHECK_FALSE(acceptors[0]->has<message<schema::P1a>>());
 }
 
+TEST_CASE_FIXTURE(fixture,
+                  "one that does not hear the active leader asks another that does to lead, before it becomes a candidate") {
+  start();
+  become_active();
+  probe third{*this};
+  caf::anon_send(subject, peer{2, "leader", third.ptr()});
+  vote(1, {4, 1, 1}, {});
+  for (auto& each : acceptors)
+    each->inbox.clear();
+  bool asked_to_lead = false;
+  for (int i = 0; i < 100 && !asked_to_lead; ++i) {
+    pass(std::chrono::milliseconds{50});
+    REQUIRE_FALSE(acceptors[0]->has<message<schema::P1a>>());
+    while (third->has<message<schema::Ping>>()) {
+      asked_to_lead |= std::get<0>(third->take<message<schema::Ping>>())->getAsksToLead();
+      builder<schema::Pong> pong;
+      pong->setNode(2);
+      write({4, 1, 1}, pong->initBallot());
+      pong->setHears(true);
+      pong->setWallClock(wall_clock);
+      third.send(subject, pong.finish());
+    }
+    run();
+  }
+  CHECK(asked_to_lead);
+  pass(std::chrono::milliseconds{3000});
+  CHECK(acceptors[0]->has<message<schema::P1a>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "a leader that is asked to lead does, if it hears the one that leads") {
+  start();
+  become_active();
+  vote(1, {4, 1, 1}, {});
+  for (auto& each : acceptors)
+    each->inbox.clear();
+  builder<schema::Ping> ping;
+  ping->setNode(1);
+  ping->setWallClock(wall_clock);
+  ping->setAsksToLead(true);
+  other.send(subject, ping.finish());
+  run();
+  CHECK(ballot_of(asked(0)->getBallot()) == ballot{5, 0, 1});
+}
+
 TEST_CASE_FIXTURE(fixture, "an active leader that no majority answers says so when it is pinged") {
   start();
   become_active();
