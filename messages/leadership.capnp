@@ -9,6 +9,7 @@ struct Ping {
   node @0 :UInt32;
   wallClock @1 :Int64;       # milliseconds since 1970
   asksToLead @2 :Bool;       # the sender does not hear the active leader, the receiver does: better the receiver leads
+  ballot @3 :Paxos.Ballot;   # the sender's own while it is active, otherwise the one it watches
 }
 
 struct Pong {

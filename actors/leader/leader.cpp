@@ -275,6 +275,7 @@ message<schema::Ping> leader::build_ping(bool asks_to_lead) const {
   ping->setNode(options_.node);
   ping->setWallClock(options_.wall_clock());
   ping->setAsksToLead(asks_to_lead);
+  write(active_ ? ballot_ : watched_, ping->initBallot());
   return ping.finish();
 }
 
@@ -286,7 +287,7 @@ void leader::ping() {
   pinged_ = clock().now();
   auto built = build_ping(false);
   // Not hearing the one to watch, or not knowing it, ask everybody.
-  auto everybody = !hears_watched();
+  auto everybody = active_ || !hears_watched();
   for (auto& [node, handle] : leaders_)
     if (node != options_.node && (everybody || node == watched_.leader))
       send(handle, built);
@@ -306,6 +307,9 @@ bool leader::ask_relay() {
 
 void leader::on_ping(const message<schema::Ping>& ping) {
   note_clock(ping->getNode(), ping->getWallClock());
+  // An idle leader hears of a higher ballot from no acceptor.
+  if (auto told = ballot_of(ping->getBallot()); active_ && told > ballot_)
+    on_preempted(told);
   if (ping->getAsksToLead() && !active_ && !scout_ && hears_watched())
     become_candidate();
   builder<schema::Pong> pong;
@@ -336,8 +340,10 @@ void leader::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   auto now = clock().now();
   if (active_) {
-    if (now - announced_ >= options_.ping_interval)
+    if (now - announced_ >= options_.ping_interval) {
       lead();
+      ping();
+    }
     return;
   }
   if (now - pinged_ >= options_.ping_interval)

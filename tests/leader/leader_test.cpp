@@ -319,6 +319,18 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(acceptors[0]->has<message<schema::P1a>>());
 }
 
+TEST_CASE_FIXTURE(fixture, "an idle leader is preempted by the ballot of another that pings it") {
+  start();
+  become_active();
+  builder<schema::Ping> ping;
+  ping->setNode(1);
+  ping->setWallClock(wall_clock);
+  write({4, 1, 1}, ping->initBallot());
+  other.send(subject, ping.finish());
+  run();
+  CHECK_FALSE(active());
+}
+
 TEST_CASE_FIXTURE(fixture, "a leader that is asked to lead does, if it hears the one that leads") {
   start();
   become_active();
