@@ -45,6 +45,7 @@ struct preempted {
 /// From a commander to its leader: its slot is decided, the commander has ended. Stays in the process.
 struct decided {
   slot_number slot = 0;
+  ballot under;
 };
 
 } // namespace synod

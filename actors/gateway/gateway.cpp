@@ -82,7 +82,7 @@ void gateway::on_exit() {
 // -- sockets --------------------------------------------------------------------
 
 int64_t gateway::now_ms() const {
-  return options_.wall_clock_us() / 1000;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock().now().time_since_epoch()).count();
 }
 
 bool gateway::on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) {

@@ -98,7 +98,7 @@ private:
   void deliver_error(const waiting& x, std::string_view text);
   void touch(client& x, uint64_t id);
   void settle(uint64_t id);
-  int64_t now_ms() const;
+  int64_t now_ms() const; // by the actor system's steady clock: deadlines do not jump
   message<schema::RoleStatus> status() const;
 
   std::shared_ptr<server> sockets_;

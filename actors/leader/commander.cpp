@@ -42,7 +42,7 @@ void commander::on_p2b(uint32_t acceptor, ballot under) {
     if (to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))
       caf::send_as(leader_, to.handle, decision_atom_v, pvalue_, mark);
   }
-  send(leader_, decided{pvalue_->getSlot()});
+  send(leader_, decided{pvalue_->getSlot(), under});
   quit();
 }
 

@@ -45,7 +45,7 @@ leader::behavior_type leader::make_behavior() {
     [this](const message<schema::P2b>& answer) { on_p2b(answer); },
     [this](adopted& result) { result.scout == scout_number_ ? on_adopted(result) : on_recovered(result); },
     [this](const preempted& x) { on_preempted(x.by); },
-    [this](const decided& x) { on_decided(x.slot); },
+    [this](const decided& x) { on_decided(x); },
     [this](const message<schema::Need>& need) { on_need(need); },
     [this](const message<schema::Progress>& progress) { on_progress(progress); },
     [this](const message<schema::Ping>& ping) { on_ping(ping); },
@@ -164,9 +164,10 @@ void leader::on_p2b(const message<schema::P2b>& answer) {
   }
 }
 
-void leader::on_decided(slot_number slot) {
-  if (commanders_.erase(slot) == 0)
-    return; // A commander of an earlier ballot.
+void leader::on_decided(const decided& x) {
+  auto slot = x.slot;
+  if (x.under != ballot_ || commanders_.erase(slot) == 0)
+    return; // By a commander of an earlier ballot; the present one's goes on.
   proposals_.erase(slot);
   ++decisions_;
   timeout_ = std::max(options_.smallest_timeout, timeout_ - timeout_shrink);

@@ -58,7 +58,7 @@ private:
   void on_preempted(ballot by);
   void on_p1b(const message<schema::P1b>& answer);
   void on_p2b(const message<schema::P2b>& answer);
-  void on_decided(slot_number slot);
+  void on_decided(const decided& x);
   void on_need(const message<schema::Need>& need);
   void on_progress(const message<schema::Progress>& progress);
   void on_ping(const message<schema::Ping>& ping);

@@ -31,6 +31,27 @@ void visit(schema::Operation::Reader operation) {
 
 } // namespace
 
+void reply::copy(schema::Reply::Reader other) {
+  if (!target_)
+    return;
+  switch (other.which()) {
+    case schema::Reply::NIL:
+      return target_->setNil();
+    case schema::Reply::STATUS:
+      return target_->setStatus(other.getStatus());
+    case schema::Reply::ERROR:
+      return target_->setError(other.getError());
+    case schema::Reply::INTEGER:
+      return target_->setInteger(other.getInteger());
+    case schema::Reply::BULK:
+      return target_->setBulk(other.getBulk());
+    case schema::Reply::ARRAY:
+      return target_->setArray(other.getArray());
+    case schema::Reply::NO_ARRAY:
+      return target_->setNoArray();
+  }
+}
+
 bool are_sound(std::span<const uint64_t> requests) {
   return is_sound(requests, [](capnp::MessageReader& reader) {
     for (auto operation : reader.getRoot<schema::Requests>().getOperations())

@@ -28,11 +28,13 @@ void replica::learn() {
       source = acceptors_.begin();
   ++learn_attempts_;
   for (auto& [node, handle] : acceptors_) {
+    auto with_values = node == source->first;
+    if (!with_values && !learner_.needs_ballots(node))
+      continue;
     builder<schema::Learn> ask;
     ask->setFirstSlot(slot_out_);
-    ask->setWithValues(node == source->first);
-    if (node == source->first || learner_.needs_ballots(node))
-      send(handle, ask.finish());
+    ask->setWithValues(with_values);
+    send(handle, ask.finish());
   }
 }
 

@@ -92,11 +92,16 @@ void replica::perform_request(const borrowed<schema::Requests>& x) {
 void replica::apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer) {
   ++performed_;
   sessions_.advance(session, log_time_);
-  std::optional<builder<schema::Reply>> kept;
-  if (sessions_.keeps_results(session)) {
-    kept.emplace();
-    answer = reply{**kept};
-  }
+  if (!sessions_.keeps_results(session))
+    return apply_operation(session, operation, answer);
+  builder<schema::Reply> built;
+  apply_operation(session, operation, reply{*built});
+  auto kept = built.finish();
+  answer.copy(*kept);
+  sessions_.keep(session, cid, std::move(kept));
+}
+
+void replica::apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer) {
   switch (operation.which()) {
     case schema::Operation::ARGUMENTS:
       machine_->apply(arguments_of(operation.getArguments()), answer);
@@ -118,8 +123,6 @@ void replica::apply(uint64_t session, uint64_t cid, schema::Operation::Reader op
       tell_versions(operation.getVersions(), answer);
       break;
   }
-  if (kept)
-    sessions_.keep(session, cid, kept->finish());
 }
 
 void replica::tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const {

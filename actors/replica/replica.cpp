@@ -1,7 +1,6 @@
 #include "synod/actors/replica/replica.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace synod {
 
@@ -19,10 +18,6 @@ bool same_value(schema::Batch::Reader a, schema::Batch::Reader b) {
   auto x = a.getRequests(), y = b.getRequests();
   return a.getTime() == b.getTime() && x.size() == y.size()
          && std::equal(x.begin(), x.end(), y.begin(), [](auto i, auto j) { return view(i) == view(j); });
-}
-
-size_t expected_reply_bytes(size_t count) {
-  return 64 + 48 * count;
 }
 
 } // namespace
@@ -124,7 +119,7 @@ bool replica::answer_again(const request& x, const client_actor& client) {
   auto count = x->getOperations().size();
   if (sessions_.turn_of(x->getSession(), x->getFirstCid() + count - 1) != session_table::turn::performed)
     return false;
-  builder<schema::Responses> answer{expected_reply_bytes(count)};
+  builder<schema::Responses> answer;
   answer->setSession(x->getSession());
   answer->setFirstCid(x->getFirstCid());
   answer->setAnswered(count);

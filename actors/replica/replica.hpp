@@ -88,6 +88,7 @@ private:
   void perform_request(const borrowed<schema::Requests>& x);
   void open_session(const borrowed<schema::Requests>& x, uint64_t session_id);
   void apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer);
+  void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);
   void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
   void apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer);
   void forget_outstanding(uint64_t session);

@@ -49,6 +49,8 @@ public:
     if (target_)
       target_->setNoArray();
   }
+  /// Gives the same answer as `other`.
+  void copy(schema::Reply::Reader other);
   /// Begins a list of `size` replies; `element` gives each.
   void array(size_t size) {
     if (target_)

@@ -279,6 +279,9 @@ TEST_CASE_FIXTURE(fixture, "a session that keeps results answers a retry with th
   ask(1, {{"INCR", "n"}});
   CHECK(response()->getReplies()[0].getInteger() == 1);
   CHECK(number("commands performed") == 2);
+  ask(3, {{"INCR", "n"}});
+  decide(proposal());
+  CHECK(response()->getReplies()[0].getInteger() == 3);
 }
 
 TEST_CASE_FIXTURE(fixture, "sessions end by log time") {
