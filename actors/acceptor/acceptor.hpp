@@ -33,21 +33,27 @@ public:
   void on_exit() override;
   const char* name() const override { return "acceptor"; }
 
-private:
   struct entry {
     ballot accepted_under;
     storage::position where;
     message<schema::Pvalue> pvalue; // empty: only on disk
   };
 
-  void on_p1a(const message<schema::P1a>& request);
-  void on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark);
-  void on_ask_highest(const message<schema::AskHighest>& request);
-  void on_learn(const message<schema::Learn>& request);
-  void on_sync();
+  // For invariant checks.
+  ballot promised() const { return ballot_; }
+  const std::map<slot_number, entry>& accepted() const { return accepted_; }
+  size_t cached_bytes() const { return cached_bytes_; }
+  const options& limits() const { return options_; }
 
-  void replay();
-  void accept(const message<schema::Pvalue>& pvalue, storage::position where);
+protected: // A variant of the role overrides a handler.
+  virtual void on_p1a(const message<schema::P1a>& request);
+  virtual void on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark);
+  virtual void on_ask_highest(const message<schema::AskHighest>& request);
+  virtual void on_learn(const message<schema::Learn>& request);
+  virtual void on_sync();
+
+  virtual void replay();
+  virtual void accept(const message<schema::Pvalue>& pvalue, storage::position where);
   void reply_when_durable(std::function<void()> reply);
   message<schema::Pvalue> value_of(entry& x);
   template <class Use>

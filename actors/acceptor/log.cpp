@@ -2,18 +2,11 @@
 
 #include "synod/messages/log.capnp.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <climits>
 #include <cstring>
-#include <system_error>
+#include <set>
 
 namespace synod {
 
@@ -28,10 +21,6 @@ constexpr size_t checksum_bytes = sizeof(uint64_t);
 
 caf::error problem(const fs::path& file, const std::string& what) {
   return caf::make_error(caf::sec::runtime_error, file.string() + ": " + what);
-}
-
-caf::error system_problem(const fs::path& file, const std::string& doing) {
-  return problem(file, doing + ": " + std::generic_category().message(errno));
 }
 
 /// Of a record: its content, seeded with what is behind the checksum in its header.
@@ -60,70 +49,6 @@ const capnp::StructSchema* schema_of(record_kind kind) {
   return nullptr;
 }
 
-caf::error sync_directory(const fs::path& directory) {
-  auto file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0)
-    return system_problem(directory, "cannot open");
-  auto failed = ::fsync(file) != 0;
-  ::close(file);
-  return failed ? system_problem(directory, "cannot sync") : caf::error{};
-}
-
-caf::error write_zeros(int file, const fs::path& path, size_t from, size_t to) {
-  static const std::vector<char> zeros(1u << 20);
-  while (from < to) {
-    auto written = ::pwrite(file, zeros.data(), std::min(zeros.size(), to - from), static_cast<off_t>(from));
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return system_problem(path, "cannot write");
-    from += static_cast<size_t>(written);
-  }
-  return ::fdatasync(file) == 0 ? caf::error{} : system_problem(path, "cannot sync");
-}
-
-/// Makes a segment of zeros under a temporary name, then gives it its own.
-caf::error make_segment(const fs::path& path, size_t size) {
-  auto unfinished = path;
-  unfinished += ".new";
-  auto file = ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0)
-    return system_problem(unfinished, "cannot create");
-  auto failure = write_zeros(file, unfinished, 0, size);
-  if (!failure && ::fsync(file) != 0)
-    failure = system_problem(unfinished, "cannot sync");
-  ::close(file);
-  if (!failure && ::rename(unfinished.c_str(), path.c_str()) != 0)
-    failure = system_problem(unfinished, "cannot rename");
-  if (failure) {
-    ::unlink(unfinished.c_str()); // Best effort: a start removes what is left of it.
-    return failure;
-  }
-  return sync_directory(path.parent_path());
-}
-
-/// A file's bytes, mapped while this lives.
-class mapping {
-public:
-  mapping(int file, size_t size) : size_{size} {
-    if (size_ > 0)
-      bytes_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
-  }
-  ~mapping() {
-    if (size_ > 0 && bytes_ != MAP_FAILED)
-      ::munmap(bytes_, size_);
-  }
-  mapping(const mapping&) = delete;
-  mapping& operator=(const mapping&) = delete;
-
-  bool failed() const { return bytes_ == MAP_FAILED; }
-  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(bytes_), size_}; }
-
-private:
-  void* bytes_ = nullptr;
-  size_t size_;
-};
-
 } // namespace
 
 /// How far replay has come, and where.
@@ -140,9 +65,6 @@ file_log::file_log(options opts) : options_{std::move(opts)} {
 file_log::~file_log() {
   if (prepared_.valid())
     prepared_.wait();
-  for (auto& each : segments_)
-    if (each.file >= 0)
-      ::close(each.file);
 }
 
 fs::path file_log::path_of(uint64_t number) const {
@@ -161,31 +83,28 @@ block_ptr file_log::segment_start(uint64_t number, size_t size) const {
 }
 
 caf::error file_log::open_files() {
-  std::error_code failure;
-  fs::create_directories(options_.directory, failure);
-  if (failure)
-    return problem(options_.directory, "cannot create: " + failure.message());
-  size_t found = 0;
-  for (auto& entry : fs::directory_iterator{options_.directory, failure}) {
-    if (entry.path().extension() == ".new")
-      fs::remove(entry.path(), failure); // The crash came before this segment was whole.
-    else if (entry.path().extension() == ".log")
-      ++found;
+  auto names = options_.files->list(options_.directory);
+  if (!names)
+    return names.error();
+  std::set<std::string> found;
+  for (auto& name : *names) {
+    // The crash came before this segment was whole. Left there it does no harm.
+    if (name.ends_with(".new"))
+      static_cast<void>(options_.files->remove(options_.directory / name));
+    else if (name.ends_with(".log"))
+      found.insert(name);
   }
-  if (failure)
-    return problem(options_.directory, "cannot read: " + failure.message());
-  for (size_t number = 1; number <= found; ++number) {
+  for (size_t number = 1; number <= found.size(); ++number) {
     auto path = path_of(number);
-    auto file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-    if (file < 0)
-      return errno == ENOENT ? problem(path, "is missing, although there are later segments: the log is damaged")
-                             : system_problem(path, "cannot open");
-    struct stat info {};
-    if (::fstat(file, &info) != 0)
-      return system_problem(path, "cannot look at");
-    segments_.push_back({file, path, static_cast<size_t>(info.st_size)});
-    if (segments_.back().size < smallest_segment_bytes)
-      return problem(path, "is only " + std::to_string(info.st_size) + " bytes long: the log is damaged (truncated)");
+    if (!found.contains(path.filename().string()))
+      return problem(path, "is missing, although there are later segments: the log is damaged");
+    auto file = options_.files->open(path);
+    if (!file)
+      return file.error();
+    auto size = (*file)->size();
+    if (size < smallest_segment_bytes)
+      return problem(path, "is only " + std::to_string(size) + " bytes long: the log is damaged (truncated)");
+    segments_.push_back({std::move(*file), path});
   }
   return caf::none;
 }
@@ -224,12 +143,12 @@ std::optional<found_record> record_at(std::span<const std::byte> bytes, size_t o
 
 caf::error file_log::replay_segment(scan& state, const visitor& visit) {
   auto& current = segments_[state.index];
-  mapping map{current.file, current.size};
-  if (map.failed())
-    return system_problem(current.path, "cannot map");
+  auto map = current.file->map();
+  if (!map)
+    return map.error();
   auto before = sequence_;
   for (state.offset = 0;;) {
-    auto found = record_at(map.bytes(), state.offset);
+    auto found = record_at(map->bytes, state.offset);
     if (!found || found->sequence != sequence_ + 1)
       break;
     auto* expected = schema_of(found->kind);
@@ -246,10 +165,11 @@ caf::error file_log::replay_segment(scan& state, const visitor& visit) {
         return problem(current.path, "belongs to node '" + std::string{start->getNode().cStr()} + "' of cluster '"
                                        + start->getCluster().cStr() + "', not to '" + options_.node + "' of '" + options_.cluster
                                        + "'");
-      if (start->getSize() > current.size)
-        return problem(current.path, "is " + std::to_string(current.size) + " bytes long and was made with "
+      auto size = current.file->size();
+      if (start->getSize() > size)
+        return problem(current.path, "is " + std::to_string(size) + " bytes long and was made with "
                                        + std::to_string(start->getSize()) + ": the log is damaged (truncated at offset "
-                                       + std::to_string(current.size) + ")");
+                                       + std::to_string(size) + ")");
       if (start->getSegment() != state.index + 1 || state.offset != 0)
         return problem(current.path,
                        "offset " + std::to_string(state.offset) + ": segment start out of place: the log is damaged");
@@ -272,10 +192,10 @@ caf::error file_log::check_behind(const scan& state) const {
   auto missing = sequence_ + 1;
   for (auto index = state.index; index < segments_.size(); ++index) {
     auto& current = segments_[index];
-    mapping map{current.file, current.size};
-    if (map.failed())
-      return system_problem(current.path, "cannot map");
-    auto bytes = map.bytes();
+    auto map = current.file->map();
+    if (!map)
+      return map.error();
+    auto bytes = map->bytes;
     auto begin = index == state.index ? state.offset : 0;
     for (auto offset = begin; offset + header_bytes <= bytes.size(); offset += sizeof(uint64_t)) {
       uint64_t durable;
@@ -299,17 +219,17 @@ caf::error file_log::cut_tail(const scan& state) {
     auto& current = segments_[index];
     auto begin = index == state.index ? state.offset : 0;
     {
-      mapping map{current.file, current.size};
-      if (map.failed())
-        return system_problem(current.path, "cannot map");
-      auto rest = map.bytes().subspan(std::min(begin, current.size));
+      auto map = current.file->map();
+      if (!map)
+        return map.error();
+      auto rest = map->bytes.subspan(std::min(begin, map->bytes.size()));
       auto last = std::find_if(rest.rbegin(), rest.rend(), [](std::byte x) { return x != std::byte{0}; });
       if (last == rest.rend())
         continue;
       cut_ += (cut_.empty() ? "" : "; ") + current.path.string() + ": cut " + std::to_string(rest.rend() - last)
               + " bytes of an unfinished write at offset " + std::to_string(begin);
     }
-    if (auto failure = write_zeros(current.file, current.path, begin, current.size))
+    if (auto failure = current.file->write_zeros(begin, current.file->size()))
       return failure;
   }
   return caf::none;
@@ -335,11 +255,12 @@ caf::error file_log::replay(const visitor& visit) {
     if (auto failure = cut_tail(end))
       return failure;
     // Segments behind the end hold nothing; they were prepared. One is enough.
-    for (auto& each : std::span{segments_}.subspan(end_index + 1)) {
-      ::close(each.file);
-      fs::remove(each.path);
-    }
-    segments_.resize(end_index + 1);
+    for (; segments_.size() > end_index + 1; segments_.pop_back())
+      if (auto failure = options_.files->remove(segments_.back().path))
+        return failure;
+    // An earlier process may have written what it did not come to sync: it is told from now on, so it has to be durable.
+    if (auto failure = segments_.back().file->sync())
+      return failure;
   }
   durable_ = sequence_;
   offset_ = write_offset_ = end_offset;
@@ -347,7 +268,7 @@ caf::error file_log::replay(const visitor& visit) {
     if (auto failure = segments_.empty() ? start_segment(0) : caf::error{})
       return failure;
     if (sequence_ == 0)
-      if (auto written = append(record_kind::segment_start, segment_start(1, segments_.back().size)); !written)
+      if (auto written = append(record_kind::segment_start, segment_start(1, segments_.back().file->size())); !written)
         return written.error();
     if (auto failure = sync())
       return failure;
@@ -359,27 +280,23 @@ caf::error file_log::replay(const visitor& visit) {
 /// Prepares the segment behind the last one, so that no append waits for it.
 void file_log::prepare_next() {
   auto path = path_of(segments_.size() + 1);
-  prepared_ = std::async(std::launch::async, [path, size = options_.segment_bytes] { return make_segment(path, size); });
+  prepared_ = options_.files->make_aside(path, options_.segment_bytes);
 }
 
 /// Opens the next segment; one with room for a record of `room` bytes.
 caf::error file_log::start_segment(size_t room) {
   auto path = path_of(segments_.size() + 1);
-  auto failure = prepared_.valid() ? prepared_.get() : make_segment(path, options_.segment_bytes);
+  auto failure = prepared_.valid() ? prepared_.get() : options_.files->make(path, options_.segment_bytes);
   if (failure)
     return failure;
-  segment next{::open(path.c_str(), O_RDWR | O_CLOEXEC), path, options_.segment_bytes};
-  if (next.file < 0)
-    return system_problem(path, "cannot open");
-  if (room > next.size) {
-    // A record larger than a segment gets a segment of its own size.
-    if (auto grown = write_zeros(next.file, path, next.size, room)) {
-      ::close(next.file);
+  auto file = options_.files->open(path);
+  if (!file)
+    return file.error();
+  // A record larger than a segment gets a segment of its own size.
+  if (room > (*file)->size())
+    if (auto grown = (*file)->write_zeros((*file)->size(), room))
       return grown;
-    }
-    next.size = room;
-  }
-  segments_.push_back(std::move(next));
+  segments_.push_back({std::move(*file), path});
   offset_ = write_offset_ = 0;
   return caf::none;
 }
@@ -388,14 +305,15 @@ caf::expected<storage::position> file_log::append(record_kind kind, const block_
   auto size = header_bytes + content->size_bytes();
   if (content->size_bytes() > record_limit_bytes)
     return problem(options_.directory, "a record of " + std::to_string(content->size_bytes()) + " bytes is too large");
-  if (kind != record_kind::segment_start && offset_ + size > segments_.back().size) {
+  if (kind != record_kind::segment_start && offset_ + size > segments_.back().file->size()) {
     // The full segment is made durable first: only the last one may end torn.
     if (auto failure = sync())
       return failure;
     auto start_bytes = header_bytes + segment_start(segments_.size() + 1, 0)->size_bytes();
     if (auto failure = start_segment(start_bytes + size))
       return failure;
-    if (auto written = append(record_kind::segment_start, segment_start(segments_.size(), segments_.back().size)); !written)
+    if (auto written = append(record_kind::segment_start, segment_start(segments_.size(), segments_.back().file->size()));
+        !written)
       return written;
     prepare_next();
   }
@@ -408,30 +326,17 @@ caf::expected<storage::position> file_log::append(record_kind kind, const block_
 }
 
 caf::error file_log::write_waiting() {
-  auto& last = segments_.back();
-  std::vector<iovec> parts;
-  parts.reserve(2 * waiting_.size());
+  parts_.clear();
+  size_t bytes = 0;
   for (auto& each : waiting_) {
-    parts.push_back({&each.header, header_bytes});
-    parts.push_back({const_cast<uint64_t*>(each.content->words().data()), each.content->size_bytes()});
+    parts_.push_back(std::as_bytes(std::span{&each.header, 1}));
+    parts_.push_back(std::as_bytes(each.content->words()));
+    bytes += header_bytes + each.content->size_bytes();
   }
-  for (size_t next = 0; next < parts.size();) {
-    auto count = std::min<size_t>(parts.size() - next, IOV_MAX);
-    auto written = ::pwritev(last.file, &parts[next], static_cast<int>(count), static_cast<off_t>(write_offset_));
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return system_problem(last.path, "cannot write at offset " + std::to_string(write_offset_));
-    write_offset_ += static_cast<size_t>(written);
-    auto rest = static_cast<size_t>(written);
-    for (; rest > 0 && rest >= parts[next].iov_len; ++next)
-      rest -= parts[next].iov_len;
-    if (rest > 0) {
-      parts[next].iov_base = static_cast<char*>(parts[next].iov_base) + rest;
-      parts[next].iov_len -= rest;
-    }
-  }
-  return caf::none;
+  auto failure = segments_.back().file->write(write_offset_, parts_);
+  if (!failure)
+    write_offset_ += bytes;
+  return failure;
 }
 
 caf::error file_log::sync() {
@@ -440,8 +345,8 @@ caf::error file_log::sync() {
   if (waiting_.empty())
     return caf::none;
   auto failure = write_waiting();
-  if (!failure && ::fdatasync(segments_.back().file) != 0)
-    failure = system_problem(segments_.back().path, "cannot sync");
+  if (!failure)
+    failure = segments_.back().file->sync();
   if (failure) {
     failed_ = true; // What the disk holds now is not known: never tried again, never answered.
     return failure;
@@ -461,13 +366,13 @@ caf::expected<block_ptr> file_log::read(position where) {
   auto& source = segments_[where.segment];
   record_header header{};
   auto damaged = [&] { return problem(source.path, "offset " + std::to_string(where.offset) + ": the record is damaged"); };
-  if (::pread(source.file, &header, header_bytes, static_cast<off_t>(where.offset)) != static_cast<ssize_t>(header_bytes)
-      || header.words == 0 || size_t{header.words} * sizeof(uint64_t) > record_limit_bytes)
+  if (auto failure = source.file->read(where.offset, std::as_writable_bytes(std::span{&header, 1})))
+    return failure;
+  if (header.words == 0 || size_t{header.words} * sizeof(uint64_t) > record_limit_bytes)
     return damaged();
   auto words = std::make_unique_for_overwrite<uint64_t[]>(header.words);
-  auto size = static_cast<ssize_t>(size_t{header.words} * sizeof(uint64_t));
-  if (::pread(source.file, words.get(), static_cast<size_t>(size), static_cast<off_t>(where.offset + header_bytes)) != size)
-    return damaged();
+  if (auto failure = source.file->read(where.offset + header_bytes, std::as_writable_bytes(std::span{words.get(), header.words})))
+    return failure;
   auto content = caf::make_counted<block>(std::move(words), header.words);
   if (checksum_of(&header, content) != header.checksum)
     return damaged();
@@ -479,7 +384,7 @@ caf::error file_log::close() {
     return caf::none;
   if (auto failure = sync())
     return failure;
-  if (auto written = append(record_kind::closed, segment_start(segments_.size(), segments_.back().size)); !written)
+  if (auto written = append(record_kind::closed, segment_start(segments_.size(), segments_.back().file->size())); !written)
     return written.error();
   return sync();
 }

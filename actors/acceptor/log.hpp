@@ -1,10 +1,12 @@
 // The acceptor's write-ahead log.
 #pragma once
 
+#include "synod/actors/acceptor/disk.hpp"
 #include "synod/actors/acceptor/storage.hpp"
 
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,7 @@ public:
     std::string cluster;
     std::string node;
     size_t segment_bytes = 16u << 20;
+    std::shared_ptr<disk> files = local_disk();
   };
 
   /// Largest content of one record in bytes.
@@ -75,9 +78,8 @@ private:
   };
 
   struct segment {
-    int file = -1;
+    std::unique_ptr<disk::file> file;
     std::filesystem::path path;
-    size_t size = 0;
   };
 
   struct waiting {
@@ -104,7 +106,8 @@ private:
   uint64_t sequence_ = 0;         // of the last record appended
   uint64_t durable_ = 0;          // of the last record synced
   std::vector<waiting> waiting_;
-  std::future<caf::error> prepared_; // the segment behind the last one, made in a thread of its own
+  std::vector<std::span<const std::byte>> parts_; // of the write under way
+  std::future<caf::error> prepared_;              // the segment behind the last one, made in a thread of its own
   std::string cut_;
   bool failed_ = false;
 };

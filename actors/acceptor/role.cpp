@@ -1,6 +1,5 @@
 #include "synod/actors/acceptor/role.hpp"
 
-#include "synod/actors/acceptor/acceptor.hpp"
 #include "synod/actors/acceptor/log.hpp"
 #include "synod/actors/node/cluster.hpp"
 
@@ -28,6 +27,21 @@ private:
 
 } // namespace
 
+acceptor::options acceptor_options(const role_context& context) {
+  acceptor::options options;
+  options.node = context.node;
+  options.cache_bytes = context.options.bytes("cache-size");
+  options.piece_bytes = context.options.bytes("piece-size");
+  options.fatal = context.fatal;
+  return options;
+}
+
+std::unique_ptr<storage> acceptor_storage(const role_context& context) {
+  file_log::options where{context.data_directory / "acceptor", context.config.name, context.self.name,
+                          context.options.bytes("segment-size"), context.files};
+  return std::make_unique<reporting_log>(std::move(where), context.log);
+}
+
 role_definition acceptor_role() {
   using kind = option_spec::kind;
   return {"acceptor",
@@ -36,21 +50,8 @@ role_definition acceptor_role() {
            {"cache-size", kind::bytes, "64MiB", "accepted values kept in memory", 0},
            {"piece-size", kind::bytes, "1MiB", "largest answer to a scout or a replica", 4096, 16 << 20}},
           [](const role_context& context) -> caf::expected<caf::actor> {
-            acceptor::options options;
-            options.node = context.node;
-            options.cache_bytes = context.options.bytes("cache-size");
-            options.piece_bytes = context.options.bytes("piece-size");
-            options.fatal = context.fatal;
-            file_log::options where{context.data_directory / "acceptor", context.config.name, context.self.name,
-                                    context.options.bytes("segment-size")};
-            // Detached: it waits for the disk.
-            auto spawned = context.system.spawn<acceptor, caf::detached>(
-              std::make_unique<reporting_log>(std::move(where), context.log), std::move(options));
-            // It answers when the log is replayed: a node is ready when its acceptor is, and a damaged log is known before.
-            caf::scoped_actor self{context.system};
-            self->request(spawned, caf::infinite, status_atom_v)
-              .receive([](const message<schema::RoleStatus>&) {}, [](const caf::error&) {});
-            return caf::actor_cast<caf::actor>(spawned);
+            return caf::actor_cast<caf::actor>(
+              context.spawn_blocking<acceptor>(acceptor_storage(context), acceptor_options(context)));
           }};
 }
 

@@ -20,8 +20,8 @@ constexpr const char* session_lost =
 
 } // namespace
 
-gateway::gateway(caf::actor_config& config, std::shared_ptr<server> sockets, options opts)
-  : gateway_actor::base{config}, sockets_{std::move(sockets)}, options_{std::move(opts)}, random_{options_.seed} {
+gateway::gateway(caf::actor_config& config, std::shared_ptr<sockets> clients, options opts)
+  : gateway_actor::base{config}, sockets_{std::move(clients)}, options_{std::move(opts)}, random_{options_.seed} {
   for (auto& each : local_commands::specs())
     by_name_.emplace(each.name, &each);
   for (auto& each : options_.machine_commands)

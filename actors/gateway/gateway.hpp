@@ -2,7 +2,7 @@
 #pragma once
 
 #include "synod/actors/gateway/request_buffer.hpp"
-#include "synod/actors/gateway/server.hpp"
+#include "synod/actors/gateway/sockets.hpp"
 #include "synod/messages/roles.hpp"
 #include "synod/messages/status.hpp"
 
@@ -22,7 +22,7 @@ namespace synod {
 /// Bounds: `most_clients` connections; `outstanding_limit_bytes` of commands at the replica, above it
 /// connections wait, and after `request_timeout` get an error; a client that leaves
 /// 128 MiB of replies unread is disconnected; per connection those of `connection`.
-class gateway : public gateway_actor::base, private gateway_services, private server_events {
+class gateway : public gateway_actor::base, private gateway_services, private socket_events {
 public:
   struct options {
     uint32_t node = 0;
@@ -40,7 +40,7 @@ public:
     std::function<void(const std::string&)> warn;
   };
 
-  gateway(caf::actor_config& config, std::shared_ptr<server> sockets, options opts);
+  gateway(caf::actor_config& config, std::shared_ptr<sockets> clients, options opts);
 
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -61,7 +61,7 @@ private:
     int64_t deadline_ms;
   };
 
-  // server_events
+  // socket_events
   bool on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) override;
   void on_bytes(uint64_t id, std::string_view bytes) override;
   void on_sent(uint64_t id) override;
@@ -101,7 +101,7 @@ private:
   int64_t now_ms() const; // by the actor system's steady clock: deadlines do not jump
   message<schema::RoleStatus> status() const;
 
-  std::shared_ptr<server> sockets_;
+  std::shared_ptr<sockets> sockets_;
   options options_;
   replica_actor replica_;
   uint32_t replica_node_ = 0;

@@ -17,10 +17,9 @@ role_definition gateway_role() {
            {"idle-timeout", kind::duration, "0s", "connections that are silent so long are closed; 0: never"},
            {"request-timeout", kind::duration, "5s", "after which a command that has no majority gets an error", 10}},
           [](const role_context& context) -> caf::expected<caf::actor> {
-            auto sockets = std::make_shared<server>(context.system);
-            auto& where = *context.self.resp;
-            if (auto problem = sockets->listen(where.host, where.port); !problem.empty())
-              return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
+            auto clients = context.listen(*context.self.resp);
+            if (!clients)
+              return clients.error();
             gateway::options options;
             options.node = context.node;
             options.node_name = context.self.name;
@@ -39,14 +38,14 @@ role_definition gateway_role() {
                                 {"maxclients", std::to_string(options.most_clients)},
                                 {"maxmemory", "0"},
                                 {"maxmemory-policy", "noeviction"},
-                                {"port", std::to_string(sockets->port())},
+                                {"port", std::to_string((*clients)->port())},
                                 {"proto-max-bulk-len", std::to_string(options.command_limit_bytes)},
                                 {"save", ""},
                                 {"timeout", std::to_string(options.idle_timeout.count() / 1000)}};
             options.wall_clock_us = context.wall_clock_us;
             options.warn = [log = context.log](const std::string& text) { log->warn("{}", text); };
-            auto spawned = context.system.spawn<gateway>(sockets, std::move(options));
-            context.start_thread([sockets] { sockets->run(); });
+            auto spawned = context.system.spawn<gateway>(*clients, std::move(options));
+            context.start_thread([served = *clients] { served->run(); });
             return caf::actor_cast<caf::actor>(spawned);
           }};
 }

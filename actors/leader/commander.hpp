@@ -23,10 +23,10 @@ public:
   void on_exit() override;
   const char* name() const override { return "commander"; }
 
-private:
-  void send_p2a();
-  void on_p2b(uint32_t acceptor, ballot under);
+protected: // A variant of the role overrides a handler.
+  virtual void on_p2b(uint32_t acceptor, ballot under);
   void on_tick();
+  void send_p2a();
 
   leader_actor leader_;
   audience_ptr reached_;

@@ -116,8 +116,16 @@ void leader::on_preempted(ballot by) {
 
 // -- beside the paper: scouts and commanders ----------------------------------
 
+scout_actor leader::spawn_scout(scout::task what) {
+  return spawn<scout>(leader_actor{this}, audience_, what);
+}
+
+commander_actor leader::spawn_commander(const message<schema::Pvalue>& pvalue) {
+  return spawn<commander>(leader_actor{this}, audience_, pvalue);
+}
+
 void leader::start_scout(scout::task what) {
-  auto started = spawn<scout>(leader_actor{this}, audience_, what);
+  auto started = spawn_scout(what);
   if (what.end_slot == 0) {
     scout_ = started;
     scout_number_ = what.number;
@@ -138,7 +146,7 @@ void leader::start_commander(slot_number slot) {
     mine->setValue(pvalue->getValue());
     pvalue = mine.finish();
   }
-  commanders_[slot] = {spawn<commander>(leader_actor{this}, audience_, pvalue), clock().now()};
+  commanders_[slot] = {spawn_commander(pvalue), clock().now()};
 }
 
 void leader::on_p1b(const message<schema::P1b>& answer) {

@@ -48,23 +48,38 @@ public:
   void on_exit() override;
   const char* name() const override { return "leader"; }
 
-private:
   using time_point = caf::actor_clock::time_point;
 
-  void on_peer(const peer& x);
-  void on_propose(const message<schema::Pvalue>& proposal);
-  void on_adopted(adopted& result);
-  void on_recovered(adopted& result);
-  void on_preempted(ballot by);
-  void on_p1b(const message<schema::P1b>& answer);
-  void on_p2b(const message<schema::P2b>& answer);
-  void on_decided(const decided& x);
-  void on_need(const message<schema::Need>& need);
-  void on_progress(const message<schema::Progress>& progress);
-  void on_ping(const message<schema::Ping>& ping);
-  void on_pong(const message<schema::Pong>& pong);
-  void on_tick();
+  struct commanded {
+    commander_actor handle;
+    time_point since;
+  };
 
+  // For invariant checks.
+  ballot own_ballot() const { return ballot_; }
+  bool active() const { return active_; }
+  const pvalue_map& proposals() const { return proposals_; }
+  const std::map<slot_number, commanded>& commanders() const { return commanders_; }
+  const audience& reached() const { return *audience_; }
+  const options& limits() const { return options_; }
+
+protected: // A variant of the role overrides a handler.
+  virtual void on_propose(const message<schema::Pvalue>& proposal);
+  virtual void on_adopted(adopted& result);
+  virtual void on_recovered(adopted& result);
+  virtual void on_preempted(ballot by);
+  virtual void on_p1b(const message<schema::P1b>& answer);
+  virtual void on_p2b(const message<schema::P2b>& answer);
+  virtual void on_decided(const decided& x);
+  virtual void on_need(const message<schema::Need>& need);
+  virtual void on_progress(const message<schema::Progress>& progress);
+  virtual void on_ping(const message<schema::Ping>& ping);
+  virtual void on_pong(const message<schema::Pong>& pong);
+  virtual void on_tick();
+  void on_peer(const peer& x);
+
+  virtual scout_actor spawn_scout(scout::task what);
+  virtual commander_actor spawn_commander(const message<schema::Pvalue>& pvalue);
   void start_scout(scout::task what);
   void start_commander(slot_number slot);
   void become_candidate();
@@ -94,10 +109,6 @@ private:
   audience_ptr audience_;
   std::map<uint32_t, leader_actor> leaders_;
 
-  struct commanded {
-    commander_actor handle;
-    time_point since;
-  };
   std::map<slot_number, commanded> commanders_;
   scout_actor scout_; // the candidate's
   uint64_t scout_number_ = 0;

@@ -24,11 +24,11 @@ public:
   void on_exit() override;
   const char* name() const override { return "scout"; }
 
-private:
-  void send_p1a(const destination<acceptor_actor>& to);
-  void on_p1b(const message<schema::P1b>& answer);
-  void gather(const message<schema::P1b>& answer);
+protected: // A variant of the role overrides a handler.
+  virtual void on_p1b(const message<schema::P1b>& answer);
+  virtual void gather(const message<schema::P1b>& answer);
   void on_tick();
+  void send_p1a(const destination<acceptor_actor>& to);
 
   leader_actor leader_;
   audience_ptr reached_;

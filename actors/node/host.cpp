@@ -1,5 +1,7 @@
 #include "synod/actors/node/host.hpp"
 
+#include "synod/actors/acceptor/disk.hpp"
+#include "synod/actors/gateway/server.hpp"
 #include "synod/actors/node/cluster.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/logging.hpp"
@@ -121,6 +123,10 @@ public:
         return exit_status::failed;
       }
       started.roles.push_back({name, *spawned});
+      // A log is replayed, and a damaged one known, before the node is ready.
+      caf::scoped_actor asker{system_};
+      asker->request(*spawned, caf::infinite, status_atom_v)
+        .receive([](const message<schema::RoleStatus>&) {}, [](caf::error&) {});
     }
     node::options options;
     options.config = config_;
@@ -186,15 +192,26 @@ private:
         log->critical("{}; this process ends", why);
         ::_exit(exit_status::failed);
       },
+      files_,
+      [this](const endpoint& where) { return listen(where); },
       [this](std::function<void()> run) { threads_.emplace_back(std::move(run)); },
+      false,
       [this, machine] { return machine->make(config_->machine_options, random_()); },
     };
     return role.spawn(context);
   }
 
+  caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) {
+    auto clients = std::make_shared<server>(system_);
+    if (auto problem = clients->listen(where.host, where.port); !problem.empty())
+      return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
+    return std::shared_ptr<sockets>{std::move(clients)};
+  }
+
   const registry& known_;
   std::shared_ptr<const cluster> config_;
   common_options options_;
+  std::shared_ptr<disk> files_ = local_disk();
   std::random_device device_;
   std::mt19937_64 random_{(uint64_t{device_()} << 32) | device_()};
   system_config system_config_;

@@ -21,9 +21,13 @@ class logger;
 namespace synod {
 
 struct cluster;
+struct endpoint;
 struct node_description;
+class disk;
+class sockets;
 
-/// What a role is told when it is spawned. Valid during the call only; what it keeps it copies.
+/// What a role is told when it is spawned. Valid during the call only; what it keeps it copies. All that lies outside
+/// the roles comes from here: clocks, random seeds, files, sockets, threads. So the simulator runs the same roles.
 struct role_context {
   caf::actor_system& system;
   const cluster& config;                  ///< the whole cluster file
@@ -35,9 +39,19 @@ struct role_context {
   uint64_t seed;                          ///< for its random generator
   std::function<int64_t()> wall_clock_us; ///< microseconds since 1970
   std::shared_ptr<spdlog::logger> log;
-  std::function<void(const std::string&)> fatal;                      ///< says why and ends the process
+  std::function<void(const std::string&)> fatal;                                  ///< says why and ends the process
+  std::shared_ptr<disk> files;                                                    ///< where `data_directory` is
+  std::function<caf::expected<std::shared_ptr<sockets>>(const endpoint&)> listen; ///< for clients, or why it cannot be
   std::function<void(std::function<void()>)> start_thread;            ///< runs it in a thread that is waited for at the end
+  bool one_thread;                                                    ///< a simulation: no role may have a thread of its own
   std::function<std::unique_ptr<state_machine>()> make_state_machine; ///< the cluster's
+
+  /// Spawns an actor that blocks, on a disk for instance: in a thread of its own, but for a simulation.
+  template <class Actor, class... Ts>
+  auto spawn_blocking(Ts&&... xs) const {
+    return one_thread ? system.spawn<Actor>(std::forward<Ts>(xs)...)
+                      : system.spawn<Actor, caf::detached>(std::forward<Ts>(xs)...);
+  }
 };
 
 /// A role: a typed actor that understands at least `role_actor`. It learns of the
@@ -46,7 +60,8 @@ struct role_definition {
   std::string name;
   std::string help;
   std::vector<option_spec> options;
-  /// Spawns it; an error is told to the user as the reason why the node does not start.
+  /// Spawns it; an error is told to the user as the reason why the node does not start. The node goes on when the role
+  /// answers `status_atom`: whatever a role does first, in `make_behavior`, is done when the node is ready.
   std::function<caf::expected<caf::actor>(const role_context&)> spawn;
 };
 

@@ -57,12 +57,7 @@ replica::behavior_type replica::make_behavior() {
       propose();
       schedule_expiry();
     },
-    [this](follow_atom, uint64_t more) {
-      auto [known, fresh] = followers_.try_emplace(current_sender(), 0);
-      if (fresh)
-        monitor(current_sender());
-      known->second = std::min(known->second + more, follow_limit);
-    },
+    [this](follow_atom, uint64_t more) { on_follow(more); },
     [this](tick_atom) { on_tick(); },
   };
 }
@@ -354,6 +349,15 @@ void replica::schedule_expiry() {
   delayed_send(this, std::chrono::milliseconds{wait}, expire_atom_v);
 }
 
+void replica::on_follow(uint64_t more) {
+  auto known = std::find_if(followers_.begin(), followers_.end(), [this](auto& x) { return x.first == current_sender(); });
+  if (known == followers_.end()) {
+    monitor(current_sender());
+    known = followers_.insert(known, {current_sender(), 0});
+  }
+  known->second = std::min(known->second + more, follow_limit);
+}
+
 // -- leadership ---------------------------------------------------------------
 
 void replica::on_leading(const message<schema::Leading>& leading) {
@@ -384,9 +388,11 @@ void replica::follow_ballot(ballot active) {
 // -- housekeeping -------------------------------------------------------------
 
 void replica::note_mark(uint64_t mark) {
-  auto& known = marks_[current_sender()];
-  marks_bytes_ += mark > known ? mark - known : 0;
-  known = std::max(known, mark);
+  auto known = std::find_if(marks_.begin(), marks_.end(), [this](auto& x) { return x.first == current_sender(); });
+  if (known == marks_.end())
+    known = marks_.insert(known, {current_sender(), 0});
+  marks_bytes_ += mark > known->second ? mark - known->second : 0;
+  known->second = std::max(known->second, mark);
   if (marks_bytes_ >= prompt_progress_bytes)
     tell_progress();
 }

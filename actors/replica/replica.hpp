@@ -54,16 +54,23 @@ public:
   slot_number slot_in() const { return slot_in_; }
   slot_number slot_out() const { return slot_out_; }
   const state_machine& machine() const { return *machine_; }
+  const session_table& sessions() const { return sessions_; }
+  slot_number last_proposed() const { return proposals_.empty() ? 0 : proposals_.rbegin()->first; }
+  size_t decisions_ahead() const { return decisions_.size(); }
+  size_t requests_bytes() const { return requests_bytes_; }
+  size_t outstanding_bytes() const { return outstanding_bytes_; }
+  size_t reads_bytes() const { return reads_bytes_; }
+  const options& limits() const { return options_; }
 
-private:
+protected: // A variant of the role overrides a handler.
   using time_point = caf::actor_clock::time_point;
   using request = message<schema::Requests>;
 
   void on_peer(const peer& x);
 
   // requests
-  void on_request(const request& x);
-  void on_forward(const request& x, uint64_t mark);
+  virtual void on_request(const request& x);
+  virtual void on_forward(const request& x, uint64_t mark);
   void route(const request& x);
   void enqueue(const request& x);
   void refuse(const request& x, const client_actor& client);
@@ -72,7 +79,7 @@ private:
   void resend(uint64_t session, const std::deque<request>& outstanding);
 
   // proposals
-  void propose();
+  virtual void propose();
   bool may_propose() const;
   bool proposer() const;
   leader_actor leader_to_ask() const;
@@ -80,36 +87,37 @@ private:
   void propose_again();
 
   // decisions
-  void on_decision(const message<schema::Pvalue>& pvalue);
+  virtual void on_decision(const message<schema::Pvalue>& pvalue);
   void take_decision(const message<schema::Pvalue>& pvalue);
-  void perform_decided();
+  virtual void perform_decided();
   void settle_proposal(const message<schema::Pvalue>& decided);
-  void perform(const message<schema::Pvalue>& decided);
-  void perform_request(const borrowed<schema::Requests>& x);
+  virtual void perform(const message<schema::Pvalue>& decided);
+  virtual void perform_request(const borrowed<schema::Requests>& x);
   void open_session(const borrowed<schema::Requests>& x, uint64_t session_id);
   void apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer);
   void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);
   void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
   void apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer);
   void forget_outstanding(uint64_t session);
+  void on_follow(uint64_t more);
   void tell_followers(const message<schema::Pvalue>& decided);
   void schedule_expiry();
 
   // leadership
-  void on_leading(const message<schema::Leading>& leading);
+  virtual void on_leading(const message<schema::Leading>& leading);
   void follow_ballot(ballot active);
 
   // reads
-  void on_query(const request& x);
+  virtual void on_query(const request& x);
   void start_read_round(bool ask_all);
-  void on_highest(const message<schema::Highest>& answer);
+  virtual void on_highest(const message<schema::Highest>& answer);
   void answer_reads();
   void answer_query(const request& x, const client_actor& client);
 
   // learning
   slot_number target() const;
   void learn();
-  void on_learned(const message<schema::Learned>& answer);
+  virtual void on_learned(const message<schema::Learned>& answer);
 
   void note_mark(uint64_t mark);
   void tell_progress();
@@ -181,9 +189,9 @@ private:
   slot_number learn_progress_ = 0;
   uint32_t learn_attempts_ = 0;
 
-  std::map<caf::strong_actor_ptr, uint64_t> marks_; // to be returned
+  std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> marks_; // to be returned, by sender
   uint64_t marks_bytes_ = 0;
-  std::map<caf::strong_actor_ptr, uint64_t> followers_;
+  std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> followers_; // with their credit
   int64_t expiry_scheduled_ = 0;
   std::chrono::microseconds decision_time_{0}; // smoothed, from propose to decision
 

@@ -1,9 +1,23 @@
 #include "synod/actors/replica/role.hpp"
 
 #include "synod/actors/node/cluster.hpp"
-#include "synod/actors/replica/replica.hpp"
 
 namespace synod {
+
+replica::options replica_options(const role_context& context) {
+  replica::options options;
+  options.node = context.node;
+  options.acceptors = context.config.nodes_with("acceptor").size();
+  options.replica_nodes = context.config.nodes_with("replica");
+  options.window = static_cast<uint64_t>(context.options.number("window"));
+  options.batch_limit_bytes = context.options.bytes("batch-limit");
+  options.batch_limit_requests = static_cast<size_t>(context.options.number("batch-count"));
+  options.waiting_limit_bytes = context.options.bytes("waiting-limit");
+  options.peer_limit_bytes = context.options.bytes("peer-limit");
+  options.session_lifetime = context.options.duration("session-lifetime");
+  options.wall_clock = [clock = context.wall_clock_us] { return clock() / 1000; };
+  return options;
+}
 
 role_definition replica_role() {
   using kind = option_spec::kind;
@@ -16,18 +30,8 @@ role_definition replica_role() {
            {"peer-limit", kind::bytes, "16MiB", "forwarded requests on the way to another replica", 64 << 10},
            {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000}},
           [](const role_context& context) -> caf::expected<caf::actor> {
-            replica::options options;
-            options.node = context.node;
-            options.acceptors = context.config.nodes_with("acceptor").size();
-            options.replica_nodes = context.config.nodes_with("replica");
-            options.window = static_cast<uint64_t>(context.options.number("window"));
-            options.batch_limit_bytes = context.options.bytes("batch-limit");
-            options.batch_limit_requests = static_cast<size_t>(context.options.number("batch-count"));
-            options.waiting_limit_bytes = context.options.bytes("waiting-limit");
-            options.peer_limit_bytes = context.options.bytes("peer-limit");
-            options.session_lifetime = context.options.duration("session-lifetime");
-            options.wall_clock = [clock = context.wall_clock_us] { return clock() / 1000; };
-            return caf::actor_cast<caf::actor>(context.system.spawn<replica>(context.make_state_machine(), std::move(options)));
+            return caf::actor_cast<caf::actor>(
+              context.system.spawn<replica>(context.make_state_machine(), replica_options(context)));
           }};
 }
 

@@ -2,9 +2,13 @@
 #pragma once
 
 #include "synod/actors/node/registry.hpp"
+#include "synod/actors/replica/replica.hpp"
 
 namespace synod {
 
 role_definition replica_role();
+
+/// What the built-in role makes of its context, for a role that is a variant of it.
+replica::options replica_options(const role_context& context);
 
 } // namespace synod

@@ -1,0 +1,52 @@
+// What a gateway needs of its clients' sockets.
+#pragma once
+
+#include <caf/resumable.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace synod {
+
+/// What happens at the sockets; called in their thread.
+class socket_events {
+public:
+  virtual ~socket_events() = default;
+  /// A client connected; false: it is refused with `refusal`.
+  virtual bool on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) = 0;
+  virtual void on_bytes(uint64_t id, std::string_view bytes) = 0;
+  virtual void on_sent(uint64_t id) = 0;
+  virtual void on_close(uint64_t id) = 0;
+  /// All that happened was told; nothing more for now.
+  virtual void on_turn_end() = 0;
+};
+
+/// A listening socket and those of its clients, with the thread in which their gateway runs: `server` on a host, the
+/// simulator's own in a simulation. Clients have numbers that are not used twice.
+class sockets {
+public:
+  virtual ~sockets() = default;
+
+  /// The port it listens at, for one that was given as 0.
+  virtual uint16_t port() const = 0;
+  /// Serves until `stop`; called once, in the thread that is to be its own.
+  virtual void run() = 0;
+
+  // From any thread:
+  /// Resumes an actor in the sockets' thread; owns one reference to it until then.
+  virtual void schedule(caf::resumable* actor) = 0;
+
+  // In the sockets' thread:
+  virtual void events(socket_events* events) = 0;
+  virtual void stop() = 0;
+  /// Sends `bytes` and takes them out; what the socket does not take at once is sent later.
+  virtual void send(uint64_t id, std::string& bytes) = 0;
+  /// Bytes given to `send` that have not left yet.
+  virtual size_t unsent_bytes(uint64_t id) const = 0;
+  /// Whether bytes from this client are wanted now.
+  virtual void read(uint64_t id, bool on) = 0;
+  virtual void close(uint64_t id) = 0;
+};
+
+} // namespace synod
