@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <set>
 
 namespace synod {
@@ -56,6 +57,8 @@ struct file_log::scan {
   size_t index = 0; // of the segment
   size_t offset = 0;
   bool ended = false;
+  bool closed = false;                                // the last record says so
+  std::deque<std::pair<uint64_t, size_t>> not_synced; // sequence and offset of records that none behind says to be durable
 };
 
 file_log::file_log(options opts) : options_{std::move(opts)} {
@@ -180,6 +183,10 @@ caf::error file_log::replay_segment(scan& state, const visitor& visit) {
     }
     sequence_ = found->sequence;
     durable_ = std::max(durable_, found->durable);
+    state.closed = found->kind == record_kind::closed;
+    state.not_synced.emplace_back(sequence_, state.offset);
+    while (!state.not_synced.empty() && state.not_synced.front().first <= durable_)
+      state.not_synced.pop_front();
     state.offset += header_bytes + found->content.size_bytes();
   }
   // No record of this segment continues the log: the log ended in the segment before.
@@ -213,57 +220,66 @@ caf::error file_log::check_behind(const scan& state) const {
   return caf::none;
 }
 
-/// Overwrites what is behind the end with zeros, so that a later record never meets remains of a cut one.
-caf::error file_log::cut_tail(const scan& state) {
+/// Reports what lies behind the end.
+caf::error file_log::report_tail(const scan& state) {
   for (auto index = state.index; index < segments_.size(); ++index) {
     auto& current = segments_[index];
     auto begin = index == state.index ? state.offset : 0;
-    {
-      auto map = current.file->map();
-      if (!map)
-        return map.error();
-      auto rest = map->bytes.subspan(std::min(begin, map->bytes.size()));
-      auto last = std::find_if(rest.rbegin(), rest.rend(), [](std::byte x) { return x != std::byte{0}; });
-      if (last == rest.rend())
-        continue;
+    auto map = current.file->map();
+    if (!map)
+      return map.error();
+    auto rest = map->bytes.subspan(std::min(begin, map->bytes.size()));
+    auto last = std::find_if(rest.rbegin(), rest.rend(), [](std::byte x) { return x != std::byte{0}; });
+    if (last != rest.rend())
       cut_ += (cut_.empty() ? "" : "; ") + current.path.string() + ": cut " + std::to_string(rest.rend() - last)
               + " bytes of an unfinished write at offset " + std::to_string(begin);
-    }
-    if (auto failure = current.file->write_zeros(begin, current.file->size()))
-      return failure;
   }
   return caf::none;
+}
+
+/// Makes the end what replay took it for, durably. The records that an earlier process may not have synced are written
+/// again, not synced alone: a kernel that failed to write them back does not try again. What lies behind becomes zeros,
+/// whatever is read there now, so that a later record never meets remains of a cut one.
+caf::error file_log::mend_tail(const scan& state) {
+  auto& last = *segments_[state.index].file;
+  if (!state.not_synced.empty()) {
+    auto begin = state.not_synced.front().second;
+    std::vector<std::byte> records(state.offset - begin);
+    if (auto failure = last.read(begin, records))
+      return failure;
+    std::span<const std::byte> whole{records};
+    if (auto failure = last.write(begin, {&whole, 1}))
+      return failure;
+  }
+  return last.write_zeros(state.offset, last.size());
 }
 
 caf::error file_log::replay(const visitor& visit) {
   if (auto failure = open_files())
     return failure;
-  scan state;
-  size_t end_index = 0, end_offset = 0;
+  scan state, end;
   for (; state.index < segments_.size(); ++state.index) {
     if (auto failure = replay_segment(state, visit))
       return failure;
     if (state.ended)
       break;
-    end_index = state.index;
-    end_offset = state.offset;
+    end = state;
   }
   if (!segments_.empty()) {
-    scan end{end_index, end_offset, true};
     if (auto failure = check_behind(end))
       return failure;
-    if (auto failure = cut_tail(end))
+    if (auto failure = report_tail(end))
       return failure;
-    // Segments behind the end hold nothing; they were prepared. One is enough.
-    for (; segments_.size() > end_index + 1; segments_.pop_back())
+    // Segments behind the end hold nothing; they were prepared.
+    for (; segments_.size() > end.index + 1; segments_.pop_back())
       if (auto failure = options_.files->remove(segments_.back().path))
         return failure;
-    // An earlier process may have written what it did not come to sync: it is told from now on, so it has to be durable.
-    if (auto failure = segments_.back().file->sync())
-      return failure;
+    if (!end.closed)
+      if (auto failure = mend_tail(end))
+        return failure;
   }
   durable_ = sequence_;
-  offset_ = write_offset_ = end_offset;
+  offset_ = write_offset_ = end.offset;
   if (segments_.empty() || sequence_ == 0) {
     if (auto failure = segments_.empty() ? start_segment(0) : caf::error{})
       return failure;

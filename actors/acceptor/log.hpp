@@ -35,7 +35,8 @@ namespace synod {
 /// # After a crash
 /// - Records behind the last sync may be there, missing or torn, in any
 ///   combination: nobody was told of them. Replay ends before the first that is not
-///   whole, and the rest of the log is cut: overwritten with zeros, synced, reported.
+///   whole, and the rest of the log is cut: overwritten with zeros, synced, reported. Records that are whole but may
+///   not have been synced are written once more, and synced, before anybody is told of them.
 /// - A record that is not whole although a later one says that it was durable is
 ///   damage, not a crash. So is anything missing before the last segment,
 ///   and a file that is shorter than it was made. The log then
@@ -91,7 +92,8 @@ private:
 
   caf::error replay_segment(scan& state, const visitor& visit);
   caf::error check_behind(const scan& state) const;
-  caf::error cut_tail(const scan& state);
+  caf::error report_tail(const scan& state);
+  caf::error mend_tail(const scan& state);
   caf::error open_files();
   caf::error start_segment(size_t room);
   caf::error write_waiting();

@@ -1,0 +1,42 @@
+// What clients asked and what they were told.
+#pragma once
+
+#include "random.hpp"
+
+#include "synod/messages/client.capnp.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace synod::simulation {
+
+/// One thing that a client asked for: a command, a transaction, or a look at the versions of keys.
+struct operation {
+  enum class kind : uint8_t { command, transaction, watch };
+
+  static constexpr duration never = duration::max();
+
+  uint32_t client = 0;
+  kind what = kind::command;
+  std::vector<std::vector<std::string>> commands; ///< one, or those of the transaction; or, of a watch, the keys
+  std::optional<size_t> watched_by;               ///< of a transaction: the watch in the same history that it depends on
+  duration called{0};
+  duration returned = never;        ///< never: its outcome is not known, it may take effect at any later time
+  std::optional<std::string> reply; ///< none: it took effect, but its reply is not known
+  // Log time when it took effect lies in between: that of what was decided before the call, and the latest that anybody
+  // had put into a batch before it returned. Milliseconds since 1970.
+  int64_t earliest_log_time = 0;
+  int64_t latest_log_time = INT64_MAX;
+};
+
+/// In the order of calls.
+using history = std::vector<operation>;
+
+/// A reply as text: `nil`, `OK`, `5`, `"bytes"`, `[a b]`, `ERR ...`, `none` for the null array.
+std::string text_of(schema::Reply::Reader reply);
+
+/// An operation as a user would write it.
+std::string describe(const operation& x);
+
+} // namespace synod::simulation

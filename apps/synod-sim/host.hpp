@@ -1,0 +1,90 @@
+// A host: its disk, its clock, and the process of a node on it, over and over.
+#pragma once
+
+#include "disk.hpp"
+#include "invariants.hpp"
+#include "network.hpp"
+#include "plan.hpp"
+
+#include <spdlog/logger.h>
+
+namespace synod::simulation {
+
+/// What all parts of a run share.
+struct stage {
+  world& time;
+  trace& told;
+  const plan& drawn;
+  const registry& known;
+  network* net = nullptr;
+  invariants* checks = nullptr;
+  uint64_t processes = 0; ///< begun so far, of hosts and clients
+};
+
+/// One node of the cluster. Its process can be killed and started again; its disk and its clock stay.
+class host : public participant {
+public:
+  host(stage& on, uint32_t index);
+  ~host() override;
+
+  const std::string& name() const override { return description_.name; }
+  bool alive() const override { return alive_; }
+  const std::vector<role>& roles() const override { return roles_; }
+  void on_peer(uint32_t other, const std::string& name, const caf::strong_actor_ptr& handle) override;
+
+  enum class end {
+    kill,  ///< of the process: its host goes on, and keeps what was written
+    power, ///< of the host: what was not synced may be lost
+    quiet, ///< the run is over
+  };
+
+  void start();
+  void stop(end how);
+  /// Lets the process do nothing at all, or go on.
+  void pause(bool on);
+  /// Lets every step of the process take so long.
+  void slow_down(duration cost);
+
+  platter& disk() { return disk_; }
+  /// Some syncs take about so long.
+  duration stall{0};
+  /// The wall clock goes wrong from now on.
+  void set_clock(int64_t ahead_us, int64_t drift_per_million);
+  int64_t wall_clock_us() const;
+  /// What every wall clock that is right shows when the run begins, milliseconds since 1970.
+  static int64_t beginning_ms();
+  bool has(const std::string& role) const { return description_.has(role); }
+
+  /// Called when the process has ended by itself, a disk error for instance.
+  std::function<void()> on_end;
+  uint32_t starts() const { return incarnation_; }
+  /// There is a process: alive, or about to end.
+  bool runs() const { return main_.process != 0; }
+  bool runs_on(const strand& x) const { return &x == &main_ || &x == &storage_; }
+  /// Of its replica, if it has one.
+  std::optional<slot_number> slot_out() const;
+
+private:
+  caf::expected<caf::actor> spawn(const std::string& role);
+  void die(const std::string& why);
+
+  stage& stage_;
+  uint32_t index_;
+  const node_description& description_;
+  platter disk_;
+  std::shared_ptr<synod::disk> files_; // as the process sees it
+  random_stream random_;
+  std::shared_ptr<spdlog::logger> log_;
+  uint32_t incarnation_ = 0;
+  bool alive_ = false;
+  bool starting_ = false;
+  strand main_;
+  strand storage_; // the acceptor's thread
+  std::vector<role> roles_;
+  // the wall clock
+  int64_t ahead_us_ = 0;
+  int64_t drift_per_million_ = 0;
+  duration drift_since_{0};
+};
+
+} // namespace synod::simulation

@@ -1,0 +1,130 @@
+// The invariants of the paper, checked while the roles run.
+#pragma once
+
+#include "reference.hpp"
+#include "trace.hpp"
+#include "world.hpp"
+
+#include "synod/actors/acceptor/acceptor.hpp"
+#include "synod/actors/leader/leader.hpp"
+#include "synod/actors/replica/replica.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace synod::simulation {
+
+/// What was found broken, and how it shows.
+struct violation {
+  std::string invariant; ///< A1 to R5, or a name
+  std::string text;
+};
+
+/// Looks at every message between roles when it is sent, and at the roles of a process behind each of its steps.
+///
+/// A1-A5, C1, C2 and R1-R5 are those of the paper (section 2, and "Paxos made moderately complex" figure by figure);
+/// beside them: nothing that an acceptor told is lost over a restart ("stable storage"); only a leader that a majority
+/// promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
+class invariants {
+public:
+  invariants(world& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected);
+
+  // A process's roles, from when they have started until it ends.
+  void begin(uint32_t node, const acceptor* a, const leader* l, const replica* r);
+  void end(uint32_t node);
+
+  void on_send(uint32_t from, const caf::message& content);
+  void on_arrival(uint32_t to, const caf::message& content);
+  /// A process made a step.
+  void look(uint32_t node);
+
+  /// Watches a replica's state machine from its start.
+  std::unique_ptr<state_machine> observe(uint32_t node, std::unique_ptr<state_machine> machine);
+
+  /// At the end, when all is quiet: all replicas are where the reference is.
+  void check_end();
+
+  void fail(std::string invariant, std::string text);
+  const std::optional<violation>& broken() const { return broken_; }
+
+  const reference& expected() const { return reference_; }
+  /// The latest time that any proposer has put into a batch.
+  int64_t latest_time() const { return latest_time_; }
+  uint64_t chosen() const { return reference_.slot_out() - 1; }
+
+private:
+  class machine_observer;
+
+  struct accepted_entry {
+    ballot under;
+    bool there = false;
+    bool told = false;
+    ballot told_under;
+  };
+
+  struct acceptor_view {
+    const acceptor* role = nullptr;
+    ballot promised;            // as last seen
+    std::optional<ballot> told; // the highest one that it let others know of
+    std::vector<accepted_entry> accepted;
+    std::vector<slot_number> touched; // slots of p2a that have arrived and may not have been handled
+  };
+
+  struct leader_view {
+    const leader* role = nullptr;
+    bool active = false;
+    ballot own;
+  };
+
+  struct replica_view {
+    const replica* role = nullptr;
+    uint64_t process = 0; // tells it from its predecessors
+    slot_number slot_out = 1;
+    const observed_machine* machine = nullptr;
+    std::optional<performed_slot> present;
+    slot_number next_slot = 1;
+  };
+
+  /// All that was ever proposed for a slot, by ballot.
+  struct proposed {
+    ballot under;
+    uint64_t fingerprint = 0;
+    uint64_t voters = 0; // acceptors that told of having accepted it, a bit each
+    message<schema::Pvalue> pvalue;
+  };
+  struct slot_view {
+    std::vector<proposed> values;
+    size_t chosen = SIZE_MAX; // in values
+  };
+
+  slot_view& view_of(slot_number slot);
+  void on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue);
+  void on_told(uint32_t acceptor, slot_number slot, ballot under);
+  void on_promised(uint32_t acceptor, ballot promised);
+  void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
+  void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
+  void look_at_acceptor(uint32_t node);
+  void look_at_entry(uint32_t node, slot_number slot, bool restarted);
+  void look_at_leader(uint32_t node);
+  void look_at_replica(uint32_t node);
+  void settle(uint32_t node);
+  void bound(uint32_t node, const char* what, uint64_t is, uint64_t limit);
+  const std::string& name(uint32_t node) const { return names_[node]; }
+
+  world& world_;
+  trace& trace_;
+  std::vector<std::string> names_;
+  size_t majority_;
+  reference reference_;
+  std::vector<acceptor_view> acceptors_;
+  std::vector<leader_view> leaders_;
+  std::vector<replica_view> replicas_;
+  std::vector<slot_view> slots_;         // index: slot - 1
+  std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
+  int64_t latest_time_ = 0;
+  uint64_t processes_ = 0; // with a replica
+  std::optional<violation> broken_;
+};
+
+} // namespace synod::simulation

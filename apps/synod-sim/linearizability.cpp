@@ -1,0 +1,172 @@
+#include "linearizability.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace synod::simulation {
+
+namespace {
+
+using hash = std::pair<uint64_t, uint64_t>;
+
+struct hash_of_hash {
+  size_t operator()(const hash& x) const { return x.first; }
+};
+
+hash hash_of(const void* bytes, size_t size, uint64_t seed) {
+  auto sum = XXH3_128bits_withSeed(bytes, size, seed);
+  return {sum.low64, sum.high64};
+}
+
+class search {
+public:
+  search(const history& all, const model::set_times& times, size_t most_steps)
+    : all_{all}, times_{times}, most_steps_{most_steps}, done_(all.size(), false) {
+    left_ = static_cast<size_t>(std::count_if(all.begin(), all.end(), [](auto& x) { return x.returned != operation::never; }));
+  }
+
+  verdict run() {
+    std::vector<frame> stack;
+    stack.push_back(begin_frame(model{}));
+    while (left_ > 0) {
+      if (steps_ > most_steps_)
+        return {verdict::kind::undecided, {}, steps_};
+      auto* next = next_choice(stack.back());
+      if (next) {
+        take(next->index);
+        auto state = next->state;
+        stack.push_back(begin_frame(std::move(state)));
+        continue;
+      }
+      if (stack.size() > deepest_.size())
+        remember(stack);
+      stack.pop_back();
+      if (stack.empty())
+        return {verdict::kind::broken, explain(), steps_};
+      put_back(stack.back().choices[stack.back().next - 1].index);
+    }
+    return {verdict::kind::linearizable, {}, steps_};
+  }
+
+private:
+  struct choice {
+    size_t index;
+    model state;
+  };
+
+  /// A point of the order: what may come next. Operations whose outcome is known first, the others only if those fail.
+  struct frame {
+    model state;
+    size_t first; // everything before is done
+    std::vector<choice> choices;
+    size_t next = 0;
+    bool unknown_too = false;
+  };
+
+  frame begin_frame(model state) {
+    while (first_ < all_.size() && done_[first_])
+      ++first_;
+    frame x{std::move(state), first_, {}, 0, false};
+    gather(x, true);
+    return x;
+  }
+
+  /// Whatever was called before the first return of what is not done yet may be next.
+  void gather(frame& x, bool known) {
+    auto first_return = operation::never;
+    for (size_t i = x.first; i < all_.size() && all_[i].called <= first_return; ++i)
+      if (!done_[i])
+        first_return = std::min(first_return, all_[i].returned);
+    for (size_t i = x.first; i < all_.size() && all_[i].called <= first_return; ++i) {
+      if (done_[i] || (all_[i].returned != operation::never) != known)
+        continue;
+      ++steps_;
+      for (auto& state : x.state.after(all_[i], i, times_))
+        x.choices.push_back({i, std::move(state)});
+    }
+    // What returned first most likely took effect first.
+    std::stable_sort(x.choices.begin() + static_cast<long>(x.next), x.choices.end(),
+                     [this](auto& a, auto& b) { return all_[a.index].returned < all_[b.index].returned; });
+  }
+
+  choice* next_choice(frame& x) {
+    for (;;) {
+      for (; x.next < x.choices.size();) {
+        auto& candidate = x.choices[x.next++];
+        auto text = candidate.state.text();
+        auto sum = hash_of(text.data(), text.size(), 1);
+        auto set = with(candidate.index);
+        if (seen_.insert({sum.first ^ set.first, sum.second ^ set.second}).second)
+          return &candidate;
+      }
+      if (std::exchange(x.unknown_too, true))
+        return nullptr;
+      gather(x, false);
+    }
+  }
+
+  hash with(size_t index) const {
+    auto sum = hash_of(&index, sizeof index, 2);
+    return {done_sum_.first ^ sum.first, done_sum_.second ^ sum.second};
+  }
+
+  void take(size_t index) {
+    done_[index] = true;
+    done_sum_ = with(index);
+    left_ -= all_[index].returned != operation::never;
+  }
+
+  void put_back(size_t index) {
+    done_[index] = false;
+    done_sum_ = with(index);
+    left_ += all_[index].returned != operation::never;
+    first_ = std::min(first_, index);
+  }
+
+  void remember(const std::vector<frame>& stack) {
+    deepest_.clear();
+    for (size_t i = 0; i + 1 < stack.size(); ++i)
+      deepest_.push_back(stack[i].choices[stack[i].next - 1].index);
+    deepest_.push_back(all_.size()); // As long as the stack.
+    not_done_at_deepest_ = done_;
+  }
+
+  std::string explain() const {
+    std::string text = "an order was found up to\n";
+    auto end = deepest_.empty() ? 0 : deepest_.size() - 1;
+    for (auto i = end > 6 ? end - 6 : 0; i < end; ++i)
+      text += "    " + describe(all_[deepest_[i]]) + "\n";
+    text += "  and none of these fits behind it:\n";
+    auto first_return = operation::never;
+    for (size_t i = 0; i < all_.size(); ++i)
+      if (not_done_at_deepest_.empty() || !not_done_at_deepest_[i])
+        first_return = std::min(first_return, all_[i].returned);
+    for (size_t i = 0; i < all_.size(); ++i)
+      if ((not_done_at_deepest_.empty() || !not_done_at_deepest_[i]) && all_[i].called <= first_return)
+        text += "    " + describe(all_[i]) + "\n";
+    return text;
+  }
+
+  const history& all_;
+  const model::set_times& times_;
+  size_t most_steps_;
+  std::vector<bool> done_;
+  size_t left_ = 0; // with a return, not done
+  size_t first_ = 0;
+  hash done_sum_{0, 0};
+  std::unordered_set<hash, hash_of_hash> seen_;
+  std::vector<size_t> deepest_;
+  std::vector<bool> not_done_at_deepest_;
+  size_t steps_ = 0;
+};
+
+} // namespace
+
+verdict check_linearizable(const history& all, const model::set_times& times, size_t most_steps) {
+  return search{all, times, most_steps}.run();
+}
+
+} // namespace synod::simulation

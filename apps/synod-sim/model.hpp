@@ -1,0 +1,42 @@
+// What the key-value store should do, written down a second time, as simply as possible.
+#pragma once
+
+#include "history.hpp"
+
+#include <map>
+#include <unordered_map>
+
+namespace synod::simulation {
+
+/// The values of a few keys, for checking histories against. Knows the commands of the workload: GET, SET with PX or
+/// PXAT, GETSET, INCR, APPEND, DEL, transactions with watched keys. Shares nothing with the real state machine.
+class model {
+public:
+  /// The log time at which the value of a SET with PX took effect; values of such commands are not used twice.
+  using set_times = std::unordered_map<std::string, int64_t>;
+
+  /// Everything that can have happened when `x` takes effect now and its reply is the one it got: one successor for
+  /// each log time that makes a difference. Empty: it cannot be.
+  std::vector<model> after(const operation& x, size_t index, const set_times& times) const;
+
+  /// The same text for the same state.
+  std::string text() const;
+
+private:
+  struct value {
+    std::string bytes;
+    int64_t expires = 0; // log time; 0: never
+    size_t written_by = 0;
+  };
+
+  bool expired(const value& x) const { return x.expires != 0 && x.expires <= now_; }
+  value* find(const std::string& key);
+  std::optional<std::string> perform(const operation& x, size_t index, const set_times& times);
+  std::optional<std::string> perform(const std::vector<std::string>& command, size_t index, const set_times& times);
+
+  std::map<std::string, value> values_;
+  std::map<size_t, std::vector<size_t>> watches_; // by the watch's index: which operation wrote each of its keys; 0: absent
+  int64_t now_ = 0;                               // log time is at least this
+};
+
+} // namespace synod::simulation

@@ -1,0 +1,263 @@
+#include "nemesis.hpp"
+
+#include <algorithm>
+
+namespace synod::simulation {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+nemesis::nemesis(stage& on, std::vector<host*> hosts, size_t participants)
+  : stage_{on}, hosts_{std::move(hosts)}, participants_{participants} {
+  for (size_t i = 0; i < fault_count; ++i)
+    streams_.emplace_back(on.drawn.options.seed, fault_descriptions()[i].name);
+  for (uint32_t i = 0; i < hosts_.size(); ++i)
+    hosts_[i]->on_end = [this, i] {
+      auto& random = stream(fault::disk_error);
+      later(random.around(seconds{1}), [this, i] { up(i); });
+    };
+}
+
+void nemesis::begin() {
+  auto& drawn = stage_.drawn;
+  for (uint32_t i = 0; i < participants_; ++i)
+    for (uint32_t j = 0; j < participants_; ++j) {
+      auto& way = stage_.net->between(i, j);
+      way.latency = drawn.latency;
+      way.jitter = drawn.jitter;
+    }
+  begin_messages();
+  begin_links();
+  begin_processes();
+  begin_disks();
+  begin_hosts();
+}
+
+void nemesis::end() {
+  over_ = true;
+  stage_.told.say(stage_.time.now(), "THE FAULTS END");
+  for (auto& [from, to] : std::exchange(cuts_, {}))
+    stage_.net->mend(from, to);
+  for (uint32_t i = 0; i < participants_; ++i)
+    for (uint32_t j = 0; j < participants_; ++j) {
+      auto& way = stage_.net->between(i, j);
+      way.drop_per_million = way.duplicate_per_million = way.reorder_per_million = 0;
+      way.extra = duration{0};
+    }
+  for (uint32_t i = 0; i < hosts_.size(); ++i) {
+    auto& x = *hosts_[i];
+    x.disk().behaviour().error_per_million = 0;
+    x.stall = duration{0};
+    x.slow_down(duration{0});
+    x.pause(false);
+    up(i);
+  }
+}
+
+// -- when ---------------------------------------------------------------------
+
+/// Again and again, with pauses of about that length.
+void nemesis::every(fault kind, duration mean, action what) {
+  if (has(kind))
+    again(kind, mean, std::make_shared<action>(std::move(what)));
+}
+
+void nemesis::again(fault kind, duration mean, const std::shared_ptr<action>& what) {
+  stage_.time.after(stream(kind).around(mean), [this, kind, mean, what] {
+    if (over_)
+      return;
+    ++faults_;
+    (*what)(stream(kind));
+    again(kind, mean, what);
+  });
+}
+
+/// Unless everything works again by then.
+void nemesis::later(duration pause, std::function<void()> what) {
+  stage_.time.after(pause, [this, what = std::move(what)] {
+    if (!over_)
+      what();
+  });
+}
+
+// -- messages and links -------------------------------------------------------
+
+void nemesis::begin_messages() {
+  auto nodes = static_cast<uint32_t>(hosts_.size());
+  auto set = [&](fault kind, auto change) {
+    if (!has(kind))
+      return;
+    auto& random = stream(kind);
+    auto rate = static_cast<uint32_t>(random.of<int>({1'000, 10'000, 50'000, 150'000}));
+    for (uint32_t i = 0; i < nodes; ++i)
+      for (uint32_t j = 0; j < nodes; ++j)
+        if (i != j)
+          change(stage_.net->between(i, j), rate, random);
+  };
+  set(fault::drop, [](auto& way, uint32_t rate, auto&) { way.drop_per_million = rate; });
+  set(fault::duplicate, [](auto& way, uint32_t rate, auto&) { way.duplicate_per_million = rate; });
+  set(fault::reorder, [](auto& way, uint32_t rate, auto& random) {
+    way.reorder_per_million = rate;
+    way.reorder_by = random.template of<milliseconds>({milliseconds{5}, milliseconds{100}, milliseconds{2000}});
+  });
+  every(fault::delay, seconds{3}, [this](auto& random) {
+    auto from = some_node(random), to = some_node(random);
+    auto extra = random.around(random.template of<milliseconds>({milliseconds{5}, milliseconds{50}, milliseconds{400}}));
+    stage_.told.say(stage_.time.now(), "{} -> {} IS SLOW by {} ms", hosts_[from]->name(), hosts_[to]->name(),
+                    extra.count() / 1'000'000);
+    stage_.net->between(from, to).extra = extra;
+    later(random.around(seconds{2}), [this, from, to] { stage_.net->between(from, to).extra = duration{0}; });
+  });
+  if (has(fault::slow_client)) {
+    auto& random = stream(fault::slow_client);
+    for (auto i = nodes; i < participants_; ++i)
+      if (random.below(3) == 0)
+        for (uint32_t j = 0; j < nodes; ++j)
+          for (auto* way : {&stage_.net->between(i, j), &stage_.net->between(j, i)})
+            way->latency = random.between(milliseconds{10}, milliseconds{1500});
+  }
+}
+
+void nemesis::begin_links() {
+  every(fault::cut, seconds{5}, [this](auto& random) {
+    auto a = some_node(random);
+    auto b = static_cast<uint32_t>(random.below(participants_)); // Clients too.
+    if (a == b)
+      return;
+    if (random.below(4) == 0) {
+      stage_.told.say(stage_.time.now(), "the connection of {} IS RESET", hosts_[a]->name());
+      return stage_.net->reset(a, b);
+    }
+    std::vector<std::pair<uint32_t, uint32_t>> ways{{a, b}};
+    if (random.below(2) == 0)
+      ways.emplace_back(b, a);
+    cut(ways, random.around(random.template of<milliseconds>({milliseconds{300}, milliseconds{2000}, milliseconds{8000}})),
+        random.below(2) == 0, "cut");
+  });
+  every(fault::partition, seconds{10}, [this](auto& random) { partition(random); });
+  every(fault::flap, seconds{8}, [this](auto& random) { flap(random); });
+}
+
+void nemesis::cut(const std::vector<std::pair<uint32_t, uint32_t>>& ways, duration length, bool holds, const char* why) {
+  for (auto [from, to] : ways) {
+    if (stage_.told.on())
+      stage_.told.say(stage_.time.now(), "{} -> {} IS CUT ({})", from < hosts_.size() ? hosts_[from]->name() : "a client",
+                      to < hosts_.size() ? hosts_[to]->name() : "a client", why);
+    stage_.net->cut(from, to, holds);
+    cuts_.emplace_back(from, to);
+  }
+  later(length, [this, ways] {
+    for (auto way : ways) {
+      auto found = std::find(cuts_.begin(), cuts_.end(), way);
+      if (found == cuts_.end())
+        continue;
+      cuts_.erase(found);
+      stage_.net->mend(way.first, way.second);
+      if (stage_.told.on())
+        stage_.told.say(stage_.time.now(), "{} -> {} works again",
+                        way.first < hosts_.size() ? hosts_[way.first]->name() : "a client",
+                        way.second < hosts_.size() ? hosts_[way.second]->name() : "a client");
+    }
+  });
+}
+
+/// Two groups, or two that hear each other only by way of one node.
+void nemesis::partition(random_stream& random) {
+  auto bridged = random.below(2) == 0;
+  auto bridge = some_node(random);
+  std::vector<bool> side;
+  for (size_t i = 0; i < hosts_.size(); ++i)
+    side.push_back(random.below(2) == 0);
+  std::vector<std::pair<uint32_t, uint32_t>> ways;
+  for (uint32_t i = 0; i < hosts_.size(); ++i)
+    for (uint32_t j = 0; j < hosts_.size(); ++j)
+      if (side[i] != side[j] && !(bridged && (i == bridge || j == bridge)))
+        ways.emplace_back(i, j);
+  cut(ways, random.around(seconds{4}), random.below(2) == 0, bridged ? "partition with a bridge" : "partition");
+}
+
+void nemesis::flap(random_stream& random) {
+  auto a = some_node(random), b = some_node(random);
+  if (a == b)
+    return;
+  duration when{0};
+  for (auto times = random.between(5, 30); times > 0; --times) {
+    auto length = random.around(milliseconds{100});
+    later(when, [this, a, b, length] { cut({{a, b}, {b, a}}, length, true, "flapping"); });
+    when += length + random.around(milliseconds{200});
+  }
+}
+
+// -- processes and hosts ------------------------------------------------------
+
+void nemesis::begin_processes() {
+  auto length = [](random_stream& random) {
+    return random.around(random.of<milliseconds>({milliseconds{50}, milliseconds{500}, milliseconds{3000}}));
+  };
+  every(fault::kill, seconds{6}, [this, length](auto& random) { down(some_node(random), host::end::kill, length(random)); });
+  every(fault::power, seconds{9}, [this, length](auto& random) {
+    if (random.below(3) > 0)
+      return down(some_node(random), host::end::power, length(random));
+    for (uint32_t i = 0; i < hosts_.size(); ++i)
+      down(i, host::end::power, length(random));
+  });
+  every(fault::pause, seconds{8}, [this](auto& random) {
+    auto node = some_node(random);
+    if (!hosts_[node]->alive())
+      return;
+    stage_.told.say(stage_.time.now(), "{} IS STOPPED", hosts_[node]->name());
+    hosts_[node]->pause(true);
+    later(random.around(random.template of<milliseconds>({milliseconds{300}, milliseconds{2000}, milliseconds{5000}})),
+          [this, node] {
+            stage_.told.say(stage_.time.now(), "{} goes on", hosts_[node]->name());
+            hosts_[node]->pause(false);
+          });
+  });
+}
+
+void nemesis::down(uint32_t node, host::end how, duration length) {
+  if (!hosts_[node]->runs())
+    return;
+  hosts_[node]->stop(how);
+  later(length, [this, node] { up(node); });
+}
+
+void nemesis::up(uint32_t node) {
+  if (!hosts_[node]->runs())
+    hosts_[node]->start();
+}
+
+void nemesis::begin_disks() {
+  for (auto* each : hosts_) {
+    each->disk().behaviour().torn = has(fault::torn);
+    if (has(fault::disk_error))
+      each->disk().behaviour().error_per_million = static_cast<uint32_t>(stream(fault::disk_error).of<int>({100, 1000, 5000}));
+  }
+  every(fault::stall, seconds{4}, [this](auto& random) {
+    auto node = some_node(random);
+    auto stall = random.around(random.template of<milliseconds>({milliseconds{20}, milliseconds{200}, milliseconds{1500}}));
+    stage_.told.say(stage_.time.now(), "{}'s DISK IS SLOW: {} ms", hosts_[node]->name(), stall.count() / 1'000'000);
+    hosts_[node]->stall = stall;
+    later(random.around(seconds{2}), [this, node] { hosts_[node]->stall = duration{0}; });
+  });
+}
+
+void nemesis::begin_hosts() {
+  every(fault::clock, seconds{5}, [this](auto& random) {
+    auto node = some_node(random);
+    auto jump = random.template of<int64_t>({0, 50, 3'000, 9'000, 3'600'000});
+    auto drift = random.between(-20'000, 20'000);
+    stage_.told.say(stage_.time.now(), "{}'s CLOCK goes wrong by about {} ms", hosts_[node]->name(), jump);
+    hosts_[node]->set_clock(random.between(-jump, jump) * 1000, drift);
+  });
+  every(fault::slow_node, seconds{6}, [this](auto& random) {
+    auto node = some_node(random);
+    auto cost = random.template of<std::chrono::microseconds>(
+      {std::chrono::microseconds{100}, std::chrono::microseconds{1000}, std::chrono::microseconds{5000}});
+    stage_.told.say(stage_.time.now(), "{} IS SLOW", hosts_[node]->name());
+    hosts_[node]->slow_down(cost);
+    later(random.around(seconds{3}), [this, node] { hosts_[node]->slow_down(duration{0}); });
+  });
+}
+
+} // namespace synod::simulation

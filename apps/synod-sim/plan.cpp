@@ -1,0 +1,142 @@
+#include "plan.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <cstdlib>
+#include <sstream>
+
+namespace synod::simulation {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+const std::array<fault_description, fault_count>& fault_descriptions() {
+  static const std::array<fault_description, fault_count> all{{
+    {"drop", "messages between roles are lost"},
+    {"delay", "messages of some links take long for a while"},
+    {"duplicate", "messages arrive twice"},
+    {"reorder", "messages overtake each other"},
+    {"cut", "nothing passes between two nodes for a while, in one or both directions; connections break"},
+    {"partition", "nodes fall into groups that do not hear each other, or only by way of one node"},
+    {"flap", "a link goes and comes many times in a row"},
+    {"kill", "processes are killed and started again"},
+    {"power", "hosts lose their power, one or all at once: what was not synced may be lost"},
+    {"torn", "what a power cut leaves of unsynced writes is any part of them"},
+    {"stall", "a disk takes its time"},
+    {"disk-error", "a write or a sync fails"},
+    {"clock", "wall clocks jump and drift"},
+    {"slow-node", "a node needs long for everything"},
+    {"pause", "processes are stopped, and go on"},
+    {"slow-client", "clients and their connections are slow"},
+    {"duel", "leaders are impatient: they preempt each other"},
+  }};
+  return all;
+}
+
+caf::expected<fault_set> parse_faults(const std::string& text) {
+  fault_set chosen;
+  std::stringstream words{text};
+  auto first = true;
+  for (std::string word; std::getline(words, word, ','); first = false) {
+    auto out = word.starts_with('-');
+    if (out && first)
+      chosen.set();
+    auto name = out ? word.substr(1) : word;
+    if (name == "all" || name == "none") {
+      name == "all" ? chosen.set() : chosen.reset();
+      continue;
+    }
+    size_t i = 0;
+    while (i < fault_count && name != fault_descriptions()[i].name)
+      ++i;
+    if (i == fault_count)
+      return caf::make_error(caf::sec::invalid_argument, "unknown fault '" + name + "'");
+    chosen.set(i, !out);
+  }
+  return chosen;
+}
+
+std::string to_string(const fault_set& faults) {
+  std::string text;
+  for (size_t i = 0; i < fault_count; ++i)
+    if (faults.test(i))
+      text += std::string{text.empty() ? "" : ","} + fault_descriptions()[i].name;
+  return text.empty() ? "none" : faults.all() ? "all" : text;
+}
+
+namespace {
+
+/// Roles together and apart.
+std::vector<std::vector<std::string>> draw_layout(random_stream& random, unsigned acceptors) {
+  std::vector<std::vector<std::string>> nodes;
+  auto kind = random.below(10);
+  if (kind < 6) { // Every role on every node.
+    nodes.assign(acceptors, {"replica", "leader", "acceptor"});
+  } else if (kind < 8) { // Acceptors alone; replicas beside leaders.
+    nodes.assign(acceptors, {"acceptor"});
+    for (auto i = random.between(2, 3); i > 0; --i)
+      nodes.push_back({"replica", "leader"});
+  } else { // Leaders without a replica, replicas without a leader, acceptors with either.
+    for (unsigned i = 0; i < acceptors; ++i)
+      nodes.push_back(i % 2 == 0 ? std::vector<std::string>{"acceptor", "leader"}
+                                 : std::vector<std::string>{"acceptor", "replica"});
+    nodes.push_back({"replica"});
+  }
+  return nodes;
+}
+
+std::string write_cluster(random_stream& random, const plan& x, const std::vector<std::vector<std::string>>& nodes) {
+  auto duel = x.has(fault::duel);
+  auto text =
+    fmt::format("cluster = \"simulated\"\n\n"
+                "[replica]\nwindow = {}\nbatch-limit = \"{}KiB\"\nbatch-count = {}\nsession-lifetime = \"{}s\"\n\n"
+                "[leader]\nping-interval = \"{}ms\"\nsmallest-timeout = \"{}ms\"\nlargest-timeout = \"{}ms\"\n\n"
+                "[acceptor]\nsegment-size = \"64KiB\"\ncache-size = \"{}KiB\"\npiece-size = \"{}KiB\"\n",
+                random.of<int>({1, 2, 4, 16, 64, 256}), random.of<int>({1, 4, 64, 1024}), random.of<int>({1, 2, 8, 64, 4096}),
+                random.below(5) == 0 ? 20 : 3600, duel ? 20 : 100, duel ? random.between(30, 100) : 500, duel ? 1000 : 5000,
+                random.of<int>({0, 4, 64, 65536}), random.of<int>({4, 64, 1024}));
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    std::string roles;
+    for (auto& each : nodes[i])
+      roles += (roles.empty() ? "\"" : ", \"") + each + "\"";
+    text += fmt::format("\n[[node]]\nname = \"{}\"\naddress = \"127.0.0.1:{}\"\nroles = [{}]\n", static_cast<char>('a' + i),
+                        7001 + i, roles);
+  }
+  return text;
+}
+
+} // namespace
+
+plan draw(const run_options& options, const registry& known) {
+  plan x;
+  x.options = options;
+  random_stream shape{options.seed, "shape"};
+  for (size_t i = 0; i < fault_count; ++i)
+    // Each by its own stream: leaving one out leaves the others as they are.
+    x.faults.set(i, options.faults.test(i) && random_stream{options.seed, "has fault", i}.chance(450'000));
+  auto drawn_nodes = static_cast<unsigned>(shape.of<int>({3, 3, 3, 5, 7}));
+  auto layout = draw_layout(shape, options.nodes.value_or(drawn_nodes));
+  x.cluster_file = write_cluster(shape, x, layout);
+  auto config = parse_cluster(x.cluster_file, "simulated cluster", known);
+  if (!config)
+    std::abort(); // The text above is not what a cluster file is.
+  // Limits that a cluster file keeps from being so small, for the sake of large requests.
+  if (shape.below(3) == 0)
+    config->role_options["replica"].set("waiting-limit", shape.between(4096, 65536));
+  x.config = std::make_shared<const cluster>(std::move(*config));
+
+  random_stream load{options.seed, "load"};
+  auto drawn_clients = static_cast<unsigned>(load.between(1, 12));
+  x.clients = options.clients.value_or(drawn_clients);
+  x.latency = load.below(5) == 0 ? duration{milliseconds{load.between(2, 30)}} : duration{microseconds{load.between(20, 500)}};
+  x.jitter = x.latency / load.between(1, 8);
+  x.think = milliseconds{load.of<int>({10, 50, 100, 100, 200, 200, 500})};
+  x.client_timeout = milliseconds{load.of<int>({300, 1000, 3000})};
+  x.groups = static_cast<unsigned>(load.between(1, 5));
+  x.pipeline = static_cast<unsigned>(load.of<int>({1, 1, 2, 4}));
+  x.reads_percent = static_cast<unsigned>(load.between(10, 70));
+  x.large_value_bytes = static_cast<unsigned>(load.of<int>({0, 0, 300, 3000}));
+  return x;
+}
+
+} // namespace synod::simulation

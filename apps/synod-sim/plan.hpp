@@ -1,0 +1,82 @@
+// What a seed makes of a run: the cluster, its faults, its clients.
+#pragma once
+
+#include "random.hpp"
+
+#include "synod/actors/node/cluster.hpp"
+
+#include <array>
+#include <bitset>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace synod::simulation {
+
+/// Kinds of faults, each of which can be switched off.
+enum class fault : uint8_t {
+  drop,        ///< messages between roles are lost
+  delay,       ///< messages of some links take long for a while
+  duplicate,   ///< messages arrive twice
+  reorder,     ///< messages overtake each other
+  cut,         ///< nothing passes between two nodes for a while, in one direction or both; connections break
+  partition,   ///< nodes fall into groups that do not hear each other, or only by way of one node
+  flap,        ///< a link goes and comes many times in a row
+  kill,        ///< processes are killed and started again
+  power,       ///< hosts lose their power, one or all at once: what was not synced may be lost
+  torn,        ///< what a power cut leaves of unsynced writes is any part of them
+  stall,       ///< a disk takes its time
+  disk_error,  ///< a write or a sync fails
+  clock,       ///< wall clocks jump and drift
+  slow_node,   ///< a node needs long for everything
+  pause,       ///< processes are stopped, and go on
+  slow_client, ///< clients and their connections are slow
+  duel,        ///< leaders are impatient: they preempt each other
+};
+
+constexpr size_t fault_count = 17;
+using fault_set = std::bitset<fault_count>;
+
+struct fault_description {
+  const char* name;
+  const char* help;
+};
+const std::array<fault_description, fault_count>& fault_descriptions();
+
+/// "all", "none", or names joined by commas; a name with a minus before it is left out of all. An error's text says what is
+/// wrong.
+caf::expected<fault_set> parse_faults(const std::string& text);
+std::string to_string(const fault_set& faults);
+
+/// What a user may choose; everything else is drawn.
+struct run_options {
+  uint64_t seed = 1;
+  std::optional<unsigned> nodes; ///< acceptors: 3, 5 or 7
+  std::optional<unsigned> clients;
+  fault_set faults = fault_set{}.set();
+  std::chrono::seconds virtual_time{60}; ///< during which there are faults and clients ask; then all has to come to rest
+};
+
+struct plan {
+  run_options options;
+  fault_set faults; ///< those of this run
+  std::string cluster_file;
+  std::shared_ptr<const cluster> config;
+  unsigned clients = 0;
+  duration latency{0};
+  duration jitter{0};
+  // clients
+  duration think{0};          ///< between operations
+  duration client_timeout{0}; ///< then a client turns to another replica
+  unsigned groups = 1;        ///< of keys
+  unsigned pipeline = 1;      ///< most operations of one client under way
+  unsigned reads_percent = 50;
+  unsigned large_value_bytes = 0; ///< of some values
+
+  bool has(fault x) const { return faults.test(static_cast<size_t>(x)); }
+};
+
+/// Draws a run. `known` has the roles and state machines.
+plan draw(const run_options& options, const registry& known);
+
+} // namespace synod::simulation

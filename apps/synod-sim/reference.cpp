@@ -1,0 +1,93 @@
+#include "reference.hpp"
+
+#include "synod/actors/replica/commands.hpp"
+
+#include <xxhash.h>
+
+namespace synod::simulation {
+
+void performed_slot::add(arguments command) {
+  ++commands;
+  for (auto& each : command)
+    sum = XXH3_64bits_withSeed(each.data(), each.size(), sum + 1);
+  sum += command.size();
+}
+
+uint64_t digest(const state_machine& machine) {
+  uint64_t sum = 0;
+  machine.snapshot([&](std::string_view piece) { sum = XXH3_64bits_withSeed(piece.data(), piece.size(), sum); });
+  return sum;
+}
+
+reference::reference(std::unique_ptr<state_machine> machine, std::chrono::milliseconds session_lifetime)
+  : machine_{std::move(machine)}, session_lifetime_ms_{session_lifetime.count()} {}
+
+void reference::decide(const message<schema::Pvalue>& chosen) {
+  if (slot_out() % digest_every == 0)
+    digests_[slot_out()] = digest(*machine_);
+  auto slot = slot_out();
+  auto batch = chosen->getValue();
+  log_time_ = std::max(log_time_, batch.getTime());
+  present_ = {slot, log_time_, 0, 0};
+  machine_->begin_batch(log_time_, slot);
+  expire_sessions();
+  uint64_t index = 0;
+  for (auto encoded : batch.getRequests()) {
+    auto id = slot * 65536 + index++;
+    auto words = words_of(encoded);
+    if (are_sound(words))
+      perform(*borrowed<schema::Requests>{words}, id);
+  }
+  performed_.push_back(present_);
+}
+
+void reference::perform(schema::Requests::Reader requests, uint64_t id) {
+  auto operations = requests.getOperations();
+  if (requests.getSession() == 0) {
+    if (operations.size() == 1 && operations[0].isOpen())
+      sessions_[id] = {1, log_time_};
+    return;
+  }
+  auto cid = requests.getFirstCid();
+  for (auto operation : operations) {
+    auto found = sessions_.find(requests.getSession());
+    // Not any more, performed before, or not its turn yet.
+    if (found == sessions_.end() || found->second.next_cid != cid++)
+      continue;
+    ++found->second.next_cid;
+    found->second.used = log_time_;
+    ++commands_;
+    apply(operation, requests.getSession());
+  }
+}
+
+void reference::apply(schema::Operation::Reader operation, uint64_t session_id) {
+  if (operation.isArguments())
+    apply(arguments_of(operation.getArguments()));
+  if (operation.isClose())
+    sessions_.erase(session_id);
+  if (!operation.isTransaction())
+    return;
+  for (auto watched : operation.getTransaction().getWatched())
+    if (machine_->version(view(watched.getKey())) != watched.getVersion())
+      return;
+  for (auto command : operation.getTransaction().getCommands())
+    apply(arguments_of(command));
+}
+
+void reference::apply(arguments command) {
+  present_.add(command);
+  if (command.size() == 5 && command[0] == "SET" && command[3] == "PX")
+    set_times_.emplace(command[2], log_time_);
+  machine_->apply(command, reply{});
+}
+
+void reference::expire_sessions() {
+  // Looked at once per hundredth of a lifetime.
+  if (log_time_ - expired_at_ < session_lifetime_ms_ / 100)
+    return;
+  expired_at_ = log_time_;
+  std::erase_if(sessions_, [&](auto& x) { return log_time_ - x.second.used > session_lifetime_ms_; });
+}
+
+} // namespace synod::simulation

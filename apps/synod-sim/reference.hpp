@@ -1,0 +1,112 @@
+// The state that the decided values lead to, computed a second time.
+#pragma once
+
+#include "random.hpp"
+
+#include "synod/actors/replica/state_machine.hpp"
+#include "synod/messages/roles.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace synod::simulation {
+
+/// What a state machine was told for one slot: equal sums, equal commands in the same order.
+struct performed_slot {
+  slot_number slot = 0;
+  int64_t log_time = 0;
+  uint64_t commands = 0;
+  uint64_t sum = 0;
+
+  void add(arguments command);
+  bool operator==(const performed_slot&) const = default;
+};
+
+/// A state machine that tells what it is told.
+class observed_machine : public state_machine {
+public:
+  class observer {
+  public:
+    virtual ~observer() = default;
+    virtual void on_begin_batch(int64_t now, uint64_t slot) = 0;
+    virtual void on_apply(arguments command) = 0;
+  };
+
+  observed_machine(std::unique_ptr<state_machine> inner, std::shared_ptr<observer> by)
+    : inner_{std::move(inner)}, observer_{std::move(by)} {}
+
+  std::span<const command_spec> commands() const override { return inner_->commands(); }
+  void begin_batch(int64_t now, uint64_t sequence) override {
+    observer_->on_begin_batch(now, sequence);
+    inner_->begin_batch(now, sequence);
+  }
+  void apply(arguments command, reply answer) override {
+    observer_->on_apply(command);
+    inner_->apply(command, answer);
+  }
+  void query(arguments command, reply answer) const override { inner_->query(command, answer); }
+  uint64_t version(std::string_view key) const override { return inner_->version(key); }
+  std::optional<int64_t> next_deadline() const override { return inner_->next_deadline(); }
+  void snapshot(const std::function<void(std::string_view)>& write) const override { inner_->snapshot(write); }
+  std::optional<std::string> restore(const std::function<std::string()>& read) override { return inner_->restore(read); }
+
+private:
+  std::unique_ptr<state_machine> inner_;
+  std::shared_ptr<observer> observer_;
+};
+
+/// One number for a state machine's whole state. Equal only where the same commands led there: a state machine need not
+/// write its entries in any order.
+uint64_t digest(const state_machine& machine);
+
+/// Performs the chosen values slot by slot, by the rules of sessions as paper and design state them (exactly once, in
+/// the order of cids, ends by log time), with a state machine of its own. What replicas did is compared with it.
+class reference {
+public:
+  static constexpr slot_number digest_every = 64; ///< slots
+
+  reference(std::unique_ptr<state_machine> machine, std::chrono::milliseconds session_lifetime);
+
+  /// The value of the next slot.
+  void decide(const message<schema::Pvalue>& chosen);
+
+  slot_number slot_out() const { return performed_.size() + 1; }
+  int64_t log_time() const { return log_time_; }
+  /// What was performed for a slot below slot_out.
+  const performed_slot& at(slot_number slot) const { return performed_[slot - 1]; }
+  /// The digest when slot_out came to `slot`, a multiple of `digest_every`.
+  uint64_t digest_at(slot_number slot) const { return digests_.at(slot); }
+  uint64_t commands() const { return commands_; }
+  size_t sessions() const { return sessions_.size(); }
+  const state_machine& machine() const { return *machine_; }
+
+  /// When (in log time) each SET with PX took effect, by its value.
+  const std::unordered_map<std::string, int64_t>& set_times() const { return set_times_; }
+
+private:
+  struct session {
+    uint64_t next_cid = 1;
+    int64_t used = 0;
+  };
+
+  void perform(schema::Requests::Reader requests, uint64_t id);
+  void apply(schema::Operation::Reader operation, uint64_t session_id);
+  void apply(arguments command);
+  void expire_sessions();
+
+  std::unique_ptr<state_machine> machine_;
+  int64_t session_lifetime_ms_;
+  std::vector<performed_slot> performed_;
+  performed_slot present_;
+  std::map<slot_number, uint64_t> digests_;
+  std::map<uint64_t, session> sessions_;
+  int64_t log_time_ = 0;
+  int64_t expired_at_ = 0;
+  uint64_t commands_ = 0;
+  std::unordered_map<std::string, int64_t> set_times_;
+};
+
+} // namespace synod::simulation

@@ -1,0 +1,185 @@
+#include "run.hpp"
+
+#include "client.hpp"
+#include "linearizability.hpp"
+#include "nemesis.hpp"
+
+namespace synod::simulation {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr uint64_t most_steps_at_once = 2'000'000; // without time passing: roles that never come to rest
+
+/// Everything of one run, in the order in which it has to go away again.
+class simulation {
+public:
+  simulation(const run_options& options, const registry& known, tracing traced)
+    : plan_{draw(options, known)}, time_{options.seed}, stage_{time_, trace_, plan_, known}, book_{plan_.groups} {
+    if (traced.on)
+      trace_.begin(traced.file);
+    auto& config = *plan_.config;
+    std::vector<std::string> names;
+    for (auto& each : config.nodes)
+      names.push_back(each.name);
+    auto* machine = known.machine(config.state_machine);
+    checks_ = std::make_unique<invariants>(
+      time_, trace_, names, config.nodes_with("acceptor").size(),
+      reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime")});
+    stage_.checks = checks_.get();
+    std::vector<participant*> all;
+    for (uint32_t i = 0; i < config.nodes.size(); ++i) {
+      hosts_.push_back(std::make_unique<host>(stage_, i));
+      all.push_back(hosts_.back().get());
+    }
+    for (uint32_t i = 0; i < plan_.clients; ++i) {
+      clients_.push_back(std::make_unique<session_client>(stage_, i, book_));
+      all.push_back(clients_.back().get());
+    }
+    network_ = std::make_unique<network>(time_, trace_, options.seed, all, hosts_.size());
+    stage_.net = network_.get();
+    network_->on_send = [this](uint32_t from, const caf::message& content) { checks_->on_send(from, content); };
+    network_->on_arrival = [this](uint32_t to, const caf::message& content) {
+      if (to < hosts_.size())
+        checks_->on_arrival(to, content);
+    };
+    time_.on_step([this](strand& on) {
+      for (uint32_t i = 0; i < hosts_.size(); ++i)
+        if (hosts_[i]->runs_on(on) && hosts_[i]->alive())
+          checks_->look(i);
+    });
+    std::vector<host*> hosts;
+    for (auto& each : hosts_)
+      hosts.push_back(each.get());
+    nemesis_ = std::make_unique<nemesis>(stage_, hosts, all.size());
+  }
+
+  ~simulation() {
+    for (auto& each : hosts_)
+      each->stop(host::end::quiet);
+  }
+
+  run_result run() {
+    trace_.say(time_.now(), "seed {}, faults {}, {} clients\n{}", plan_.options.seed, to_string(plan_.faults), plan_.clients,
+               plan_.cluster_file);
+    nemesis_->begin();
+    random_stream random{plan_.options.seed, "begin"};
+    for (auto& each : hosts_)
+      time_.after(random.between(milliseconds{0}, milliseconds{300}), [&each] {
+        if (!each->runs())
+          each->start();
+      });
+    for (uint32_t i = 0; i < clients_.size(); ++i) {
+      network_->begin(static_cast<uint32_t>(hosts_.size()) + i);
+      clients_[i]->start();
+    }
+    run_until(plan_.options.virtual_time, [] { return false; });
+    nemesis_->end();
+    for (auto& each : clients_)
+      each->finish();
+    come_to_rest("operations are still pending");
+    for (auto& each : clients_)
+      each->read_all();
+    come_to_rest("reads are still pending");
+    agree();
+    if (!checks_->broken())
+      check_histories();
+    return result();
+  }
+
+private:
+  template <class Done>
+  bool run_until(duration end, Done done) {
+    auto before = time_.now();
+    uint64_t steps = 0;
+    while (!checks_->broken() && !done()) {
+      if (!time_.step(end))
+        return false;
+      if (time_.now() != before) {
+        before = time_.now();
+        steps = 0;
+      } else if (++steps > most_steps_at_once) {
+        checks_->fail("liveness", "roles send each other messages for ever, without time passing");
+      }
+    }
+    return true;
+  }
+
+  bool idle() const {
+    return std::all_of(clients_.begin(), clients_.end(), [](auto& x) { return x->waits_for().empty(); });
+  }
+
+  void come_to_rest(const char* what) {
+    auto begin = time_.now();
+    auto rests = run_until(begin + liveness_limit, [&] { return idle(); });
+    if (rests || checks_->broken())
+      return;
+    for (auto& each : clients_)
+      if (!each->waits_for().empty())
+        return checks_->fail(
+          "liveness", fmt::format("{} {} s after the faults have ended: {}", what, liveness_limit.count(), each->waits_for()));
+  }
+
+  /// Every replica gets to know everything.
+  void agree() {
+    auto all_there = [&] {
+      return std::all_of(hosts_.begin(), hosts_.end(), [&](auto& x) {
+        return x->slot_out().value_or(checks_->expected().slot_out()) == checks_->expected().slot_out();
+      });
+    };
+    run_until(time_.now() + liveness_limit, all_there);
+    if (!checks_->broken())
+      checks_->check_end();
+  }
+
+  void check_histories() {
+    for (auto& all : book_.groups) {
+      for (auto& x : all)
+        x.latest_log_time = std::min(x.latest_log_time, checks_->latest_time());
+      auto found = check_linearizable(all, checks_->expected().set_times());
+      undecided_ += found.what == verdict::kind::undecided;
+      if (found.what == verdict::kind::broken)
+        return checks_->fail("linearizability", found.explanation);
+    }
+  }
+
+  run_result result() const {
+    run_result x;
+    x.broken = checks_->broken();
+    x.at = time_.now();
+    x.last = trace_.last();
+    x.faults = plan_.faults;
+    x.clients = plan_.clients;
+    x.steps = time_.steps();
+    x.messages = network_->messages();
+    x.operations = book_.operations;
+    x.unknown = book_.unknown;
+    x.slots = checks_->chosen();
+    x.fault_events = nemesis_->faults();
+    for (auto& each : hosts_)
+      x.starts += each->starts();
+    x.undecided = undecided_;
+    return x;
+  }
+
+  plan plan_;
+  trace trace_;
+  world time_;
+  stage stage_;
+  record_book book_;
+  std::unique_ptr<invariants> checks_;
+  std::vector<std::unique_ptr<session_client>> clients_;
+  std::unique_ptr<network> network_;
+  std::vector<std::unique_ptr<host>> hosts_;
+  std::unique_ptr<nemesis> nemesis_;
+  uint64_t undecided_ = 0;
+};
+
+} // namespace
+
+run_result run(const run_options& options, const registry& known, tracing traced) {
+  return simulation{options, known, traced}.run();
+}
+
+} // namespace synod::simulation

@@ -1,0 +1,40 @@
+// One run of the simulation.
+#pragma once
+
+#include "invariants.hpp"
+#include "plan.hpp"
+
+#include <cstdio>
+#include <deque>
+#include <string>
+
+namespace synod::simulation {
+
+/// What is promised once faults have stopped and every node runs: that much virtual time later nothing is pending.
+constexpr std::chrono::seconds liveness_limit{30};
+
+struct run_result {
+  std::optional<violation> broken;
+  duration at{0};               ///< when it broke, or all was over
+  std::deque<std::string> last; ///< the last lines of the trace, if it was traced
+  fault_set faults;             ///< the kinds that this run had
+  unsigned clients = 0;
+  uint64_t steps = 0;
+  uint64_t messages = 0;
+  uint64_t operations = 0;
+  uint64_t unknown = 0; ///< operations whose outcome no client learned
+  uint64_t slots = 0;
+  uint64_t fault_events = 0;
+  uint64_t starts = 0;    ///< of processes
+  uint64_t undecided = 0; ///< histories whose check was given up: too many orders are possible
+};
+
+struct tracing {
+  bool on = false;
+  std::FILE* file = nullptr; ///< may be null: only the last lines are kept
+};
+
+/// Runs one seed to its end. `known` has the roles, the real ones or wrong ones.
+run_result run(const run_options& options, const registry& known, tracing traced = {});
+
+} // namespace synod::simulation
