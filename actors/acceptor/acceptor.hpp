@@ -42,6 +42,7 @@ public:
   // For invariant checks.
   ballot promised() const { return ballot_; }
   const std::map<slot_number, entry>& accepted() const { return accepted_; }
+  uint64_t accepts() const { return accepts_; }
   size_t cached_bytes() const { return cached_bytes_; }
   const options& limits() const { return options_; }
 

@@ -67,7 +67,7 @@ void leader::on_exit() {
 void leader::on_propose(const message<schema::Pvalue>& proposal) {
   auto slot = proposal->getSlot();
   if (!active_) {
-    if (auto other = any_watched_ ? leader_of(watched_.leader) : leader_actor{})
+    if (auto other = to_hand_on())
       send(other, propose_atom_v, proposal);
     return;
   }
@@ -200,7 +200,7 @@ void leader::end_commanders() {
 // decide again what it tells: the same value, if one was decided (C2), a no-op otherwise.
 void leader::on_need(const message<schema::Need>& need) {
   if (!active_) {
-    if (auto other = any_watched_ ? leader_of(watched_.leader) : leader_actor{})
+    if (auto other = to_hand_on())
       send(other, need);
     return;
   }
@@ -441,6 +441,15 @@ slot_number leader::free_slot() const {
 leader_actor leader::leader_of(uint32_t node) const {
   auto found = leaders_.find(node);
   return found == leaders_.end() || node == options_.node ? leader_actor{} : found->second;
+}
+
+/// Who gets what a replica sent here while this leader is passive. What another leader handed on goes no further: two that
+/// take each other for the active one would send it to and fro for ever.
+leader_actor leader::to_hand_on() {
+  for (auto& [node, handle] : leaders_)
+    if (node != options_.node && handle == current_sender())
+      return {};
+  return any_watched_ ? leader_of(watched_.leader) : leader_actor{};
 }
 
 message<schema::RoleStatus> leader::status() const {

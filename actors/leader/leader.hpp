@@ -98,6 +98,7 @@ protected: // A variant of the role overrides a handler.
   std::chrono::milliseconds jittered_timeout();
   slot_number free_slot() const;
   leader_actor leader_of(uint32_t node) const;
+  leader_actor to_hand_on();
   message<schema::RoleStatus> status() const;
 
   // state of figure 7

@@ -1,7 +1,16 @@
 // How a replica that is behind catches up.
 #include "synod/actors/replica/replica.hpp"
 
+#include <algorithm>
+
 namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_learn_pause{100};
+constexpr std::chrono::milliseconds last_learn_pause{1000};
+
+} // namespace
 
 /// Everything below is decided, or a read waits for it.
 slot_number replica::target() const {
@@ -13,20 +22,47 @@ slot_number replica::target() const {
   return result;
 }
 
+/// Asks when no decision came since the last look; again with growing pauses, so that what is stalled or cut off is not flooded.
+void replica::learn_if_behind() {
+  auto now = clock().now();
+  if (slot_out_ != learn_progress_) {
+    learn_progress_ = slot_out_;
+    learn_pause_ = {};
+  } else if ((!informed_ || slot_out_ < target()) && now - learned_at_ >= learn_pause_) {
+    learn_pause_ = std::clamp(2 * learn_pause_, first_learn_pause, last_learn_pause);
+    if (++learn_attempts_ > options_.acceptors)
+      ask_leader();
+    ++learn_source_;
+    learner_.forget();
+    learn();
+  }
+}
+
+/// Neither acceptors nor decisions helped: the leader decides again what cannot be learned.
+void replica::ask_leader() {
+  auto leader = leader_to_ask();
+  if (!leader)
+    return;
+  builder<schema::Need> need;
+  need->setFirstSlot(slot_out_);
+  need->setEndSlot(target());
+  send(leader, need.finish());
+}
+
 void replica::learn() {
   auto majority = options_.acceptors / 2 + 1;
   if (acceptors_.size() < majority)
     return;
   learner_.begin(slot_out_);
   learn_progress_ = slot_out_;
-  // Values from the acceptor beside it; from another one when that did not help.
+  learned_at_ = clock().now();
+  // Values from the acceptor beside it; from another one when that did not help, and then from that one on and on.
   auto source = acceptors_.find(options_.node);
   if (source == acceptors_.end())
     source = acceptors_.begin();
-  for (uint32_t i = 0; i < learn_attempts_ % acceptors_.size(); ++i)
+  for (uint32_t i = 0; i < learn_source_ % acceptors_.size(); ++i)
     if (++source == acceptors_.end())
       source = acceptors_.begin();
-  ++learn_attempts_;
   for (auto& [node, handle] : acceptors_) {
     auto with_values = node == source->first;
     if (!with_values && !learner_.needs_ballots(node))
@@ -42,13 +78,14 @@ void replica::on_learned(const message<schema::Learned>& answer) {
   informed_ = true;
   decided_below_ = std::max(decided_below_, answer->getDecidedBelow());
   for (auto& pvalue : learner_.on_learned(answer)) {
-    if (pvalue->getSlot() >= slot_out_)
+    if (pvalue->getSlot() >= slot_out_ && pvalue->getSlot() < slot_out_ + learned_slots)
       decisions_.try_emplace(pvalue->getSlot(), pvalue);
   }
   auto before = slot_out_;
   perform_decided();
   if (slot_out_ > before) {
     learn_attempts_ = 0;
+    learn_pause_ = {};
     if (slot_out_ < target())
       learn();
   }

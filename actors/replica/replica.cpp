@@ -339,14 +339,17 @@ void replica::tell_followers(const message<schema::Pvalue>& decided) {
     }
 }
 
-/// When nothing else carries the time, the proposer does, at the state machine's next deadline.
+/// When nothing else carries the time, the proposer does, at the state machine's next deadline. One that has passed already
+/// is the ticks' affair: the time is on its way, or cannot be decided now.
 void replica::schedule_expiry() {
   auto deadline = machine_->next_deadline();
-  if (!deadline || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
+  if (!deadline || !proposer() || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
+    return;
+  auto wait = *deadline - options_.wall_clock();
+  if (wait <= 0)
     return;
   expiry_scheduled_ = *deadline;
-  auto wait = std::clamp<int64_t>(*deadline - options_.wall_clock(), 1, 60'000);
-  delayed_send(this, std::chrono::milliseconds{wait}, expire_atom_v);
+  delayed_send(this, std::chrono::milliseconds{std::min<int64_t>(wait, 60'000)}, expire_atom_v);
 }
 
 void replica::on_follow(uint64_t more) {
@@ -426,20 +429,7 @@ void replica::on_tick() {
   propose();
   if (local_sessions_.size() > sessions_.size())
     std::erase_if(local_sessions_, [this](auto& x) { return x.second.outstanding.empty() && !sessions_.known(x.first); });
-  if (!informed_ || (slot_out_ < target() && slot_out_ == learn_progress_)) {
-    // Neither the last look nor a decision helped: the leader decides again what cannot be learned.
-    if (learn_attempts_ >= options_.acceptors) {
-      if (auto leader = leader_to_ask()) {
-        builder<schema::Need> need;
-        need->setFirstSlot(slot_out_);
-        need->setEndSlot(target());
-        send(leader, need.finish());
-      }
-    }
-    learner_.forget();
-    learn();
-  }
-  learn_progress_ = slot_out_;
+  learn_if_behind();
 }
 
 void replica::on_peer(const peer& x) {

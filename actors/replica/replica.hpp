@@ -23,10 +23,9 @@ namespace synod {
 /// acceptors instead of taking a slot (section 4.5); what was missed is learned from acceptors.
 ///
 /// Bounds: requests that wait, of own clients and forwarded ones, `waiting_limit_bytes`
-/// each, refused above; decisions ahead of slot_out, `2 * window` slots or one
-/// piece of an acceptor; batches
-/// `batch_limit_bytes`, but for a single larger request; `peer_limit_bytes` on the way to
-/// another replica; `follow_limit` decisions granted to a follower.
+/// each, refused above; decisions ahead of slot_out, those of `2 * window` slots, or of `learned_slots` that were learned;
+/// batches `batch_limit_bytes`, but for a single larger request; `peer_limit_bytes` on the way to another replica; `follow_limit`
+/// decisions granted to a follower.
 class replica : public replica_actor::base {
 public:
   struct options {
@@ -43,6 +42,7 @@ public:
   };
 
   static constexpr uint64_t follow_limit = 65536;
+  static constexpr slot_number learned_slots = 4096;
 
   replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts);
 
@@ -116,6 +116,8 @@ protected: // A variant of the role overrides a handler.
 
   // learning
   slot_number target() const;
+  void learn_if_behind();
+  void ask_leader();
   void learn();
   virtual void on_learned(const message<schema::Learned>& answer);
 
@@ -187,7 +189,10 @@ protected: // A variant of the role overrides a handler.
   learner learner_;
   bool informed_ = false; // a majority of acceptors was asked since the start
   slot_number learn_progress_ = 0;
-  uint32_t learn_attempts_ = 0;
+  uint32_t learn_attempts_ = 0; // since the last progress
+  uint32_t learn_source_ = 0;   // who is asked for values: so many behind the acceptor beside this replica
+  std::chrono::milliseconds learn_pause_{};
+  time_point learned_at_{};
 
   std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> marks_; // to be returned, by sender
   uint64_t marks_bytes_ = 0;

@@ -91,9 +91,9 @@ void session_client::ask() {
   auto roll = random_.below(100);
   if (roll < stage_.drawn.reads_percent) {
     auto kind = random_.of<char>({'r', 'c', 'l'});
-    ask_read(group, {index_, operation::kind::command, {{"GET", key(kind, group)}}, {}, {}, {}, {}});
+    ask_read(group, operation{index_, operation::kind::command, {{"GET", key(kind, group)}}});
   } else if (roll < stage_.drawn.reads_percent + 5) {
-    ask_read(group, {index_, operation::kind::watch, {{key('r', group)}}, {}, {}, {}, {}});
+    ask_read(group, operation{index_, operation::kind::watch, {{key('r', group)}}});
   } else {
     ask_write();
   }
@@ -119,6 +119,11 @@ void session_client::ask_write() {
 }
 
 void session_client::send_write(std::vector<place> operations, message<schema::Requests> request) {
+  for (size_t i = 0; i < operations.size(); ++i) {
+    auto& x = book_.groups[operations[i].group][operations[i].index];
+    x.session = session_;
+    x.cid = next_cid_ + i;
+  }
   writes_.push_back({next_cid_, std::move(operations), 0, std::move(request)});
   next_cid_ += writes_.back().operations.size();
   send(request_atom_v, writes_.back().request);
@@ -128,13 +133,8 @@ void session_client::send_write(std::vector<place> operations, message<schema::R
 void session_client::ask_watched(const place& watch, schema::Reply::Reader versions) {
   if (session_ == 0 || !versions.isArray() || versions.getArray().size() != 1)
     return;
-  operation x{index_,
-              operation::kind::transaction,
-              {{"SET", key('r', watch.group), fresh_value()}, {"INCR", key('c', watch.group)}},
-              {},
-              {},
-              {},
-              {}};
+  operation x{
+    index_, operation::kind::transaction, {{"SET", key('r', watch.group), fresh_value()}, {"INCR", key('c', watch.group)}}};
   x.watched_by = watch.index;
   builder<schema::Requests> built;
   built->setSession(session_);
@@ -198,7 +198,7 @@ std::string session_client::fresh_value() {
 void session_client::read_all() {
   for (unsigned group = 0; group < stage_.drawn.groups; ++group)
     for (auto kind : {'r', 'c', 'l'})
-      ask_read(group, {index_, operation::kind::command, {{"GET", key(kind, group)}}, {}, {}, {}, {}});
+      ask_read(group, operation{index_, operation::kind::command, {{"GET", key(kind, group)}}});
 }
 
 std::string session_client::waits_for() const {

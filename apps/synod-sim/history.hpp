@@ -17,6 +17,10 @@ struct operation {
 
   static constexpr duration never = duration::max();
 
+  operation() = default;
+  operation(uint32_t by, kind is, std::vector<std::vector<std::string>> asked)
+    : client{by}, what{is}, commands{std::move(asked)} {}
+
   uint32_t client = 0;
   kind what = kind::command;
   std::vector<std::vector<std::string>> commands; ///< one, or those of the transaction; or, of a watch, the keys
@@ -24,6 +28,9 @@ struct operation {
   duration called{0};
   duration returned = never;        ///< never: its outcome is not known, it may take effect at any later time
   std::optional<std::string> reply; ///< none: it took effect, but its reply is not known
+  uint64_t session = 0;             ///< of a command that is decided, with its cid
+  uint64_t cid = 0;
+  uint64_t place = 0; ///< in the decided sequence, if it is there: where a search for an order looks first, no more than that
   // Log time when it took effect lies in between: that of what was decided before the call, and the latest that anybody
   // had put into a batch before it returned. Milliseconds since 1970.
   int64_t earliest_log_time = 0;

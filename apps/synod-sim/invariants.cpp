@@ -79,6 +79,7 @@ void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const 
   auto& view = acceptors_[node];
   view.role = a;
   view.touched.clear();
+  view.accepts = a->accepts();
   view.promised = a->promised();
   if (view.told && a->promised() < *view.told)
     fail("A1", fmt::format("acceptor {} had told ballot {}, and has {} after a restart", name(node), text(*view.told),
@@ -240,8 +241,9 @@ void invariants::look_at_acceptor(uint32_t node) {
     view.promised = role.promised();
   }
   if (!view.touched.empty()) {
-    for (auto slot : view.touched)
-      look_at_entry(node, slot, false);
+    if (std::exchange(view.accepts, role.accepts()) != role.accepts())
+      for (auto slot : view.touched)
+        look_at_entry(node, slot, false);
     if (const_cast<acceptor&>(role).mailbox().blocked()) // All that arrived is handled.
       view.touched.clear();
   }
@@ -326,7 +328,8 @@ void invariants::look_at_replica(uint32_t node) {
   bound(node, "requests that wait, bytes", role.requests_bytes(), limits.waiting_limit_bytes);
   bound(node, "requests of own clients, bytes", role.outstanding_bytes(), limits.waiting_limit_bytes);
   bound(node, "reads that wait, bytes", role.reads_bytes(), limits.waiting_limit_bytes);
-  bound(node, "decisions ahead of slot_out", role.decisions_ahead(), 2 * limits.window + 4096);
+  bound(node, "decisions ahead of slot_out", role.decisions_ahead(),
+        std::max<uint64_t>(2 * limits.window, replica::learned_slots));
 }
 
 /// Compares what a replica performed for a slot with what the chosen value says.

@@ -68,6 +68,7 @@ private:
     ballot promised;            // as last seen
     std::optional<ballot> told; // the highest one that it let others know of
     std::vector<accepted_entry> accepted;
+    uint64_t accepts = 0;
     std::vector<slot_number> touched; // slots of p2a that have arrived and may not have been handled
   };
 

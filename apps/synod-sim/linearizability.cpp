@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace synod::simulation {
 
@@ -19,6 +19,14 @@ struct hash_of_hash {
 hash hash_of(const void* bytes, size_t size, uint64_t seed) {
   auto sum = XXH3_128bits_withSeed(bytes, size, seed);
   return {sum.low64, sum.high64};
+}
+
+/// Its reply says that it changed nothing, wherever in the order it is.
+bool changes_nothing(const operation& x) {
+  if (x.what != operation::kind::command || !x.reply)
+    return false;
+  auto& name = x.commands.front().front();
+  return name == "GET" || (name == "DEL" && *x.reply == "0") || x.reply->starts_with("ERR");
 }
 
 class search {
@@ -43,6 +51,7 @@ public:
       }
       if (stack.size() > deepest_.size())
         remember(stack);
+      std::for_each(stack.back().taken.begin(), stack.back().taken.end(), [this](size_t index) { put_back(index); });
       stack.pop_back();
       if (stack.empty())
         return {verdict::kind::broken, explain(), steps_};
@@ -55,54 +64,68 @@ private:
   struct choice {
     size_t index;
     model state;
+    std::string text; // of the state
   };
 
-  /// A point of the order: what may come next. Operations whose outcome is known first, the others only if those fail.
+  /// A point of the order: what may come next. Operations that are known to have taken effect first, the others only if
+  /// those fail.
   struct frame {
     model state;
-    size_t first; // everything before is done
+    size_t first;              // everything before is done
+    std::vector<size_t> taken; // operations that fit here and change nothing: there is no better place for them
     std::vector<choice> choices;
     size_t next = 0;
-    bool unknown_too = false;
+    bool others_too = false;
   };
 
   frame begin_frame(model state) {
     while (first_ < all_.size() && done_[first_])
       ++first_;
-    frame x{std::move(state), first_, {}, 0, false};
-    gather(x, true);
+    frame x{std::move(state), first_, {}, {}, 0, false};
+    while (gather(x, true))
+      x.choices.clear();
     return x;
   }
 
-  /// Whatever was called before the first return of what is not done yet may be next.
-  void gather(frame& x, bool known) {
+  /// Whatever was called before the first return of what is not done yet may be next. True: one was taken at once, and
+  /// what was found is to be found again.
+  bool gather(frame& x, bool certain) {
+    auto here = x.state.text();
     auto first_return = operation::never;
     for (size_t i = x.first; i < all_.size() && all_[i].called <= first_return; ++i)
       if (!done_[i])
         first_return = std::min(first_return, all_[i].returned);
     for (size_t i = x.first; i < all_.size() && all_[i].called <= first_return; ++i) {
-      if (done_[i] || (all_[i].returned != operation::never) != known)
+      if (done_[i] || (all_[i].returned != operation::never || all_[i].place != 0) != certain)
         continue;
       ++steps_;
-      for (auto& state : x.state.after(all_[i], i, times_))
-        x.choices.push_back({i, std::move(state)});
+      for (auto& state : x.state.after(all_[i], i, times_)) {
+        auto text = state.text();
+        if (changes_nothing(all_[i]) && text == here) {
+          take(i);
+          x.taken.push_back(i);
+          return true;
+        }
+        x.choices.push_back({i, std::move(state), std::move(text)});
+      }
     }
-    // What returned first most likely took effect first.
     std::stable_sort(x.choices.begin() + static_cast<long>(x.next), x.choices.end(),
-                     [this](auto& a, auto& b) { return all_[a.index].returned < all_[b.index].returned; });
+                     [this](auto& a, auto& b) { return all_[a.index].place < all_[b.index].place; });
+    return false;
   }
 
   choice* next_choice(frame& x) {
     for (;;) {
       for (; x.next < x.choices.size();) {
         auto& candidate = x.choices[x.next++];
-        auto text = candidate.state.text();
-        auto sum = hash_of(text.data(), text.size(), 1);
+        auto sum = hash_of(candidate.text.data(), candidate.text.size(), 1);
         auto set = with(candidate.index);
-        if (seen_.insert({sum.first ^ set.first, sum.second ^ set.second}).second)
+        auto log_time = candidate.state.log_time();
+        auto [known, fresh] = seen_.try_emplace({sum.first ^ set.first, sum.second ^ set.second}, log_time);
+        if (fresh || std::exchange(known->second, std::min(known->second, log_time)) > log_time)
           return &candidate;
       }
-      if (std::exchange(x.unknown_too, true))
+      if (std::exchange(x.others_too, true))
         return nullptr;
       gather(x, false);
     }
@@ -157,7 +180,7 @@ private:
   size_t left_ = 0; // with a return, not done
   size_t first_ = 0;
   hash done_sum_{0, 0};
-  std::unordered_set<hash, hash_of_hash> seen_;
+  std::unordered_map<hash, int64_t, hash_of_hash> seen_; // states with what is done, and their earliest log time
   std::vector<size_t> deepest_;
   std::vector<bool> not_done_at_deepest_;
   size_t steps_ = 0;

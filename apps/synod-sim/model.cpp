@@ -33,6 +33,8 @@ model::value* model::find(const std::string& key) {
 
 std::vector<model> model::after(const operation& x, size_t index, const set_times& times) const {
   auto earliest = std::max(now_, x.earliest_log_time);
+  if (earliest > x.latest_log_time)
+    return {};
   std::vector<int64_t> log_times{earliest};
   auto may_expire = [&](const std::string& key) {
     auto found = values_.find(key);
@@ -148,9 +150,6 @@ std::optional<std::string> model::perform(const std::vector<std::string>& comman
 std::string model::text() const {
   std::string all;
   auto add = [&](const auto& x) { all.append(reinterpret_cast<const char*>(&x), sizeof x); };
-  // Log time makes a difference only where something may expire.
-  auto expires = std::any_of(values_.begin(), values_.end(), [](auto& x) { return x.second.expires != 0; });
-  add(expires ? now_ : 0);
   for (auto& [key, x] : values_) {
     all += key;
     all += '\0';

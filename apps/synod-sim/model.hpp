@@ -19,8 +19,10 @@ public:
   /// each log time that makes a difference. Empty: it cannot be.
   std::vector<model> after(const operation& x, size_t index, const set_times& times) const;
 
-  /// The same text for the same state.
+  /// The same text for the same state, but for log time: of two that differ in that alone, everything that can follow
+  /// the later one can follow the earlier one.
   std::string text() const;
+  int64_t log_time() const { return now_; }
 
 private:
   struct value {

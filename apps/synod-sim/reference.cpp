@@ -41,6 +41,11 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
   performed_.push_back(present_);
 }
 
+uint64_t reference::place_of(uint64_t session, uint64_t cid) const {
+  auto found = places_.find({session, cid});
+  return found == places_.end() ? 0 : found->second;
+}
+
 void reference::perform(schema::Requests::Reader requests, uint64_t id) {
   auto operations = requests.getOperations();
   if (requests.getSession() == 0) {
@@ -56,7 +61,7 @@ void reference::perform(schema::Requests::Reader requests, uint64_t id) {
       continue;
     ++found->second.next_cid;
     found->second.used = log_time_;
-    ++commands_;
+    places_[{requests.getSession(), cid - 1}] = ++commands_;
     apply(operation, requests.getSession());
   }
 }

@@ -80,6 +80,8 @@ public:
   /// The digest when slot_out came to `slot`, a multiple of `digest_every`.
   uint64_t digest_at(slot_number slot) const { return digests_.at(slot); }
   uint64_t commands() const { return commands_; }
+  /// The number of a session's command in the sequence of all that were performed, from 1; 0: it was not performed.
+  uint64_t place_of(uint64_t session, uint64_t cid) const;
   size_t sessions() const { return sessions_.size(); }
   const state_machine& machine() const { return *machine_; }
 
@@ -106,6 +108,7 @@ private:
   int64_t log_time_ = 0;
   int64_t expired_at_ = 0;
   uint64_t commands_ = 0;
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> places_; // of commands, by session and cid
   std::unordered_map<std::string, int64_t> set_times_;
 };
 

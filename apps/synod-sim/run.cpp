@@ -135,8 +135,10 @@ private:
 
   void check_histories() {
     for (auto& all : book_.groups) {
-      for (auto& x : all)
+      for (auto& x : all) {
         x.latest_log_time = std::min(x.latest_log_time, checks_->latest_time());
+        x.place = checks_->expected().place_of(x.session, x.cid);
+      }
       auto found = check_linearizable(all, checks_->expected().set_times());
       undecided_ += found.what == verdict::kind::undecided;
       if (found.what == verdict::kind::broken)

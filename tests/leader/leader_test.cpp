@@ -482,3 +482,20 @@ TEST_CASE_FIXTURE(fixture, "a clock far ahead of the others' is not put into bat
   CHECK(told());
   CHECK(announced.back().find("far ahead") != std::string::npos);
 }
+
+TEST_CASE_FIXTURE(fixture, "a passive leader hands on what a replica sends, and not what another leader handed on") {
+  leader::options options;
+  options.first = false;
+  start(options);
+  builder<schema::Pong> pong;
+  pong->setNode(1);
+  write(ballot{5, 1, 1}, pong->initBallot());
+  pong->setActive(true);
+  other.send(subject, pong.finish());
+  run();
+  propose(value_of({5, 1, 1}, 1, 10));
+  CHECK(other->count<propose_atom, message<schema::Pvalue>>() == 1);
+  other.send(subject, propose_atom_v, value_of({5, 1, 1}, 1, 10));
+  run();
+  CHECK(other->count<propose_atom, message<schema::Pvalue>>() == 1);
+}
