@@ -130,12 +130,12 @@ void session_client::send_write(std::vector<place> operations, message<schema::R
 }
 
 /// A transaction that is performed only if nobody has changed the key since it was looked at.
-void session_client::ask_watched(const place& watch, schema::Reply::Reader versions) {
-  if (session_ == 0 || !versions.isArray() || versions.getArray().size() != 1)
+void session_client::ask_watched(place watch) {
+  if (session_ == 0)
     return;
   operation x{
     index_, operation::kind::transaction, {{"SET", key('r', watch.group), fresh_value()}, {"INCR", key('c', watch.group)}}};
-  x.watched_by = watch.index;
+  x.version = at(watch).version;
   builder<schema::Requests> built;
   built->setSession(session_);
   built->setFirstCid(next_cid_);
@@ -144,7 +144,7 @@ void session_client::ask_watched(const place& watch, schema::Reply::Reader versi
   auto watched = target.getTransaction().initWatched(1);
   auto watched_key = key('r', watch.group);
   watched[0].setKey(as_data(watched_key));
-  watched[0].setVersion(static_cast<uint64_t>(versions.getArray()[0].getInteger()));
+  watched[0].setVersion(*at(watch).version);
   send_write({begin(watch.group, std::move(x))}, built.finish());
 }
 
@@ -273,9 +273,13 @@ void session_client::on_read(const message<schema::Responses>& responses) {
     return;
   auto asked = found->second.asked;
   reads_.erase(found);
-  end(asked, text_of(responses->getReplies()[0]));
-  if (at(asked).what == operation::kind::watch && !finishing_)
-    ask_watched(asked, responses->getReplies()[0]);
+  auto reply = responses->getReplies()[0];
+  end(asked, text_of(reply));
+  if (at(asked).what != operation::kind::watch || !reply.isArray() || reply.getArray().size() != 1)
+    return;
+  book_.groups[asked.group][asked.index].version = static_cast<uint64_t>(reply.getArray()[0].getInteger());
+  if (!finishing_)
+    ask_watched(asked);
 }
 
 // -- replicas and the session -------------------------------------------------

@@ -79,7 +79,7 @@ private:
   void ask();
   void ask_write();
   void ask_read(unsigned group, operation x);
-  void ask_watched(const place& watch, schema::Reply::Reader versions);
+  void ask_watched(place watch);
   operation draw_write(unsigned group);
   std::vector<std::string> draw_command(unsigned group);
   std::string fresh_value();

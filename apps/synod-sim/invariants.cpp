@@ -241,16 +241,21 @@ void invariants::look_at_acceptor(uint32_t node) {
     view.promised = role.promised();
   }
   if (!view.touched.empty()) {
-    if (std::exchange(view.accepts, role.accepts()) != role.accepts())
-      for (auto slot : view.touched)
-        look_at_entry(node, slot, false);
+    // A step handles one message: those before the one that was accepted were handled before.
+    auto accepted = std::exchange(view.accepts, role.accepts()) != role.accepts();
+    while (accepted && !view.touched.empty()) {
+      auto slot = view.touched.front();
+      view.touched.pop_front();
+      accepted = !look_at_entry(node, slot, false);
+    }
     if (const_cast<acceptor&>(role).mailbox().blocked()) // All that arrived is handled.
       view.touched.clear();
   }
   bound(node, "values in the acceptor's memory, bytes", role.cached_bytes(), role.limits().cache_bytes);
 }
 
-void invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) {
+/// Compares what an acceptor has for a slot with what it had; true: it is something new.
+bool invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) {
   auto& view = acceptors_[node];
   auto found = view.role->accepted().find(slot);
   if (view.accepted.size() < slot)
@@ -263,14 +268,15 @@ void invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
     else if (known.there && !restarted)
       fail("A3", fmt::format("acceptor {} has dropped slot {}, accepted under ballot {}", name(node), slot, text(known.under)));
     known.there = false;
-    return;
+    return false;
   }
   auto& entry = found->second;
   if (known.told && entry.accepted_under < known.told_under)
     fail("A3", fmt::format("acceptor {} has slot {} under ballot {}, and had told of {}", name(node), slot,
                            text(entry.accepted_under), text(known.told_under)));
-  if (!restarted && known.there && known.under == entry.accepted_under)
-    return;
+  auto renewed = !known.there || entry.where.segment != known.where.segment || entry.where.offset != known.where.offset;
+  if (!restarted && !renewed)
+    return false;
   if (!restarted && known.there && entry.accepted_under < known.under)
     fail("A3", fmt::format("acceptor {} went back from ballot {} to {} for slot {}", name(node), text(known.under),
                            text(entry.accepted_under), slot));
@@ -279,8 +285,9 @@ void invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
                            text(entry.accepted_under), text(view.role->promised())));
   known.there = true;
   known.under = entry.accepted_under;
+  known.where = entry.where;
   if (!entry.pvalue)
-    return;
+    return true;
   auto sum = fingerprint(entry.pvalue->getValue());
   for (auto& each : view_of(slot).values)
     if (each.under == entry.accepted_under && each.fingerprint != sum)
@@ -288,6 +295,7 @@ void invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
                              describe(*each.pvalue)));
   if (!restarted)
     trace_.say(world_.now(), "acceptor {} accepts {}", name(node), describe(*entry.pvalue));
+  return true;
 }
 
 void invariants::look_at_leader(uint32_t node) {

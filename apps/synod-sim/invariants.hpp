@@ -9,6 +9,8 @@
 #include "synod/actors/leader/leader.hpp"
 #include "synod/actors/replica/replica.hpp"
 
+#include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +60,7 @@ private:
 
   struct accepted_entry {
     ballot under;
+    storage::position where;
     bool there = false;
     bool told = false;
     ballot told_under;
@@ -69,7 +72,7 @@ private:
     std::optional<ballot> told; // the highest one that it let others know of
     std::vector<accepted_entry> accepted;
     uint64_t accepts = 0;
-    std::vector<slot_number> touched; // slots of p2a that have arrived and may not have been handled
+    std::deque<slot_number> touched; // slots of p2a that have arrived and may not have been handled, in their order
   };
 
   struct leader_view {
@@ -106,7 +109,7 @@ private:
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
   void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
   void look_at_acceptor(uint32_t node);
-  void look_at_entry(uint32_t node, slot_number slot, bool restarted);
+  bool look_at_entry(uint32_t node, slot_number slot, bool restarted);
   void look_at_leader(uint32_t node);
   void look_at_replica(uint32_t node);
   void settle(uint32_t node);

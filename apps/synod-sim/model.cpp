@@ -42,10 +42,7 @@ std::vector<model> model::after(const operation& x, size_t index, const set_time
       log_times.push_back(found->second.expires);
   };
   for (auto& command : x.commands) {
-    if (x.what == operation::kind::watch)
-      std::for_each(command.begin(), command.end(), may_expire);
-    else if (command.size() > 1)
-      may_expire(command[1]);
+    may_expire(x.what == operation::kind::watch ? command.front() : command[1]);
     // The log time of a SET with PX is known exactly.
     if (command.size() == 5 && command[3] == "PX") {
       auto exact = times.find(command[2]);
@@ -69,31 +66,23 @@ std::vector<model> model::after(const operation& x, size_t index, const set_time
 }
 
 std::optional<std::string> model::perform(const operation& x, size_t index, const set_times& times) {
+  // One that was not decided is told from all others all the same.
+  auto number = x.place != 0 ? x.place : UINT64_MAX - index;
   if (x.what == operation::kind::command)
-    return perform(x.commands.front(), index, times);
-  if (x.what == operation::kind::watch) {
-    auto& writers = watches_[index];
-    for (auto& key : x.commands.front()) {
-      auto* found = find(key);
-      writers.push_back(found ? found->written_by : 0);
-    }
-    return x.reply.value_or(""); // Versions are numbers of the state machine's own.
+    return perform(x.commands.front(), number, times);
+  if (x.version) {
+    auto* found = find(x.what == operation::kind::watch ? x.commands.front().front() : x.commands.front()[1]);
+    auto same = (found ? found->written_by : 0) == x.writer;
+    if (x.what == operation::kind::watch)
+      return same ? x.reply : std::nullopt;
+    if (!same)
+      return "none";
   }
-  if (x.watched_by) {
-    auto watch = watches_.find(*x.watched_by);
-    if (watch == watches_.end())
-      return std::nullopt; // Its watch comes first.
-    auto writers = std::move(watch->second);
-    watches_.erase(watch);
-    for (size_t i = 0; i < writers.size(); ++i) {
-      auto* found = find(x.commands[i][1]); // The watched keys are those of the first commands, in their order.
-      if ((found ? found->written_by : 0) != writers[i])
-        return "none";
-    }
-  }
+  if (x.what == operation::kind::watch)
+    return x.reply; // It came too late to tell a version.
   std::string all;
   for (auto& command : x.commands) {
-    auto reply = perform(command, index, times);
+    auto reply = perform(command, number, times);
     if (!reply)
       return std::nullopt;
     all += (all.empty() ? "" : " ") + *reply;
@@ -101,11 +90,12 @@ std::optional<std::string> model::perform(const operation& x, size_t index, cons
   return '[' + all + ']';
 }
 
-std::optional<std::string> model::perform(const std::vector<std::string>& command, size_t index, const set_times& times) {
+std::optional<std::string> model::perform(const std::vector<std::string>& command, uint64_t number_of_writer,
+                                          const set_times& times) {
   auto& name = command[0];
   auto& key = command[1];
   auto* found = find(key);
-  auto write = [&](std::string bytes, int64_t expires) { values_[key] = {std::move(bytes), expires, index + 1}; };
+  auto write = [&](std::string bytes, int64_t expires) { values_[key] = {std::move(bytes), expires, number_of_writer}; };
   if (name == "GET")
     return found ? in_quotes(found->bytes) : "nil";
   if (name == "DEL") {
@@ -157,11 +147,6 @@ std::string model::text() const {
     all += x.bytes;
     add(x.expires);
     add(x.written_by);
-  }
-  for (auto& [watch, writers] : watches_) {
-    add(watch);
-    for (auto each : writers)
-      add(each);
   }
   return all;
 }

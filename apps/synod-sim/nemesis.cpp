@@ -194,8 +194,8 @@ void nemesis::begin_processes() {
   auto length = [](random_stream& random) {
     return random.around(random.of<milliseconds>({milliseconds{50}, milliseconds{500}, milliseconds{3000}}));
   };
-  every(fault::kill, seconds{6}, [this, length](auto& random) { down(some_node(random), host::end::kill, length(random)); });
-  every(fault::power, seconds{9}, [this, length](auto& random) {
+  every(fault::kill, seconds{10}, [this, length](auto& random) { down(some_node(random), host::end::kill, length(random)); });
+  every(fault::power, seconds{15}, [this, length](auto& random) {
     if (random.below(3) > 0)
       return down(some_node(random), host::end::power, length(random));
     for (uint32_t i = 0; i < hosts_.size(); ++i)
@@ -231,7 +231,7 @@ void nemesis::begin_disks() {
   for (auto* each : hosts_) {
     each->disk().behaviour().torn = has(fault::torn);
     if (has(fault::disk_error))
-      each->disk().behaviour().error_per_million = static_cast<uint32_t>(stream(fault::disk_error).of<int>({100, 1000, 5000}));
+      each->disk().behaviour().error_per_million = static_cast<uint32_t>(stream(fault::disk_error).of<int>({20, 100, 500}));
   }
   every(fault::stall, seconds{4}, [this](auto& random) {
     auto node = some_node(random);

@@ -131,7 +131,7 @@ plan draw(const run_options& options, const registry& known) {
   x.latency = load.below(5) == 0 ? duration{milliseconds{load.between(2, 30)}} : duration{microseconds{load.between(20, 500)}};
   x.jitter = x.latency / load.between(1, 8);
   // Few clients ask often, many ask seldom: together up to some hundred times a second.
-  x.think = milliseconds{load.of<int>({20, 50, 100, 200}) + 8 * x.clients};
+  x.think = milliseconds{load.of<int>({50, 100, 200, 400}) + 10 * x.clients};
   x.client_timeout = milliseconds{load.of<int>({300, 1000, 3000})};
   x.groups = static_cast<unsigned>(load.between(1, 5));
   x.pipeline = static_cast<unsigned>(load.of<int>({1, 1, 2, 4}));

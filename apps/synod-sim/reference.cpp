@@ -46,6 +46,11 @@ uint64_t reference::place_of(uint64_t session, uint64_t cid) const {
   return found == places_.end() ? 0 : found->second;
 }
 
+uint64_t reference::writer_of(uint64_t version) const {
+  auto found = writers_.find(version);
+  return found == writers_.end() ? 0 : found->second;
+}
+
 void reference::perform(schema::Requests::Reader requests, uint64_t id) {
   auto operations = requests.getOperations();
   if (requests.getSession() == 0) {
@@ -85,6 +90,8 @@ void reference::apply(arguments command) {
   if (command.size() == 5 && command[0] == "SET" && command[3] == "PX")
     set_times_.emplace(command[2], log_time_);
   machine_->apply(command, reply{});
+  if (auto version = command.size() > 1 ? machine_->version(command[1]) : 0)
+    writers_.emplace(version, commands_);
 }
 
 void reference::expire_sessions() {

@@ -138,6 +138,7 @@ private:
       for (auto& x : all) {
         x.latest_log_time = std::min(x.latest_log_time, checks_->latest_time());
         x.place = checks_->expected().place_of(x.session, x.cid);
+        x.writer = checks_->expected().writer_of(x.version.value_or(0));
       }
       auto found = check_linearizable(all, checks_->expected().set_times());
       undecided_ += found.what == verdict::kind::undecided;
