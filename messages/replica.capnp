@@ -18,6 +18,7 @@ struct Progress {
   node @0 :UInt32;
   slotOut @1 :UInt64;
   mark @2 :UInt64;           # flow control: the highest mark received from the addressee
+  ballot @3 :Paxos.Ballot;   # set for a leader that calls itself the active one: a higher ballot that slots were decided under
 }
 
 struct Need {

@@ -390,6 +390,8 @@ bool leader::clock_ahead() const {
 }
 
 void leader::on_progress(const message<schema::Progress>& progress) {
+  if (auto told = ballot_of(progress->getBallot()); active_ && told > ballot_)
+    return on_preempted(told);
   for (auto& to : audience_->replicas)
     if (to.node == progress->getNode())
       to.flow->received(progress->getMark());

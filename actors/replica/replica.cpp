@@ -78,25 +78,52 @@ void replica::on_exit() {
 
 // -- requests -----------------------------------------------------------------
 
-// request: remember whose it is, and get it proposed.
+// request: remember whose it is, and get it proposed. What a client asks for again is on its way already: it is answered
+// once, at the handle that asked last.
 void replica::on_request(const request& x) {
   auto client = caf::actor_cast<client_actor>(current_sender());
   if (!client || x->getOperations().size() == 0)
     return;
-  if (outstanding_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
-    return refuse(x, client);
-  if (x->getSession() == 0) {
-    if (!openings_.insert_or_assign(x->getFirstCid(), opening{client, x}).second)
-      return route(x);
-  } else {
-    if (answer_again(x, client))
-      return;
-    auto& session = local_sessions_[x->getSession()];
-    session.client = client;
-    session.outstanding.push_back(x);
-  }
+  auto taken = x->getSession() == 0 ? take_opening(x, client) : take_request(x, client);
+  if (!taken)
+    return;
   outstanding_bytes_ += x.size_bytes();
   route(x);
+}
+
+bool replica::take_opening(const request& x, const client_actor& client) {
+  if (auto known = openings_.find(x->getFirstCid()); known != openings_.end()) {
+    known->second.client = client;
+    return false;
+  }
+  if (!has_room(x)) {
+    refuse(x, client);
+    return false;
+  }
+  openings_.emplace(x->getFirstCid(), opening{client, x});
+  return true;
+}
+
+bool replica::take_request(const request& x, const client_actor& client) {
+  if (answer_again(x, client))
+    return false;
+  auto& session = local_sessions_[x->getSession()];
+  session.client = client;
+  auto first = x->getFirstCid();
+  auto repeated = [first](const request& each) { return each->getFirstCid() == first; };
+  auto& outstanding = session.outstanding;
+  if (!outstanding.empty() && first <= outstanding.back()->getFirstCid()
+      && std::any_of(outstanding.begin(), outstanding.end(), repeated))
+    return false;
+  // What comes behind a refused request could not be performed, only fill the room that the refused one needs.
+  if (!has_room(x) || (session.refused != 0 && first > session.refused)) {
+    session.refused = session.refused == 0 ? first : std::min(session.refused, first);
+    refuse(x, client);
+    return false;
+  }
+  session.refused = 0;
+  outstanding.push_back(x);
+  return true;
 }
 
 void replica::refuse(const request& x, const client_actor& client) {
@@ -366,12 +393,23 @@ void replica::on_follow(uint64_t more) {
 void replica::on_leading(const message<schema::Leading>& leading) {
   auto told = ballot_of(leading->getBallot());
   if (any_active_ && told < active_)
-    return;
+    return tell_ballot(caf::actor_cast<leader_actor>(current_sender()));
   decided_below_ = std::max(decided_below_, leading->getDecidedBelow());
   clock_ahead_ = leading->getClockAhead() && told.leader == options_.node;
   if (!any_active_ || told > active_)
     slot_in_ = std::max(slot_in_, leading->getFreeSlot()); // The new leader has proposals up to there.
   follow_ballot(told);
+}
+
+/// An idle leader asks no acceptor, and so is not preempted by them: it would keep candidates away for ever.
+void replica::tell_ballot(const leader_actor& stale) {
+  if (!stale)
+    return;
+  builder<schema::Progress> progress;
+  progress->setNode(options_.node);
+  progress->setSlotOut(slot_out_);
+  write(active_, progress->initBallot());
+  send(stale, progress.finish());
 }
 
 /// A new leader: what is under way goes to it.

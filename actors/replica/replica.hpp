@@ -71,6 +71,9 @@ protected: // A variant of the role overrides a handler.
   // requests
   virtual void on_request(const request& x);
   virtual void on_forward(const request& x, uint64_t mark);
+  bool take_opening(const request& x, const client_actor& client);
+  bool take_request(const request& x, const client_actor& client);
+  bool has_room(const request& x) const { return outstanding_bytes_ + x.size_bytes() <= options_.waiting_limit_bytes; }
   void route(const request& x);
   void enqueue(const request& x);
   void refuse(const request& x, const client_actor& client);
@@ -105,6 +108,7 @@ protected: // A variant of the role overrides a handler.
 
   // leadership
   virtual void on_leading(const message<schema::Leading>& leading);
+  void tell_ballot(const leader_actor& stale);
   void follow_ballot(ballot active);
 
   // reads
@@ -161,6 +165,7 @@ protected: // A variant of the role overrides a handler.
   struct local_session {
     client_actor client;
     std::deque<request> outstanding;
+    uint64_t refused = 0; // the first cid of the lowest request that was refused, until it is taken; 0: none
   };
   std::map<uint64_t, local_session> local_sessions_;
   struct opening {

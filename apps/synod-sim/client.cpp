@@ -73,14 +73,16 @@ session_client::session_client(stage& on, uint32_t index, record_book& book)
 
 void session_client::start() {
   stage_.time.after(random_.between(milliseconds{0}, milliseconds{500}), [this] { next(); });
-  watch_progress(0);
+  watch_progress(0, stage_.drawn.client_timeout);
 }
 
 void session_client::next() {
   if (finishing_)
     return;
-  if (session_ == 0 && opening_ == 0)
+  if (session_ == 0 && opening_ == 0) {
+    opening_ = random_.next() | (uint64_t{1} << 63); // Never the number of a read.
     open_session();
+  }
   if (session_ != 0 && writes_.size() + reads_.size() < stage_.drawn.pipeline)
     ask();
   stage_.time.after(random_.around(stage_.drawn.think), [this] { next(); });
@@ -312,14 +314,15 @@ void session_client::turn() {
   present_ = chosen->first;
 }
 
-/// Where nothing comes for too long, another replica is asked.
-void session_client::watch_progress(uint64_t before) {
-  stage_.time.after(stage_.drawn.client_timeout, [this, before] {
-    if (progress_ == before && (!idle() || opening_ != 0)) {
+/// Where nothing comes for too long, another replica is asked; each time in vain, the client waits longer.
+void session_client::watch_progress(uint64_t before, duration patience) {
+  stage_.time.after(patience, [this, before, patience] {
+    auto in_vain = progress_ == before && (!idle() || opening_ != 0);
+    if (in_vain) {
       turn();
       send_all();
     }
-    watch_progress(progress_);
+    watch_progress(progress_, in_vain ? std::min<duration>(2 * patience, std::chrono::seconds{5}) : stage_.drawn.client_timeout);
   });
 }
 
@@ -345,7 +348,6 @@ void session_client::send(const Ts&... xs) {
 }
 
 void session_client::open_session() {
-  opening_ = random_.next() | (uint64_t{1} << 63); // Never the number of a read.
   builder<schema::Requests> built;
   built->setFirstCid(opening_);
   built->initOperations(1)[0].initOpen().setKeepResults(true);

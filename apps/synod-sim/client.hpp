@@ -91,7 +91,7 @@ private:
   void open_session();
   void lose_session();
   void turn();
-  void watch_progress(uint64_t before);
+  void watch_progress(uint64_t before, duration patience);
   void send_all();
   template <class... Ts>
   void send(const Ts&... xs);

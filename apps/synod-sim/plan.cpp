@@ -120,9 +120,9 @@ plan draw(const run_options& options, const registry& known) {
   auto config = parse_cluster(x.cluster_file, "simulated cluster", known);
   if (!config)
     std::abort(); // The text above is not what a cluster file is.
-  // Limits that a cluster file keeps from being so small, for the sake of large requests.
+  // Limits that a cluster file keeps from being so small; one request of a client fits.
   if (shape.below(3) == 0)
-    config->role_options["replica"].set("waiting-limit", shape.between(4096, 65536));
+    config->role_options["replica"].set("waiting-limit", shape.between(16384, 65536));
   x.config = std::make_shared<const cluster>(std::move(*config));
 
   random_stream load{options.seed, "load"};

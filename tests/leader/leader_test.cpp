@@ -499,3 +499,14 @@ TEST_CASE_FIXTURE(fixture, "a passive leader hands on what a replica sends, and 
   run();
   CHECK(other->count<propose_atom, message<schema::Pvalue>>() == 1);
 }
+
+TEST_CASE_FIXTURE(fixture, "an idle leader learns from a replica that slots were decided under a higher ballot") {
+  start();
+  become_active();
+  builder<schema::Progress> progress;
+  progress->setNode(1);
+  write(ballot{7, 1, 1}, progress->initBallot());
+  replicas[1].send(subject, progress.finish());
+  run();
+  CHECK_FALSE(active());
+}

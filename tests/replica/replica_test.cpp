@@ -371,6 +371,41 @@ TEST_CASE_FIXTURE(fixture, "what waits is limited, and refused above") {
   CHECK(answer->getRefused());
 }
 
+TEST_CASE_FIXTURE(fixture, "what comes behind a refused request is refused too, until that one comes again") {
+  replica::options small;
+  small.waiting_limit_bytes = 4000;
+  start(small);
+  open();
+  ask(1, {{"SET", "k", std::string(2000, 'x')}});
+  ask(2, {{"SET", "k", std::string(3000, 'x')}});
+  CHECK(response()->getRefused());
+  ask(3, {{"GET", "k"}});
+  CHECK(response()->getRefused());
+  decide(2, {request_of(session, 1, {{"SET", "k", std::string(2000, 'x')}})});
+  CHECK(response()->getFirstCid() == 1);
+  ask(3, {{"GET", "k"}});
+  CHECK(response()->getRefused());
+  ask(2, {{"SET", "k", std::string(3000, 'x')}});
+  ask(3, {{"GET", "k"}});
+  CHECK_FALSE(client->has<message<schema::Responses>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "a request that is asked again is proposed once, and answered at the handle that asked last") {
+  start();
+  leads(first_ballot);
+  open();
+  ask(1, {{"INCR", "n"}});
+  ask(1, {{"INCR", "n"}});
+  auto first = proposal();
+  probe again{*this};
+  again.send(subject, request_atom_v, request_of(session, 1, {{"INCR", "n"}}));
+  run();
+  decide(first);
+  CHECK_FALSE(has_proposal());
+  CHECK_FALSE(client->has<message<schema::Responses>>());
+  CHECK(again->count<message<schema::Responses>>() == 1);
+}
+
 TEST_CASE_FIXTURE(fixture,
                   "a read waits until the highest accepted slot of a majority is performed; one round serves all that wait") {
   start();
@@ -476,4 +511,14 @@ TEST_CASE_FIXTURE(fixture, "a request that is not sound is skipped by every repl
   list.set(1, as_data("odd"));
   decide(built.finish());
   CHECK(number("slot_out") == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "a leader that calls itself active is told of a higher ballot that slots were decided under") {
+  start();
+  leads(first_ballot);
+  CHECK_FALSE(leader->has<message<schema::Progress>>());
+  decide(1, {}, 0, second_ballot);
+  leads(first_ballot);
+  auto [progress] = leader->take<message<schema::Progress>>();
+  CHECK(ballot_of(progress->getBallot()) == second_ballot);
 }
