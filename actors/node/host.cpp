@@ -3,6 +3,7 @@
 #include "synod/actors/acceptor/disk.hpp"
 #include "synod/actors/gateway/server.hpp"
 #include "synod/actors/node/cluster.hpp"
+#include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/logging.hpp"
 #include "synod/actors/node/node.hpp"
@@ -56,18 +57,6 @@ std::string describe_options(const registry& known) {
   for (auto& [name, machine] : known.machines())
     list("state-machine", "name = \"" + name + "\": " + machine.help, machine.options);
   return text;
-}
-
-std::string text_of(const caf::error& problem) {
-  std::string text;
-  auto context = problem.context();
-  context.apply([&](const std::string& x) { text = x; });
-  return text.empty() ? to_string(problem) : text;
-}
-
-int bad_arguments(const std::string& why) {
-  std::cerr << "error: " << why << std::endl;
-  return exit_status::bad_arguments;
 }
 
 /// Signals are waited for by `wait_for_signal` alone; called before any thread is started.
@@ -220,21 +209,6 @@ private:
   std::vector<running> nodes_;
 };
 
-/// Parses; an exit status when the program is to end with that.
-std::optional<int> parse(CLI::App& app, int argc, char** argv) {
-  try {
-    app.parse(argc, argv);
-    return std::nullopt;
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForVersion& version) {
-    return app.exit(version);
-  } catch (const CLI::ParseError& problem) {
-    std::cerr << "error: " << problem.what() << "\nSee " << app.get_name() << " --help." << std::endl;
-    return exit_status::bad_arguments;
-  }
-}
-
 /// Ends the process when all roles have ended. CAF's own end would also wait for the memory of every detached actor,
 /// and messages that its middleman still holds for peers keep such memory.
 [[noreturn]] void leave(int status) {
@@ -274,7 +248,7 @@ int run_node(const registry& known, int argc, char** argv) {
   app.add_option("--data-dir", options.data_directory, "Where this node keeps what must survive")->required();
   add_common(app, options);
   app.footer(describe_options(known));
-  if (auto status = parse(app, argc, argv))
+  if (auto status = parse_command_line(app, argc, argv))
     return *status;
 
   auto config = read_cluster(options.config_file, known);
@@ -320,7 +294,7 @@ int run_dev(const registry& known, int argc, char** argv) {
     ->capture_default_str();
   app.add_option("--config-file", options.config_file, "A cluster file, instead of nodes with all roles each");
   add_common(app, options);
-  if (auto status = parse(app, argc, argv))
+  if (auto status = parse_command_line(app, argc, argv))
     return *status;
 
   auto config = options.config_file.empty() ? local_cluster(count, first_port, known) : read_cluster(options.config_file, known);

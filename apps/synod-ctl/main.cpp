@@ -1,7 +1,7 @@
 // synod-ctl: looks at a running cluster.
 #include "synod/actors/node/cluster.hpp"
 #include "synod/actors/node/connector.hpp"
-#include "synod/actors/node/host.hpp"
+#include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/system_config.hpp"
 
 #include <CLI/CLI.hpp>
@@ -107,26 +107,13 @@ int main(int argc, char** argv) {
   auto* status = app.add_subcommand("status", "Who leads, ballots, slot_in and slot_out of every replica, connections");
   app.require_subcommand(1);
   app.fallthrough();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
-  } catch (const CLI::ParseError& problem) {
-    std::cerr << "error: " << problem.what() << "\nSee synod-ctl --help." << std::endl;
-    return synod::exit_status::bad_arguments;
-  }
+  if (auto exit = synod::parse_command_line(app, argc, argv))
+    return *exit;
   auto config = synod::read_cluster(config_file, synod::registry::built_in().accept_unknown());
-  if (!config) {
-    std::string text;
-    auto context = config.error().context();
-    context.apply([&](const std::string& x) { text = x; });
-    std::cerr << "error: " << text << std::endl;
-    return synod::exit_status::bad_arguments;
-  }
-  if (!node.empty() && !config->index_of(node)) {
-    std::cerr << "error: unknown node '" << node << "'" << std::endl;
-    return synod::exit_status::bad_arguments;
-  }
+  if (!config)
+    return synod::bad_arguments(synod::text_of(config.error()));
+  if (!node.empty() && !config->index_of(node))
+    return synod::bad_arguments("unknown node '" + node + "'");
   if (status->parsed())
     return show_status(*config, node, json);
   return synod::exit_status::bad_arguments;

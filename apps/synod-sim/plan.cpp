@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
@@ -33,8 +34,8 @@ const std::array<fault_description, fault_count>& fault_descriptions() {
   return all;
 }
 
-caf::expected<fault_set> parse_faults(const std::string& text) {
-  fault_set chosen;
+std::optional<std::string> parse_faults(const std::string& text, fault_set& chosen) {
+  chosen.reset();
   std::stringstream words{text};
   auto first = true;
   for (std::string word; std::getline(words, word, ','); first = false) {
@@ -43,17 +44,15 @@ caf::expected<fault_set> parse_faults(const std::string& text) {
       chosen.set();
     auto name = out ? word.substr(1) : word;
     if (name == "all" || name == "none") {
-      name == "all" ? chosen.set() : chosen.reset();
+      (name == "all") != out ? chosen.set() : chosen.reset();
       continue;
     }
-    size_t i = 0;
-    while (i < fault_count && name != fault_descriptions()[i].name)
-      ++i;
-    if (i == fault_count)
-      return caf::make_error(caf::sec::invalid_argument, "unknown fault '" + name + "'");
-    chosen.set(i, !out);
+    auto found = std::find_if(fault_descriptions().begin(), fault_descriptions().end(), [&](auto& x) { return name == x.name; });
+    if (found == fault_descriptions().end())
+      return "unknown fault '" + name + "'";
+    chosen.set(static_cast<size_t>(found - fault_descriptions().begin()), !out);
   }
-  return chosen;
+  return std::nullopt;
 }
 
 std::string to_string(const fault_set& faults) {

@@ -43,9 +43,9 @@ struct fault_description {
 };
 const std::array<fault_description, fault_count>& fault_descriptions();
 
-/// "all", "none", or names joined by commas; a name with a minus before it is left out of all. An error's text says what is
-/// wrong.
-caf::expected<fault_set> parse_faults(const std::string& text);
+/// Reads "all", "none", or names joined by commas; a name with a minus before it is left out of all. Returns what is wrong
+/// with the text, or nothing.
+std::optional<std::string> parse_faults(const std::string& text, fault_set& chosen);
 std::string to_string(const fault_set& faults);
 
 /// What a user may choose; everything else is drawn.

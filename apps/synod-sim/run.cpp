@@ -150,19 +150,23 @@ private:
   run_result result() const {
     run_result x;
     x.broken = checks_->broken();
-    x.at = time_.now();
     x.last = trace_.last();
     x.faults = plan_.faults;
     x.clients = plan_.clients;
-    x.steps = time_.steps();
-    x.messages = network_->messages();
-    x.operations = book_.operations;
-    x.unknown = book_.unknown;
-    x.slots = checks_->chosen();
-    x.fault_events = nemesis_->faults();
+    x.acceptors = static_cast<unsigned>(plan_.config->nodes_with("acceptor").size());
+    auto virtual_ms = std::chrono::duration_cast<milliseconds>(time_.now()).count();
+    x.numbers = {1,
+                 static_cast<uint64_t>(virtual_ms),
+                 time_.steps(),
+                 network_->messages(),
+                 book_.operations,
+                 book_.unknown,
+                 checks_->chosen(),
+                 nemesis_->faults(),
+                 0,
+                 undecided_};
     for (auto& each : hosts_)
-      x.starts += each->starts();
-    x.undecided = undecided_;
+      x.numbers.starts += each->starts();
     return x;
   }
 
@@ -180,6 +184,19 @@ private:
 };
 
 } // namespace
+
+void run_numbers::add(const run_numbers& other) {
+  runs += other.runs;
+  virtual_ms += other.virtual_ms;
+  steps += other.steps;
+  messages += other.messages;
+  operations += other.operations;
+  unknown += other.unknown;
+  slots += other.slots;
+  fault_events += other.fault_events;
+  starts += other.starts;
+  undecided += other.undecided;
+}
 
 run_result run(const run_options& options, const registry& known, tracing traced) {
   return simulation{options, known, traced}.run();

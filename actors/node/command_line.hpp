@@ -1,0 +1,31 @@
+// What the executables share: how they read their options, and how they end.
+#pragma once
+
+#include <caf/error.hpp>
+
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace synod {
+
+/// Exit status of every executable.
+namespace exit_status {
+constexpr int clean = 0;
+constexpr int failed = 1;        ///< failure while running
+constexpr int bad_arguments = 2; ///< bad configuration or options
+} // namespace exit_status
+
+/// Reads the options; gives the exit status when the program is to end with it: help was asked for, or an option is bad.
+std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv);
+
+/// Says what is wrong with the configuration or the options, and gives the exit status for it.
+int bad_arguments(const std::string& why);
+
+/// The text that an error was made with.
+std::string text_of(const caf::error& problem);
+
+} // namespace synod
