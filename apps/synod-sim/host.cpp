@@ -121,24 +121,26 @@ void host::start() {
       stall > duration{0} && random_.chance(200'000) ? random_.around(stall) : random_.around(std::chrono::microseconds{200});
     storage_.free_at = std::max(storage_.free_at, stage_.time.now() + takes);
   };
-  const acceptor* a = nullptr;
-  const leader* l = nullptr;
-  const replica* r = nullptr;
-  for (auto& each : roles_) {
-    auto* actor = caf::actor_cast<caf::abstract_actor*>(each.handle);
-    a = a ? a : dynamic_cast<acceptor*>(actor);
-    l = l ? l : dynamic_cast<leader*>(actor);
-    r = r ? r : dynamic_cast<replica*>(actor);
-  }
-  stage_.checks->begin(index_, a, l, r);
+  stage_.checks->begin(index_, find<acceptor>(), find<leader>(), find<replica>());
   stage_.net->begin(index_);
 }
 
-std::optional<slot_number> host::slot_out() const {
+template <class Role>
+const Role* host::find() const {
   for (auto& each : roles_)
-    if (auto* found = dynamic_cast<replica*>(caf::actor_cast<caf::abstract_actor*>(each.handle)))
-      return found->slot_out();
-  return std::nullopt;
+    if (auto* found = dynamic_cast<const Role*>(caf::actor_cast<caf::abstract_actor*>(each.handle)))
+      return found;
+  return nullptr;
+}
+
+bool host::leads() const {
+  auto* found = find<leader>();
+  return found && found->active();
+}
+
+std::optional<slot_number> host::slot_out() const {
+  auto* found = find<replica>();
+  return found ? std::optional{found->slot_out()} : std::nullopt;
 }
 
 /// What the process does when a role cannot go on: it ends at once. Only a disk may be the reason.

@@ -61,10 +61,14 @@ public:
   /// There is a process: alive, or about to end.
   bool runs() const { return main_.process != 0; }
   bool runs_on(const strand& x) const { return &x == &main_ || &x == &storage_; }
+  /// Its leader is active.
+  bool leads() const;
   /// Of its replica, if it has one.
   std::optional<slot_number> slot_out() const;
 
 private:
+  template <class Role>
+  const Role* find() const;
   caf::expected<caf::actor> spawn(const std::string& role);
   void die(const std::string& why);
 

@@ -194,7 +194,13 @@ void nemesis::begin_processes() {
   auto length = [](random_stream& random) {
     return random.around(random.of<milliseconds>({milliseconds{50}, milliseconds{500}, milliseconds{3000}}));
   };
-  every(fault::kill, seconds{10}, [this, length](auto& random) { down(some_node(random), host::end::kill, length(random)); });
+  every(fault::kill, stream(fault::kill).of<seconds>({seconds{3}, seconds{10}, seconds{10}}), [this, length](auto& random) {
+    auto node = some_node(random);
+    for (uint32_t i = 0; i < hosts_.size() && random.below(3) == 0; ++i)
+      if (hosts_[i]->leads())
+        node = i; // Where it hurts most.
+    down(node, host::end::kill, length(random));
+  });
   every(fault::power, seconds{15}, [this, length](auto& random) {
     if (random.below(3) > 0)
       return down(some_node(random), host::end::power, length(random));

@@ -55,11 +55,6 @@ public:
     nemesis_ = std::make_unique<nemesis>(stage_, hosts, all.size());
   }
 
-  ~simulation() {
-    for (auto& each : hosts_)
-      each->stop(host::end::quiet);
-  }
-
   run_result run() {
     trace_.say(time_.now(), "seed {}, faults {}, {} clients\n{}", plan_.options.seed, to_string(plan_.faults), plan_.clients,
                plan_.cluster_file);
@@ -85,6 +80,10 @@ public:
     agree();
     if (!checks_->broken())
       check_histories();
+    for (auto& each : hosts_)
+      each->stop(host::end::quiet);
+    if (time_.running() > 0)
+      checks_->fail("bounds", fmt::format("{} actors outlive their processes", time_.running()));
     return result();
   }
 

@@ -12,11 +12,15 @@ world::settings::settings() {
 }
 
 world::world(uint64_t seed)
-  : system_{settings_},
-    coordinator_{dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())},
+  : actors_{std::make_unique<actors>()},
+    coordinator_{dynamic_cast<caf::scheduler::test_coordinator&>(actors_->system.scheduler())},
     random_{seed, "schedule"} {}
 
-world::~world() = default;
+world::~world() {
+  // An actor system waits for its actors: one that nobody ends any more is left alone with it. The run has failed by it.
+  if (running() > 0)
+    static_cast<void>(actors_.release());
+}
 
 void world::at(duration when, std::function<void()> what) {
   events_.push_back({std::max(when, now_), next_event_++, std::move(what)});

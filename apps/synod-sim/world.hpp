@@ -38,7 +38,9 @@ public:
   explicit world(uint64_t seed);
   ~world();
 
-  caf::actor_system& system() { return system_; }
+  caf::actor_system& system() { return actors_->system; }
+  /// Actors that have not ended.
+  size_t running() const { return actors_->system.registry().running(); }
   duration now() const { return now_; }
 
   /// Calls `what` when that time has come; in the order of calls among equal times.
@@ -80,6 +82,10 @@ private:
   struct settings : caf::actor_system_config {
     settings();
   };
+  struct actors {
+    settings with;
+    caf::actor_system system{with};
+  };
 
   struct event {
     duration when;
@@ -99,8 +105,7 @@ private:
   void run(job x);
   void pass_time(duration to);
 
-  settings settings_;
-  caf::actor_system system_;
+  std::unique_ptr<actors> actors_;
   caf::scheduler::test_coordinator& coordinator_;
   random_stream random_;
   duration now_{0};

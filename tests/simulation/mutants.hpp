@@ -1,0 +1,22 @@
+// Wrong variants of the roles: proof that the simulator's checks can fail.
+#pragma once
+
+#include "synod/actors/node/registry.hpp"
+
+#include <functional>
+#include <vector>
+
+namespace synod::test {
+
+struct mutant {
+  const char* name;
+  const char* what;                      ///< is wrong with it
+  std::function<role_definition()> role; ///< takes the place of the built-in one of that name
+};
+
+const std::vector<mutant>& mutants();
+
+/// The built-in roles, one of them wrong.
+registry registry_with(const mutant& wrong);
+
+} // namespace synod::test
