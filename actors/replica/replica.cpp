@@ -159,16 +159,20 @@ bool replica::answer_again(const request& x, const client_actor& client) {
 // A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
 void replica::on_forward(const request& x, uint64_t mark) {
   note_mark(mark);
-  if (proposer())
-    enqueue(x);
+  if (!proposer() || !has_room_for_forwarded(x))
+    return;
+  enqueue(x);
+  propose();
 }
 
 /// Proposes it here or hands it on to the replica beside the active leader (section 4.2).
 void replica::route(const request& x) {
   if (!any_active_)
     return; // It is outstanding; it goes on its way when a leader is known.
-  if (proposer())
-    return enqueue(x);
+  if (proposer()) {
+    enqueue(x);
+    return propose();
+  }
   auto to = replicas_.find(active_.leader);
   uint64_t mark = 0;
   if (to != replicas_.end() && to->second.flow->admit(x.size_bytes(), clock().now(), mark))
@@ -176,11 +180,8 @@ void replica::route(const request& x) {
 }
 
 void replica::enqueue(const request& x) {
-  if (requests_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
-    return; // Its own replica sends it again.
   requests_.push_back(x);
   requests_bytes_ += x.size_bytes();
-  propose();
 }
 
 void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
@@ -320,7 +321,8 @@ void replica::perform_decided() {
   schedule_expiry();
 }
 
-/// If something else was proposed for the slot, that goes back into requests.
+/// If something else was proposed for the slot, that goes back into requests. Forwarded ones for which there is no room are
+/// sent again by their replica.
 void replica::settle_proposal(const message<schema::Pvalue>& decided) {
   auto mine = proposals_.find(slot_out_);
   if (mine == proposals_.end())
@@ -336,7 +338,7 @@ void replica::settle_proposal(const message<schema::Pvalue>& decided) {
     return; // The replicas that have these requests outstanding hand them on to the new proposer.
   auto list = pvalue->getValue().getRequests();
   for (auto i = list.size(); i-- > 0;)
-    if (auto back = request::from(words_of(list[i]))) {
+    if (auto back = request::from(words_of(list[i])); back && (is_own(*back) || has_room_for_forwarded(*back))) {
       requests_bytes_ += back->size_bytes();
       requests_.push_front(std::move(*back));
     }

@@ -75,6 +75,10 @@ protected: // A variant of the role overrides a handler.
   bool take_request(const request& x, const client_actor& client);
   bool has_room(const request& x) const { return outstanding_bytes_ + x.size_bytes() <= options_.waiting_limit_bytes; }
   void route(const request& x);
+  bool is_own(const request& x) const {
+    return openings_.contains(x->getFirstCid()) || local_sessions_.contains(x->getSession());
+  }
+  bool has_room_for_forwarded(const request& x) const { return requests_bytes_ + x.size_bytes() <= options_.waiting_limit_bytes; }
   void enqueue(const request& x);
   void refuse(const request& x, const client_actor& client);
   bool answer_again(const request& x, const client_actor& client);

@@ -1,7 +1,7 @@
 // synod-ctl: looks at a running cluster.
 #include "synod/actors/node/cluster.hpp"
-#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/system_config.hpp"
 
 #include <CLI/CLI.hpp>

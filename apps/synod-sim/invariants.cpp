@@ -333,7 +333,7 @@ void invariants::look_at_replica(uint32_t node) {
   if (role.last_proposed() >= role.slot_out() + limits.window)
     fail("R5", fmt::format("replica {} proposes for slot {} with slot_out {} and WINDOW {}", name(node), role.last_proposed(),
                            role.slot_out(), limits.window));
-  bound(node, "requests that wait, bytes", role.requests_bytes(), limits.waiting_limit_bytes);
+  bound(node, "requests that wait, bytes", role.requests_bytes(), 2 * limits.waiting_limit_bytes);
   bound(node, "requests of own clients, bytes", role.outstanding_bytes(), limits.waiting_limit_bytes);
   bound(node, "reads that wait, bytes", role.reads_bytes(), limits.waiting_limit_bytes);
   bound(node, "decisions ahead of slot_out", role.decisions_ahead(),
