@@ -31,7 +31,9 @@ std::string text_of(schema::Reply::Reader reply) {
 }
 
 std::string describe(const operation& x) {
-  std::string text = x.what == operation::kind::watch ? "WATCH" : x.what == operation::kind::transaction ? "MULTI" : "";
+  std::string text = x.what == operation::kind::transaction ? "MULTI" : "";
+  if (x.expects)
+    text = fmt::format("MULTI (if {} is still {})", x.commands.front()[1], *x.expects);
   for (auto& command : x.commands) {
     for (auto& word : command)
       text += (text.empty() ? "" : " ") + word;

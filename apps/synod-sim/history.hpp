@@ -11,9 +11,9 @@
 
 namespace synod::simulation {
 
-/// One thing that a client asked for: a command, a transaction, or a look at the versions of keys.
+/// One thing that a client asked for: a command or a transaction.
 struct operation {
-  enum class kind : uint8_t { command, transaction, watch };
+  enum class kind : uint8_t { command, transaction };
 
   static constexpr duration never = duration::max();
 
@@ -23,16 +23,16 @@ struct operation {
 
   uint32_t client = 0;
   kind what = kind::command;
-  std::vector<std::vector<std::string>> commands; ///< one, or those of the transaction; or, of a watch, the key alone
-  /// Of a watch: the version it was told. Of a transaction: the one that its first command's key must have.
-  std::optional<uint64_t> version;
+  std::vector<std::vector<std::string>> commands; ///< one, or those of the transaction
+  /// Of a transaction that depends on its first command's key: what GET told of it while it was watched.
+  std::optional<std::string> expects;
+  bool withdrawn = false; ///< it is certain to have no effect
   duration called{0};
   duration returned = never;        ///< never: its outcome is not known, it may take effect at any later time
   std::optional<std::string> reply; ///< none: it took effect, but its reply is not known
   uint64_t session = 0;             ///< of a command that is decided, with its cid
   uint64_t cid = 0;
-  uint64_t place = 0;  ///< in the decided sequence, if it is there: where a search for an order looks first, no more than that
-  uint64_t writer = 0; ///< the place of the command that gave a key that version; 0: the key was absent
+  uint64_t place = 0; ///< in the decided sequence, if it is there: where a search for an order looks first, no more than that
   // Log time when it took effect lies in between: that of what was decided before the call, and the latest that anybody
   // had put into a batch before it returned. Milliseconds since 1970.
   int64_t earliest_log_time = 0;

@@ -79,7 +79,7 @@ caf::expected<caf::actor> host::spawn(const std::string& role_name) {
     log_,
     [this](const std::string& why) { die(why); },
     files_,
-    [](const endpoint&) -> caf::expected<std::shared_ptr<sockets>> { return caf::sec::invalid_argument; },
+    [this](const endpoint&) { return stage_.connections->listen(index_, main_); },
     [](std::function<void()> run) { run(); }, // A role that needs a thread for itself cannot be simulated.
     true,
     [this, machine, &config, role_name] {
@@ -176,6 +176,7 @@ void host::stop(end how) {
     disk_.cut_power();
   stage_.checks->end(index_);
   stage_.net->end(index_, how == end::power);
+  stage_.connections->end(index_, how == end::power);
   for (auto& each : roles_)
     time.as(*each.on, [&] { caf::anon_send_exit(each.handle, caf::exit_reason::kill); });
   time.drain({&main_, &storage_});

@@ -5,6 +5,7 @@
 #include "invariants.hpp"
 #include "network.hpp"
 #include "plan.hpp"
+#include "tcp.hpp"
 
 #include <spdlog/logger.h>
 
@@ -17,6 +18,7 @@ struct stage {
   const plan& drawn;
   const registry& known;
   network* net = nullptr;
+  tcp* connections = nullptr;
   invariants* checks = nullptr;
   uint64_t processes = 0; ///< begun so far, of hosts and clients
 };

@@ -23,8 +23,6 @@ hash hash_of(const void* bytes, size_t size, uint64_t seed) {
 
 /// Its reply says that it changed nothing, wherever in the order it is.
 bool changes_nothing(const operation& x) {
-  if (x.what == operation::kind::watch)
-    return true;
   if (x.what != operation::kind::command || !x.reply)
     return false;
   auto& name = x.commands.front().front();

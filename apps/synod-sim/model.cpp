@@ -42,7 +42,7 @@ std::vector<model> model::after(const operation& x, size_t index, const set_time
       log_times.push_back(found->second.expires);
   };
   for (auto& command : x.commands) {
-    may_expire(x.what == operation::kind::watch ? command.front() : command[1]);
+    may_expire(command[1]);
     // The log time of a SET with PX is known exactly.
     if (command.size() == 5 && command[3] == "PX") {
       auto exact = times.find(command[2]);
@@ -66,23 +66,17 @@ std::vector<model> model::after(const operation& x, size_t index, const set_time
 }
 
 std::optional<std::string> model::perform(const operation& x, size_t index, const set_times& times) {
-  // One that was not decided is told from all others all the same.
-  auto number = x.place != 0 ? x.place : UINT64_MAX - index;
   if (x.what == operation::kind::command)
-    return perform(x.commands.front(), number, times);
-  if (x.version) {
-    auto* found = find(x.what == operation::kind::watch ? x.commands.front().front() : x.commands.front()[1]);
-    auto same = (found ? found->written_by : 0) == x.writer;
-    if (x.what == operation::kind::watch)
-      return same ? x.reply : std::nullopt;
-    if (!same)
+    return perform(x.commands.front(), index, times);
+  if (x.expects) {
+    auto* found = find(x.commands.front()[1]);
+    // It may have changed between WATCH and GET, too.
+    if (x.reply == "none" || (found ? in_quotes(found->bytes) : "nil") != *x.expects)
       return "none";
   }
-  if (x.what == operation::kind::watch)
-    return x.reply; // It came too late to tell a version.
   std::string all;
   for (auto& command : x.commands) {
-    auto reply = perform(command, number, times);
+    auto reply = perform(command, index, times);
     if (!reply)
       return std::nullopt;
     all += (all.empty() ? "" : " ") + *reply;
@@ -90,12 +84,11 @@ std::optional<std::string> model::perform(const operation& x, size_t index, cons
   return '[' + all + ']';
 }
 
-std::optional<std::string> model::perform(const std::vector<std::string>& command, uint64_t number_of_writer,
-                                          const set_times& times) {
+std::optional<std::string> model::perform(const std::vector<std::string>& command, size_t index, const set_times& times) {
   auto& name = command[0];
   auto& key = command[1];
   auto* found = find(key);
-  auto write = [&](std::string bytes, int64_t expires) { values_[key] = {std::move(bytes), expires, number_of_writer}; };
+  auto write = [&](std::string bytes, int64_t expires) { values_[key] = {std::move(bytes), expires, index}; };
   if (name == "GET")
     return found ? in_quotes(found->bytes) : "nil";
   if (name == "DEL") {

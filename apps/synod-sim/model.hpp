@@ -27,14 +27,14 @@ public:
 private:
   struct value {
     std::string bytes;
-    int64_t expires = 0;     // log time; 0: never
-    uint64_t written_by = 0; // the place of the command
+    int64_t expires = 0;   // log time; 0: never
+    size_t written_by = 0; // tells equal values apart
   };
 
   bool expired(const value& x) const { return x.expires != 0 && x.expires <= now_; }
   value* find(const std::string& key);
   std::optional<std::string> perform(const operation& x, size_t index, const set_times& times);
-  std::optional<std::string> perform(const std::vector<std::string>& command, uint64_t number_of_writer, const set_times& times);
+  std::optional<std::string> perform(const std::vector<std::string>& command, size_t index, const set_times& times);
 
   std::map<std::string, value> values_;
   int64_t now_ = 0; // log time is at least this

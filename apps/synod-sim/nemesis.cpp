@@ -131,8 +131,8 @@ void nemesis::begin_links() {
     std::vector<std::pair<uint32_t, uint32_t>> ways{{a, b}};
     if (random.below(2) == 0)
       ways.emplace_back(b, a);
-    cut(ways, random.around(random.template of<milliseconds>({milliseconds{300}, milliseconds{2000}, milliseconds{8000}})),
-        random.below(2) == 0, "cut");
+    auto length = random.around(random.template of<milliseconds>({milliseconds{300}, milliseconds{2000}, milliseconds{8000}}));
+    cut(ways, length, random.below(2) == 0, "cut");
   });
   every(fault::partition, seconds{10}, [this](auto& random) { partition(random); });
   every(fault::flap, seconds{8}, [this](auto& random) { flap(random); });
@@ -173,7 +173,8 @@ void nemesis::partition(random_stream& random) {
     for (uint32_t j = 0; j < hosts_.size(); ++j)
       if (side[i] != side[j] && !(bridged && (i == bridge || j == bridge)))
         ways.emplace_back(i, j);
-  cut(ways, random.around(seconds{4}), random.below(2) == 0, bridged ? "partition with a bridge" : "partition");
+  auto length = random.around(seconds{4});
+  cut(ways, length, random.below(2) == 0, bridged ? "partition with a bridge" : "partition");
 }
 
 void nemesis::flap(random_stream& random) {

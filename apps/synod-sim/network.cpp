@@ -258,6 +258,15 @@ void network::send(connection& x, uint64_t number, int from, size_t role, size_t
   world_.at(arrival, std::move(deliver));
 }
 
+void network::carry_bytes(uint32_t from, uint32_t to, std::function<void()> arrive) {
+  auto& way = between(from, to);
+  if (way.cuts > 0)
+    return way.held.push_back([this, from, to, later = std::move(arrive)] { carry_bytes(from, to, later); });
+  way.last_arrival =
+    std::max(world_.now() + way.latency + way.extra + random_.between(duration{0}, way.jitter), way.last_arrival);
+  world_.at(way.last_arrival, std::move(arrive));
+}
+
 /// Within a process.
 void network::pass(connection& x, size_t role, size_t sender, const caf::message& what) {
   auto& process = *all_[x.ends[0]];

@@ -73,6 +73,10 @@ public:
   uint64_t messages() const { return messages_; }
   uint64_t lost() const { return lost_; }
 
+  /// Brings bytes of a connection of its own to the other end, in order; what is sent while the link is cut comes when it is
+  /// mended.
+  void carry_bytes(uint32_t from, uint32_t to, std::function<void()> arrive);
+
   /// Called with every message of a role when it is sent, and when it has arrived.
   std::function<void(uint32_t from, const caf::message&)> on_send;
   std::function<void(uint32_t to, const caf::message&)> on_arrival;

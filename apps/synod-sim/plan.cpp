@@ -69,37 +69,55 @@ namespace {
 std::vector<std::vector<std::string>> draw_layout(random_stream& random, unsigned acceptors) {
   std::vector<std::vector<std::string>> nodes;
   auto kind = random.below(10);
-  if (kind < 6) { // Every role on every node.
+  if (kind < 6) { // Every role on every node, with gateways or without.
     nodes.assign(acceptors, {"replica", "leader", "acceptor"});
+    for (auto& each : nodes)
+      if (kind > 0)
+        each.push_back("gateway");
   } else if (kind < 8) { // Acceptors alone; replicas beside leaders.
     nodes.assign(acceptors, {"acceptor"});
     for (auto i = random.between(2, 3); i > 0; --i)
       nodes.push_back({"replica", "leader"});
+    nodes.push_back({"gateway"});
   } else { // Leaders without a replica, replicas without a leader, acceptors with either.
     for (unsigned i = 0; i < acceptors; ++i)
       nodes.push_back(i % 2 == 0 ? std::vector<std::string>{"acceptor", "leader"}
                                  : std::vector<std::string>{"acceptor", "replica"});
-    nodes.push_back({"replica"});
+    nodes.push_back({"replica", "gateway"});
   }
   return nodes;
 }
 
 std::string write_cluster(random_stream& random, const plan& x, const std::vector<std::vector<std::string>>& nodes) {
+  std::string text = "cluster = \"simulated\"\n";
+  auto say = [&](const char* what, auto value, const char* unit = "") {
+    auto quote = *unit ? "\"" : "";
+    text += fmt::format("{} = {}{}{}{}\n", what, quote, value, unit, quote);
+  };
   auto duel = x.has(fault::duel);
-  auto text =
-    fmt::format("cluster = \"simulated\"\n\n"
-                "[replica]\nwindow = {}\nbatch-limit = \"{}KiB\"\nbatch-count = {}\nsession-lifetime = \"{}s\"\n\n"
-                "[leader]\nping-interval = \"{}ms\"\nsmallest-timeout = \"{}ms\"\nlargest-timeout = \"{}ms\"\n\n"
-                "[acceptor]\nsegment-size = \"64KiB\"\ncache-size = \"{}KiB\"\npiece-size = \"{}KiB\"\n",
-                random.of<int>({1, 2, 4, 16, 64, 256}), random.of<int>({1, 4, 64, 1024}), random.of<int>({1, 2, 8, 64, 4096}),
-                random.below(5) == 0 ? 20 : 3600, duel ? 20 : 100, duel ? random.between(30, 100) : 500, duel ? 1000 : 5000,
-                random.of<int>({0, 4, 64, 65536}), random.of<int>({4, 64, 1024}));
+  text += "\n[replica]\n";
+  say("window", random.of<int>({1, 2, 4, 16, 64, 256}));
+  say("batch-limit", random.of<int>({1, 4, 64, 1024}), "KiB");
+  say("batch-count", random.of<int>({1, 2, 8, 64, 4096}));
+  say("session-lifetime", random.of<int>({20, 3600, 3600, 3600, 3600}), "s");
+  text += "\n[leader]\n";
+  say("ping-interval", duel ? 20 : 100, "ms");
+  say("smallest-timeout", duel ? random.between(30, 100) : 500, "ms");
+  say("largest-timeout", duel ? 1000 : 5000, "ms");
+  text += "\n[acceptor]\n";
+  say("segment-size", 64, "KiB");
+  say("cache-size", random.of<int>({0, 4, 64, 65536}), "KiB");
+  say("piece-size", random.of<int>({4, 64, 1024}), "KiB");
+  text += "\n[gateway]\n";
+  say("request-timeout", random.of<int>({1000, 5000}), "ms");
   for (size_t i = 0; i < nodes.size(); ++i) {
     std::string roles;
     for (auto& each : nodes[i])
       roles += (roles.empty() ? "\"" : ", \"") + each + "\"";
     text += fmt::format("\n[[node]]\nname = \"{}\"\naddress = \"127.0.0.1:{}\"\nroles = [{}]\n", static_cast<char>('a' + i),
                         7001 + i, roles);
+    if (nodes[i].back() == "gateway")
+      text += fmt::format("resp = \"127.0.0.1:{}\"\n", 6001 + i);
   }
   return text;
 }

@@ -1,5 +1,7 @@
 #include "reference.hpp"
 
+#include "history.hpp"
+
 #include "synod/actors/replica/commands.hpp"
 
 #include <xxhash.h>
@@ -46,9 +48,10 @@ uint64_t reference::place_of(uint64_t session, uint64_t cid) const {
   return found == places_.end() ? 0 : found->second;
 }
 
-uint64_t reference::writer_of(uint64_t version) const {
-  auto found = writers_.find(version);
-  return found == writers_.end() ? 0 : found->second;
+const std::vector<uint64_t>& reference::places_of(const std::string& command_and_reply) const {
+  static const std::vector<uint64_t> none;
+  auto found = texts_.find(command_and_reply);
+  return found == texts_.end() ? none : found->second;
 }
 
 void reference::perform(schema::Requests::Reader requests, uint64_t id) {
@@ -72,26 +75,32 @@ void reference::perform(schema::Requests::Reader requests, uint64_t id) {
 }
 
 void reference::apply(schema::Operation::Reader operation, uint64_t session_id) {
+  std::string text;
+  builder<schema::Reply> told;
+  reply answer{*told};
   if (operation.isArguments())
-    apply(arguments_of(operation.getArguments()));
+    apply(arguments_of(operation.getArguments()), answer, text);
   if (operation.isClose())
     sessions_.erase(session_id);
-  if (!operation.isTransaction())
-    return;
-  for (auto watched : operation.getTransaction().getWatched())
-    if (machine_->version(view(watched.getKey())) != watched.getVersion())
-      return;
-  for (auto command : operation.getTransaction().getCommands())
-    apply(arguments_of(command));
+  if (operation.isTransaction()) {
+    for (auto watched : operation.getTransaction().getWatched())
+      if (machine_->version(view(watched.getKey())) != watched.getVersion())
+        return;
+    auto commands = operation.getTransaction().getCommands();
+    answer.array(commands.size());
+    for (unsigned i = 0; i < commands.size(); ++i)
+      apply(arguments_of(commands[i]), answer.element(i), text);
+  }
+  texts_[text + text_of(*told)].push_back(commands_);
 }
 
-void reference::apply(arguments command) {
+void reference::apply(arguments command, reply answer, std::string& text) {
   present_.add(command);
+  for (auto& each : command)
+    (text += each) += ' ';
   if (command.size() == 5 && command[0] == "SET" && command[3] == "PX")
     set_times_.emplace(command[2], log_time_);
-  machine_->apply(command, reply{});
-  if (auto version = command.size() > 1 ? machine_->version(command[1]) : 0)
-    writers_.emplace(version, commands_);
+  machine_->apply(command, answer);
 }
 
 void reference::expire_sessions() {

@@ -82,8 +82,8 @@ public:
   uint64_t commands() const { return commands_; }
   /// The number of a session's command in the sequence of all that were performed, from 1; 0: it was not performed.
   uint64_t place_of(uint64_t session, uint64_t cid) const;
-  /// The number of the command that gave its key this version; 0: none did.
-  uint64_t writer_of(uint64_t version) const;
+  /// The numbers of all commands with this text and this reply.
+  const std::vector<uint64_t>& places_of(const std::string& command_and_reply) const;
   size_t sessions() const { return sessions_.size(); }
   const state_machine& machine() const { return *machine_; }
 
@@ -98,7 +98,7 @@ private:
 
   void perform(schema::Requests::Reader requests, uint64_t id);
   void apply(schema::Operation::Reader operation, uint64_t session_id);
-  void apply(arguments command);
+  void apply(arguments command, reply answer, std::string& text);
   void expire_sessions();
 
   std::unique_ptr<state_machine> machine_;
@@ -110,8 +110,8 @@ private:
   int64_t log_time_ = 0;
   int64_t expired_at_ = 0;
   uint64_t commands_ = 0;
-  std::map<std::pair<uint64_t, uint64_t>, uint64_t> places_; // of commands, by session and cid
-  std::unordered_map<uint64_t, uint64_t> writers_;           // of versions: the places of commands
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> places_;     // of commands, by session and cid
+  std::unordered_map<std::string, std::vector<uint64_t>> texts_; // places of commands by what they were and told
   std::unordered_map<std::string, int64_t> set_times_;
 };
 

@@ -1,8 +1,9 @@
 #include "run.hpp"
 
-#include "client.hpp"
 #include "linearizability.hpp"
 #include "nemesis.hpp"
+#include "resp_client.hpp"
+#include "session_client.hpp"
 
 namespace synod::simulation {
 
@@ -33,12 +34,22 @@ public:
       hosts_.push_back(std::make_unique<host>(stage_, i));
       all.push_back(hosts_.back().get());
     }
+    std::vector<uint32_t> gateways;
+    for (auto node : config.nodes_with("gateway"))
+      gateways.push_back(node);
+    random_stream kinds{options.seed, "kinds of clients"};
     for (uint32_t i = 0; i < plan_.clients; ++i) {
-      clients_.push_back(std::make_unique<session_client>(stage_, i, book_));
-      all.push_back(clients_.back().get());
+      // The connections come with the network, which comes with the participants.
+      auto participant_index = static_cast<uint32_t>(hosts_.size()) + i;
+      if (!gateways.empty() && kinds.below(2) == 0)
+        all.push_back(add<resp_client>(participant_index, gateways));
+      else
+        all.push_back(add<session_client>());
     }
     network_ = std::make_unique<network>(time_, trace_, options.seed, all, hosts_.size());
     stage_.net = network_.get();
+    tcp_ = std::make_unique<tcp>(time_, *network_);
+    stage_.connections = tcp_.get();
     network_->on_send = [this](uint32_t from, const caf::message& content) { checks_->on_send(from, content); };
     network_->on_arrival = [this](uint32_t to, const caf::message& content) {
       if (to < hosts_.size())
@@ -46,8 +57,10 @@ public:
     };
     time_.on_step([this](strand& on) {
       for (uint32_t i = 0; i < hosts_.size(); ++i)
-        if (hosts_[i]->runs_on(on) && hosts_[i]->alive())
+        if (hosts_[i]->runs_on(on) && hosts_[i]->alive()) {
+          tcp_->turn_end(i);
           checks_->look(i);
+        }
     });
     std::vector<host*> hosts;
     for (auto& each : hosts_)
@@ -88,6 +101,14 @@ public:
   }
 
 private:
+  template <class Client, class... Ts>
+  Client* add(Ts&&... xs) {
+    auto made = std::make_unique<Client>(stage_, static_cast<uint32_t>(clients_.size()), book_, std::forward<Ts>(xs)...);
+    auto* added = made.get();
+    clients_.push_back(std::move(made));
+    return added;
+  }
+
   template <class Done>
   bool run_until(duration end, Done done) {
     auto before = time_.now();
@@ -132,13 +153,31 @@ private:
       checks_->check_end();
   }
 
+  /// Where a search for an order looks first. A gateway's clients know of no sessions and cids: theirs are found by what they
+  /// asked and were told.
+  void find_places(history& all) {
+    auto& expected = checks_->expected();
+    std::map<std::string, size_t> used;
+    for (auto& x : all) {
+      x.latest_log_time = std::min(x.latest_log_time, checks_->latest_time());
+      x.place = expected.place_of(x.session, x.cid);
+      if (x.session != 0 || !x.reply)
+        continue;
+      std::string text;
+      for (auto& command : x.commands)
+        for (auto& each : command)
+          (text += each) += ' ';
+      text += *x.reply;
+      auto& places = expected.places_of(text);
+      if (auto& next = used[text]; next < places.size())
+        x.place = places[next++];
+    }
+  }
+
   void check_histories() {
     for (auto& all : book_.groups) {
-      for (auto& x : all) {
-        x.latest_log_time = std::min(x.latest_log_time, checks_->latest_time());
-        x.place = checks_->expected().place_of(x.session, x.cid);
-        x.writer = checks_->expected().writer_of(x.version.value_or(0));
-      }
+      std::erase_if(all, [](auto& x) { return x.withdrawn; });
+      find_places(all);
       auto found = check_linearizable(all, checks_->expected().set_times());
       undecided_ += found.what == verdict::kind::undecided;
       if (found.what == verdict::kind::broken)
@@ -175,8 +214,9 @@ private:
   stage stage_;
   record_book book_;
   std::unique_ptr<invariants> checks_;
-  std::vector<std::unique_ptr<session_client>> clients_;
+  std::vector<std::unique_ptr<client>> clients_;
   std::unique_ptr<network> network_;
+  std::unique_ptr<tcp> tcp_;
   std::vector<std::unique_ptr<host>> hosts_;
   std::unique_ptr<nemesis> nemesis_;
   uint64_t undecided_ = 0;

@@ -1,0 +1,246 @@
+#include "resp_client.hpp"
+
+#include <charconv>
+
+namespace synod::simulation {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string encode(const std::vector<std::string>& command) {
+  auto text = fmt::format("*{}\r\n", command.size());
+  for (auto& each : command)
+    text += fmt::format("${}\r\n{}\r\n", each.size(), each);
+  return text;
+}
+
+} // namespace
+
+resp_client::resp_client(stage& on, uint32_t index, record_book& book, uint32_t participant_index, std::vector<uint32_t> gateways)
+  : simulation::client{on, index, book},
+    name_{fmt::format("client-{}", index)},
+    participant_index_{participant_index},
+    gateways_{std::move(gateways)} {}
+
+// -- what it asks for ---------------------------------------------------------
+
+void resp_client::start() {
+  stage_.time.after(random_.between(milliseconds{0}, milliseconds{500}), [this] {
+    connect();
+    next();
+  });
+  watch_silence(0);
+}
+
+void resp_client::next() {
+  if (connected_ && !finishing_ && pending_.size() < stage_.drawn.pipeline) {
+    ask();
+    flush();
+  }
+  if (!finishing_)
+    stage_.time.after(random_.around(stage_.drawn.think), [this] { next(); });
+}
+
+/// One to three operations, sent in one go.
+void resp_client::ask() {
+  auto count = random_.below(4) == 0 ? random_.between(2, 3) : 1;
+  for (; count > 0 && !looking_; --count) {
+    auto group = some_group();
+    auto roll = random_.below(100);
+    if (roll < 5)
+      look_at(group);
+    else
+      ask_for(group, roll < stage_.drawn.reads_percent ? draw_read(group) : draw_write(group));
+  }
+}
+
+void resp_client::ask_for(unsigned group, operation x) {
+  auto commands = x.commands;
+  auto transaction = x.what == operation::kind::transaction;
+  auto asked = begin(group, std::move(x));
+  if (!transaction)
+    return send(commands.front(), asked);
+  send({"MULTI"});
+  for (auto& each : commands)
+    send(each);
+  send({"EXEC"}, asked);
+}
+
+/// The first half of a transaction that is performed only if the key is still what GET tells.
+void resp_client::look_at(unsigned group) {
+  watches_ = false;
+  send({"WATCH", key('r', group)}, {}, true);
+  looking_ = begin(group, {index_, operation::kind::command, {{"GET", key('r', group)}}});
+  send({"GET", key('r', group)}, looking_);
+}
+
+void resp_client::send(const std::vector<std::string>& command, std::optional<place> asked, bool watch) {
+  out_ += encode(command);
+  pending_.push_back({asked, watch});
+}
+
+/// Sends what has been written, sometimes in two parts.
+void resp_client::flush() {
+  if (out_.size() > 1 && random_.below(8) == 0) {
+    auto first = 1 + random_.below(out_.size() - 1);
+    stage_.connections->write(connection_, out_.substr(0, first));
+    out_.erase(0, first);
+  }
+  if (!out_.empty())
+    stage_.connections->write(connection_, std::exchange(out_, {}));
+}
+
+void resp_client::read_all() {
+  for (unsigned group = 0; group < stage_.drawn.groups; ++group)
+    for (auto kind : {'r', 'c', 'l'})
+      last_keys_.push_back(key(kind, group));
+  if (connected_)
+    on_connected(connection_);
+}
+
+std::string resp_client::waits_for() const {
+  for (auto& each : pending_)
+    if (each.asked)
+      return describe(at(*each.asked));
+  return last_keys_.empty() ? "" : name_ + " has no connection, and has still to GET " + last_keys_.front();
+}
+
+// -- what it is told ----------------------------------------------------------
+
+void resp_client::on_bytes(uint64_t connection, std::string_view bytes) {
+  if (connection != connection_)
+    return;
+  in_ += bytes;
+  size_t taken = 0;
+  std::string reply;
+  for (auto position = taken; take_reply(reply, position); reply.clear()) {
+    taken = position;
+    on_reply(reply);
+    if (connection != connection_)
+      return; // It was not what it should have been.
+  }
+  in_.erase(0, taken);
+  if (connected_)
+    flush();
+}
+
+/// Reads one reply, of protocol version 2, as text_of() writes it. False: it is not all there yet.
+bool resp_client::take_reply(std::string& text, size_t& position) const {
+  auto end = in_.find("\r\n", position);
+  if (end == std::string::npos)
+    return false;
+  auto kind = in_[position];
+  auto line = in_.substr(position + 1, end - position - 1);
+  position = end + 2;
+  int64_t number = 0;
+  std::from_chars(line.data(), line.data() + line.size(), number);
+  switch (kind) {
+    case '$':
+      if (number < 0) {
+        text += "nil";
+        return true;
+      }
+      if (in_.size() < position + static_cast<size_t>(number) + 2)
+        return false;
+      text += '"' + in_.substr(position, static_cast<size_t>(number)) + '"';
+      position += static_cast<size_t>(number) + 2;
+      return true;
+    case '*':
+      if (number < 0) {
+        text += "none";
+        return true;
+      }
+      text += '[';
+      for (; number > 0; --number) {
+        if (!take_reply(text, position))
+          return false;
+        text += number > 1 ? " " : "";
+      }
+      text += ']';
+      return true;
+    default: // A status, an error or an integer.
+      text += line;
+      return true;
+  }
+}
+
+void resp_client::on_reply(const std::string& reply) {
+  ++replies_;
+  if (pending_.empty()) {
+    stage_.checks->fail("gateway", fmt::format("{} is told {} and has asked nothing", name_, reply));
+    return lose();
+  }
+  auto [asked, watch] = pending_.front();
+  pending_.pop_front();
+  if (watch)
+    watches_ = reply == "OK";
+  if (!asked)
+    return;
+  auto read_only = at(*asked).what == operation::kind::command && at(*asked).commands.front().front() == "GET";
+  if (reply.starts_with("TRYAGAIN") || (read_only && (reply.starts_with("TIMEOUT") || reply.starts_with("UNKNOWN"))))
+    withdraw(*asked);
+  else if (!reply.starts_with("UNKNOWN")) // That leaves its outcome open.
+    end(*asked, reply.starts_with("EXECABORT") ? "none" : reply);
+  if (!looking_ || looking_->group != asked->group || looking_->index != asked->index)
+    return;
+  auto group = std::exchange(looking_, std::nullopt)->group;
+  if (!watches_ || at(*asked).returned == operation::never || finishing_)
+    return send({"UNWATCH"});
+  auto x = checked_transaction(group);
+  x.expects = reply;
+  ask_for(group, std::move(x));
+}
+
+// -- the connection -----------------------------------------------------------
+
+void resp_client::connect() {
+  if (connection_ == 0)
+    connection_ = stage_.connections->connect(participant_index_, random_.of(gateways_), *this);
+}
+
+void resp_client::on_connected(uint64_t connection) {
+  if (connection != connection_)
+    return;
+  connected_ = true;
+  if (stage_.drawn.has(fault::slow_client) && random_.below(3) == 0)
+    stage_.connections->slow_down(connection, random_.between(milliseconds{1}, milliseconds{300}));
+  for (; !last_keys_.empty(); last_keys_.pop_front()) {
+    auto group = static_cast<unsigned>(std::stoul(last_keys_.front().substr(1)));
+    ask_for(group, {index_, operation::kind::command, {{"GET", last_keys_.front()}}});
+  }
+  flush();
+}
+
+void resp_client::on_closed(uint64_t connection) {
+  if (connection == connection_)
+    lose();
+}
+
+/// What was under way has an unknown outcome; but for the last reads, which are asked for again.
+void resp_client::lose() {
+  stage_.connections->close(connection_);
+  connection_ = 0;
+  connected_ = false;
+  for (auto& each : std::exchange(pending_, {}))
+    if (each.asked && finishing_ && at(*each.asked).commands.front().front() == "GET") {
+      last_keys_.push_back(at(*each.asked).commands.front()[1]);
+      withdraw(*each.asked);
+    }
+  looking_.reset();
+  in_.clear();
+  out_.clear();
+  stage_.time.after(random_.around(milliseconds{100}), [this] { connect(); });
+}
+
+/// Where nothing comes for too long, not even an error, the connection is given up.
+void resp_client::watch_silence(uint64_t before) {
+  auto patience = std::chrono::seconds{7} + stage_.drawn.client_timeout; // Longer than a gateway's request-timeout.
+  stage_.time.after(patience, [this, before] {
+    if (connection_ != 0 && replies_ == before && (!connected_ || !pending_.empty()))
+      lose();
+    watch_silence(replies_);
+  });
+}
+
+} // namespace synod::simulation

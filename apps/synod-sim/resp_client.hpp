@@ -1,0 +1,67 @@
+// A client as Redis clients are: bytes to a gateway, bytes back.
+#pragma once
+
+#include "client.hpp"
+#include "tcp.hpp"
+
+#include <deque>
+
+namespace synod::simulation {
+
+/// Sends commands down one connection, several before their replies have come, and takes another gateway when the
+/// connection is lost or silent for too long. What was under way then has an unknown outcome, and is not sent again.
+class resp_client : public client, public participant, private tcp::client {
+public:
+  resp_client(stage& on, uint32_t index, record_book& book, uint32_t participant_index, std::vector<uint32_t> gateways);
+
+  // participant
+  const std::string& name() const override { return name_; }
+  bool alive() const override { return true; }
+  const std::vector<role>& roles() const override { return no_roles_; }
+  void on_peer(uint32_t, const std::string&, const caf::strong_actor_ptr&) override {}
+
+  // client
+  void start() override;
+  void read_all() override;
+  std::string waits_for() const override;
+
+private:
+  using place = simulation::client::place;
+
+  void on_connected(uint64_t connection) override;
+  void on_bytes(uint64_t connection, std::string_view bytes) override;
+  void on_closed(uint64_t connection) override;
+
+  void next();
+  void ask();
+  void ask_for(unsigned group, operation x);
+  void look_at(unsigned group);
+  void send(const std::vector<std::string>& command, std::optional<place> asked = {}, bool watch = false);
+  void flush();
+  bool take_reply(std::string& text, size_t& position) const;
+  void on_reply(const std::string& reply);
+  void connect();
+  void lose();
+  void watch_silence(uint64_t before);
+
+  std::string name_;
+  std::vector<role> no_roles_;
+  uint32_t participant_index_;
+  std::vector<uint32_t> gateways_;
+  uint64_t connection_ = 0; // 0: none
+  bool connected_ = false;
+  /// A command that was sent: with an operation, or a step towards one.
+  struct pending {
+    std::optional<place> asked;
+    bool watch = false;
+  };
+  std::deque<pending> pending_;
+  std::string out_;
+  std::string in_;
+  std::optional<place> looking_; // reads a key that it watches
+  bool watches_ = false;         // WATCH was answered OK
+  uint64_t replies_ = 0;
+  std::deque<std::string> last_keys_; // to be read at the end, and not asked for yet
+};
+
+} // namespace synod::simulation

@@ -1,0 +1,294 @@
+#include "session_client.hpp"
+
+#include <algorithm>
+
+namespace synod::simulation {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* result_gone = "ERR the command was performed, its result is no longer kept";
+
+void put(const std::vector<std::string>& command, capnp::List<capnp::Data>::Builder list) {
+  for (unsigned i = 0; i < list.size(); ++i)
+    list.set(i, as_data(command[i]));
+}
+
+void put(const operation& x, schema::Operation::Builder target) {
+  if (x.what == operation::kind::command)
+    return put(x.commands.front(), target.initArguments(static_cast<unsigned>(x.commands.front().size())));
+  auto commands = target.initTransaction().initCommands(static_cast<unsigned>(x.commands.size()));
+  for (unsigned i = 0; i < commands.size(); ++i)
+    put(x.commands[i], commands.init(i, static_cast<unsigned>(x.commands[i].size())));
+}
+
+message<schema::Requests> build(uint64_t session, uint64_t first_cid, const std::vector<operation>& operations) {
+  builder<schema::Requests> built;
+  built->setSession(session);
+  built->setFirstCid(first_cid);
+  auto list = built->initOperations(static_cast<unsigned>(operations.size()));
+  for (unsigned i = 0; i < list.size(); ++i)
+    put(operations[i], list[i]);
+  return built.finish();
+}
+
+} // namespace
+
+/// Where responses arrive.
+class session_client::endpoint : public caf::monitorable_actor {
+public:
+  endpoint(caf::actor_config& config, session_client& of) : caf::monitorable_actor{config}, of_{of} {}
+
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    auto content = what->move_content_to_message();
+    if (content.match_elements<message<schema::Responses>>())
+      of_.on_responses(content.get_as<message<schema::Responses>>(0));
+  }
+
+private:
+  session_client& of_;
+};
+
+session_client::session_client(stage& on, uint32_t index, record_book& book)
+  : client{on, index, book}, name_{fmt::format("client-{}", index)} {
+  strand_.process = ++on.processes;
+  caf::actor_config config;
+  auto& system = on.time.system();
+  roles_.push_back(
+    {"client", caf::make_actor<endpoint, caf::actor>(system.next_actor_id(), system.node(), &system, config, *this), &strand_});
+}
+
+// -- what it asks for ---------------------------------------------------------
+
+void session_client::start() {
+  stage_.time.after(random_.between(milliseconds{0}, milliseconds{500}), [this] { next(); });
+  watch_progress(0, stage_.drawn.client_timeout);
+}
+
+void session_client::next() {
+  if (finishing_)
+    return;
+  if (session_ == 0 && opening_ == 0) {
+    opening_ = random_.next() | (uint64_t{1} << 63); // Never the number of a read.
+    open_session();
+  }
+  if (session_ != 0 && writes_.size() + reads_.size() < stage_.drawn.pipeline)
+    ask();
+  stage_.time.after(random_.around(stage_.drawn.think), [this] { next(); });
+}
+
+void session_client::ask() {
+  auto group = some_group();
+  auto roll = random_.below(100);
+  if (roll < stage_.drawn.reads_percent)
+    ask_read(group, draw_read(group));
+  else if (roll < stage_.drawn.reads_percent + 5)
+    look_at(group);
+  else
+    ask_write();
+}
+
+void session_client::ask_read(unsigned group, operation x) {
+  auto number = next_read_++;
+  auto request = build(0, number, {x});
+  reads_.emplace(number, read{begin(group, std::move(x)), request, false});
+  send(query_atom_v, request);
+}
+
+/// The first half of a transaction that is performed only if the register is still what it is now: its version, and what it is.
+void session_client::look_at(unsigned group) {
+  operation x{index_, operation::kind::command, {{"GET", key('r', group)}}};
+  auto number = next_read_++;
+  builder<schema::Requests> built;
+  built->setFirstCid(number);
+  auto both = built->initOperations(2);
+  put(x, both[0]);
+  put({key('r', group)}, both[1].initVersions(1));
+  auto request = built.finish();
+  reads_.emplace(number, read{begin(group, std::move(x)), request, true});
+  send(query_atom_v, request);
+}
+
+/// One to three operations in one request.
+void session_client::ask_write() {
+  std::vector<operation> operations;
+  std::vector<place> places;
+  for (auto left = random_.below(4) == 0 ? random_.between(2, 3) : 1; left > 0; --left) {
+    auto group = some_group();
+    operations.push_back(draw_write(group));
+    places.push_back(begin(group, operations.back()));
+  }
+  send_write(std::move(places), build(session_, next_cid_, operations));
+}
+
+void session_client::send_write(std::vector<place> operations, message<schema::Requests> request) {
+  for (size_t i = 0; i < operations.size(); ++i) {
+    at(operations[i]).session = session_;
+    at(operations[i]).cid = next_cid_ + i;
+  }
+  writes_.push_back({next_cid_, std::move(operations), 0, std::move(request)});
+  next_cid_ += writes_.back().operations.size();
+  send(request_atom_v, writes_.back().request);
+}
+
+/// The second half.
+void session_client::ask_checked(unsigned group, std::string expects, uint64_t version) {
+  if (session_ == 0)
+    return;
+  auto x = checked_transaction(group);
+  x.expects = std::move(expects);
+  builder<schema::Requests> built;
+  built->setSession(session_);
+  built->setFirstCid(next_cid_);
+  auto target = built->initOperations(1)[0];
+  put(x, target);
+  auto watched = target.getTransaction().initWatched(1);
+  auto watched_key = key('r', group);
+  watched[0].setKey(as_data(watched_key));
+  watched[0].setVersion(version);
+  send_write({begin(group, std::move(x))}, built.finish());
+}
+
+void session_client::read_all() {
+  for (unsigned group = 0; group < stage_.drawn.groups; ++group)
+    for (auto kind : {'r', 'c', 'l'})
+      ask_read(group, {index_, operation::kind::command, {{"GET", key(kind, group)}}});
+}
+
+std::string session_client::waits_for() const {
+  if (!writes_.empty())
+    return describe(at(writes_.front().operations[writes_.front().answered]));
+  if (!reads_.empty())
+    return describe(at(reads_.begin()->second.asked));
+  return {};
+}
+
+// -- what it is told ----------------------------------------------------------
+
+void session_client::on_responses(const message<schema::Responses>& responses) {
+  if (responses->getRefused())
+    return; // Too much waits at that replica: it is asked again later.
+  ++progress_;
+  if (responses->getSession() != 0)
+    on_decided(responses);
+  else if (opening_ != 0 && responses->getFirstCid() == opening_)
+    on_opened(responses);
+  else
+    on_read(responses);
+}
+
+void session_client::on_opened(const message<schema::Responses>& responses) {
+  opening_ = 0;
+  auto replies = responses->getReplies();
+  if (replies.size() != 1 || !replies[0].isInteger())
+    return;
+  session_ = static_cast<uint64_t>(replies[0].getInteger());
+  next_cid_ = 1;
+}
+
+void session_client::on_decided(const message<schema::Responses>& responses) {
+  if (responses->getSession() != session_)
+    return;
+  if (responses->getSessionEnded())
+    return lose_session();
+  auto replies = responses->getReplies();
+  for (unsigned i = 0; i < responses->getAnswered() && !writes_.empty(); ++i) {
+    auto cid = responses->getFirstCid() + i;
+    auto& first = writes_.front();
+    if (cid != first.first_cid + first.answered)
+      continue; // Answered before.
+    auto reply = text_of(replies[i]);
+    end(first.operations[first.answered++], reply == result_gone ? std::nullopt : std::optional{reply});
+    if (first.answered == first.operations.size())
+      writes_.pop_front();
+  }
+}
+
+void session_client::on_read(const message<schema::Responses>& responses) {
+  auto found = reads_.find(responses->getFirstCid());
+  if (found == reads_.end() || responses->getReplies().size() == 0)
+    return;
+  auto done = found->second;
+  reads_.erase(found);
+  auto replies = responses->getReplies();
+  end(done.asked, text_of(replies[0]));
+  if (done.looks && !finishing_ && replies.size() == 2 && replies[1].isArray() && replies[1].getArray().size() == 1)
+    ask_checked(done.asked.group, text_of(replies[0]), static_cast<uint64_t>(replies[1].getArray()[0].getInteger()));
+}
+
+// -- replicas and the session -------------------------------------------------
+
+void session_client::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
+  if (role_name != "replica")
+    return;
+  if (handle)
+    replicas_[other] = handle;
+  else
+    replicas_.erase(other);
+  if (present_ && *present_ != other)
+    return;
+  present_.reset();
+  stage_.time.after(random_.between(milliseconds{0}, milliseconds{100}), [this] {
+    if (present_)
+      return;
+    turn();
+    send_all();
+  });
+}
+
+/// Turns to another replica, if there is one.
+void session_client::turn() {
+  if (replicas_.empty())
+    return present_.reset();
+  auto chosen = std::next(replicas_.begin(), static_cast<long>(random_.below(replicas_.size())));
+  if (present_ && replicas_.size() > 1 && chosen->first == *present_ && ++chosen == replicas_.end())
+    chosen = replicas_.begin();
+  present_ = chosen->first;
+}
+
+/// Where nothing comes for too long, another replica is asked; each time in vain, the client waits longer.
+void session_client::watch_progress(uint64_t before, duration patience) {
+  stage_.time.after(patience, [this, before, patience] {
+    auto in_vain = progress_ == before && (!idle() || opening_ != 0);
+    if (in_vain) {
+      turn();
+      send_all();
+    }
+    watch_progress(progress_, in_vain ? std::min<duration>(2 * patience, std::chrono::seconds{5}) : stage_.drawn.client_timeout);
+  });
+}
+
+void session_client::send_all() {
+  if (opening_ != 0)
+    open_session();
+  for (auto& x : writes_)
+    send(request_atom_v, x.request);
+  for (auto& [number, x] : reads_)
+    send(query_atom_v, x.request);
+}
+
+template <class... Ts>
+void session_client::send(const Ts&... xs) {
+  auto to = present_ ? replicas_.find(*present_) : replicas_.end();
+  if (to == replicas_.end())
+    return; // It is sent when there is one.
+  caf::actor_cast<caf::abstract_actor*>(to->second)
+    ->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle), caf::make_message_id(), caf::make_message(xs...),
+              nullptr);
+}
+
+void session_client::open_session() {
+  builder<schema::Requests> built;
+  built->setFirstCid(opening_);
+  built->initOperations(1)[0].initOpen().setKeepResults(true);
+  send(request_atom_v, built.finish());
+}
+
+/// What was under way under it has an unknown outcome.
+void session_client::lose_session() {
+  session_ = 0;
+  writes_.clear();
+}
+
+} // namespace synod::simulation
