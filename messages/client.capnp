@@ -6,7 +6,7 @@ $Cxx.namespace("synod::schema");
 
 struct Watched {
   key @0 :Data;
-  version @1 :UInt64;        # as the state machine's version() told it; 0: the key was absent
+  version @1 :UInt64;        # as the state machine's version() told it
 }
 
 struct Operation {

@@ -185,16 +185,28 @@ void replica::enqueue(const request& x) {
 }
 
 void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
-  // Whose first is not the session's next waits for what its client has not sent here: proposing it would do nothing.
-  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getFirstCid()) == session_table::turn::too_early)
+  // Whose first is not the session's next waits: for what its client has not sent here, or until this replica has caught up.
+  // Proposing it would do nothing.
+  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getFirstCid()) == session_table::turn::too_early) {
+    waiting_for_turn_.insert(session);
     return;
+  }
   for (auto& each : outstanding)
     route(each);
+}
+
+/// Proposes what waited for its session's turn, if that has come.
+void replica::resend_waiting() {
+  resent_ = clock().now();
+  for (auto id : std::exchange(waiting_for_turn_, {}))
+    if (auto local = local_sessions_.find(id); local != local_sessions_.end())
+      resend(id, local->second.outstanding);
 }
 
 /// Sends all that is outstanding on its way again: replicas skip what was performed.
 void replica::resend_outstanding() {
   resent_ = clock().now();
+  waiting_for_turn_.clear();
   if (proposer()) {
     requests_.clear();
     requests_bytes_ = 0;
@@ -464,6 +476,8 @@ void replica::on_tick() {
     resend_pause_ = std::min(2 * resend_pause_, last_resend_pause);
     resend_outstanding();
   }
+  if (!waiting_for_turn_.empty() && proposer() && now - resent_ >= first_resend_pause)
+    resend_waiting();
   if (!proposals_.empty() && proposer() && now - proposals_.begin()->second.since >= first_resend_pause)
     propose_again();
   propose();

@@ -83,6 +83,7 @@ protected: // A variant of the role overrides a handler.
   void refuse(const request& x, const client_actor& client);
   bool answer_again(const request& x, const client_actor& client);
   void resend_outstanding();
+  void resend_waiting();
   void resend(uint64_t session, const std::deque<request>& outstanding);
 
   // proposals
@@ -172,6 +173,7 @@ protected: // A variant of the role overrides a handler.
     uint64_t refused = 0; // the first cid of the lowest request that was refused, until it is taken; 0: none
   };
   std::map<uint64_t, local_session> local_sessions_;
+  std::set<uint64_t> waiting_for_turn_; // of them, those whose outstanding requests were not sent on their way
   struct opening {
     client_actor client;
     request asked;

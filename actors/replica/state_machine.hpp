@@ -109,7 +109,8 @@ public:
   /// Answers a command of kind `read` from the present state.
   virtual void query(arguments command, reply answer) const = 0;
 
-  /// The version of a key, for watched transactions: differs whenever the key's value may; 0: the key is absent.
+  /// The version of a key, for watched transactions: differs whenever the key may have changed in between, also for one that
+  /// is absent again.
   virtual uint64_t version(std::string_view key) const {
     (void) key;
     return 0;

@@ -257,7 +257,7 @@ TEST_CASE_FIXTURE(fixture, "SCAN meets every key that is there throughout, also 
   CHECK(r("SCAN 0 COUNT 100000 TYPE list") == "*$0 * ");
 }
 
-TEST_CASE_FIXTURE(fixture, "versions differ whenever a value may; an absent key has none") {
+TEST_CASE_FIXTURE(fixture, "versions differ whenever a value may have, also between two times that a key is absent") {
   at(1000);
   auto& r = *this;
   CHECK(subject.version("k") == 0);
@@ -271,7 +271,20 @@ TEST_CASE_FIXTURE(fixture, "versions differ whenever a value may; an absent key 
   CHECK(subject.version("k") == last);
   r("PEXPIRE k 10");
   at(1010);
-  CHECK(subject.version("k") == 0);
+  auto absent = subject.version("k");
+  CHECK(absent != last);
+  r("SET k v");
+  r("DEL k");
+  CHECK(subject.version("k") != absent);
+  absent = subject.version("k");
+  CHECK(subject.version("k") == absent);
+  r("SET k v PX 5");
+  at(1020);
+  CHECK(subject.version("k") != absent);
+  absent = subject.version("k");
+  r("SET k v");
+  r("FLUSHALL");
+  CHECK(subject.version("k") != absent);
 }
 
 TEST_CASE_FIXTURE(fixture, "a full store refuses commands that grow it, and takes others") {
@@ -288,6 +301,8 @@ TEST_CASE_FIXTURE(fixture, "a snapshot restores the same state") {
   at(1000);
   for (int i = 0; i < 2000; ++i)
     run({"SET", "key:" + std::to_string(i), std::string(static_cast<size_t>(i % 900), 'x'), "PX", std::to_string(100 + i)});
+  run({"SET", "gone", "x"});
+  run({"DEL", "gone"});
   std::vector<std::string> pieces;
   subject.snapshot([&](std::string_view piece) { pieces.emplace_back(piece); });
   key_value::machine other{{1000, 1 << 20}, 2};
@@ -297,6 +312,8 @@ TEST_CASE_FIXTURE(fixture, "a snapshot restores the same state") {
   CHECK(other.data().bytes() == subject.data().bytes());
   CHECK(other.next_deadline() == subject.next_deadline());
   CHECK(other.version("key:7") == subject.version("key:7"));
+  CHECK(subject.version("gone") != 0);
+  CHECK(other.version("gone") == subject.version("gone"));
   CHECK(other.data().find("key:899")->value.size() == 899);
   std::string cut = pieces[0].substr(0, pieces[0].size() - 3);
   next = 0;

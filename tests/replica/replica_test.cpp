@@ -522,3 +522,14 @@ TEST_CASE_FIXTURE(fixture, "a leader that calls itself active is told of a highe
   auto [progress] = leader->take<message<schema::Progress>>();
   CHECK(ballot_of(progress->getBallot()) == second_ballot);
 }
+
+TEST_CASE_FIXTURE(fixture, "a request whose session's turn a replica does not know yet is proposed when it has caught up") {
+  start();
+  decide(1, {open_request(77)}, 0, second_ballot);
+  ask(2, {{"INCR", "n"}}); // Forwarded.
+  leads({3, 0, 1});
+  CHECK_FALSE(has_proposal()); // As far as this replica knows, cid 1 comes first.
+  decide(2, {request_of(session, 1, {{"INCR", "n"}})}, 0, {3, 0, 1});
+  pass(std::chrono::milliseconds{400});
+  CHECK(proposal()->getSlot() == 3);
+}

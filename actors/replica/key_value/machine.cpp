@@ -2,6 +2,7 @@
 
 #include "synod/actors/replica/key_value/parse.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -108,14 +109,22 @@ void machine::query(arguments args, reply answer) const {
 
 uint64_t machine::version(std::string_view key) const {
   auto* found = data_.find(key);
-  return found ? found->version : 0;
+  return found ? found->version : data_.last_removal(key);
 }
 
-/// A piece: entries of key size, key, value size, value, expiry, version; the first piece begins with log time and version.
+/// A piece: entries of key size, key, value size, value, expiry, version. The first piece begins with log time and version,
+/// and the shards that keys were removed from: their number, then index and version of each.
 void machine::snapshot(const std::function<void(std::string_view)>& write) const {
   std::string piece;
   put_number(piece, data_.now());
   put_number(piece, data_.last_version());
+  auto& removals = data_.removals();
+  put_number(piece, static_cast<uint64_t>(std::count_if(removals.begin(), removals.end(), [](auto x) { return x != 0; })));
+  for (uint64_t i = 0; i < removals.size(); ++i)
+    if (removals[i] != 0) {
+      put_number(piece, i);
+      put_number(piece, removals[i]);
+    }
   for (size_t i = 0; i < store::shard_count; ++i)
     for (auto& [key, x] : data_.at(i)) {
       put_number(piece, uint64_t{key.size()});
@@ -132,15 +141,29 @@ void machine::snapshot(const std::function<void(std::string_view)>& write) const
   write(piece);
 }
 
+bool machine::restore_head(std::string_view& rest) {
+  int64_t now = 0;
+  uint64_t version = 0, removals = 0, index = 0, removal = 0;
+  if (!take_number(rest, now) || !take_number(rest, version) || !take_number(rest, removals))
+    return false;
+  data_.restore_clock(now, version);
+  for (size_t i = 0; i < store::shard_count; ++i)
+    data_.restore_removal(i, 0);
+  for (; removals > 0; --removals) {
+    if (!take_number(rest, index) || !take_number(rest, removal) || index >= store::shard_count)
+      return false;
+    data_.restore_removal(index, removal);
+  }
+  return true;
+}
+
 std::optional<std::string> machine::restore(const std::function<std::string()>& read) {
   data_.clear();
-  int64_t now = 0;
-  uint64_t version = 0;
   bool first = true;
   for (auto piece = read(); !piece.empty(); piece = read()) {
     std::string_view rest{piece};
-    if (std::exchange(first, false) && !(take_number(rest, now) && take_number(rest, version)))
-      return "the snapshot does not begin with a log time";
+    if (std::exchange(first, false) && !restore_head(rest))
+      return "the snapshot does not begin with a log time and removals";
     while (!rest.empty()) {
       std::string_view key, value;
       int64_t expires = 0;
@@ -150,7 +173,6 @@ std::optional<std::string> machine::restore(const std::function<std::string()>& 
       data_.restore(key, value, expires, entry_version);
     }
   }
-  data_.restore_clock(now, version);
   return std::nullopt;
 }
 

@@ -34,6 +34,8 @@ public:
   uint64_t random() const { return random_(); }
 
 private:
+  bool restore_head(std::string_view& rest);
+
   store data_;
   limits limits_;
   mutable std::minstd_rand random_;

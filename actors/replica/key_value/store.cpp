@@ -26,8 +26,8 @@ void store::advance(int64_t now) {
   now_ = now;
   for (size_t i = 0; i < expiries_per_batch && !deadlines_.empty() && deadlines_.begin()->first <= now_; ++i) {
     auto key = deadlines_.begin()->second;
-    auto& where = shards_[shard_of(key)];
-    remove(where, where.find(key));
+    auto index = shard_of(key);
+    remove(index, shards_[index].find(key));
   }
 }
 
@@ -85,13 +85,12 @@ void store::restore_clock(int64_t now, uint64_t version) {
 }
 
 bool store::erase(std::string_view key) {
-  auto& where = shards_[shard_of(key)];
-  auto found = where.find(key);
-  if (found == where.end())
+  auto index = shard_of(key);
+  auto found = shards_[index].find(key);
+  if (found == shards_[index].end())
     return false;
   auto was_there = !expired(found->second);
-  ++version_;
-  remove(where, found);
+  remove(index, found);
   return was_there;
 }
 
@@ -114,15 +113,16 @@ void store::clear() {
   for (auto& each : shards_)
     each.clear();
   size_ = bytes_ = 0;
-  ++version_;
+  removals_.fill(++version_);
 }
 
-void store::remove(shard& where, shard::iterator x) {
+void store::remove(size_t shard_index, shard::iterator x) {
   if (x->second.expires != 0)
     deadlines_.erase({x->second.expires, x->first});
   --size_;
   bytes_ -= footprint(x->first.size(), x->second.value.size());
-  where.erase(x);
+  shards_[shard_index].erase(x);
+  removals_[shard_index] = ++version_;
 }
 
 } // namespace synod::key_value

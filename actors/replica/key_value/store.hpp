@@ -55,19 +55,26 @@ public:
   size_t bytes() const { return bytes_; }
   size_t expiring() const { return deadlines_.size(); }
 
+  /// The version at which a key of the same shard as this one was last removed, so that an absent key that was there in
+  /// between does not look as if nothing had happened.
+  uint64_t last_removal(std::string_view key) const { return removals_[shard_of(key)]; }
+  const std::array<uint64_t, shard_count>& removals() const { return removals_; }
+
   bool expired(const entry& x) const { return x.expires != 0 && x.expires <= now_; }
   const shard& at(size_t index) const { return shards_[index]; }
   uint64_t last_version() const { return version_; }
 
   /// For restoring: as put, with the version it had.
   void restore(std::string_view key, std::string_view value, int64_t expires, uint64_t version);
+  void restore_removal(size_t shard_index, uint64_t version) { removals_[shard_index] = version; }
   void restore_clock(int64_t now, uint64_t version);
 
 private:
   static size_t shard_of(std::string_view key);
-  void remove(shard& where, shard::iterator x);
+  void remove(size_t shard_index, shard::iterator x);
 
   std::array<shard, shard_count> shards_;
+  std::array<uint64_t, shard_count> removals_{};             // version of the last one in each shard
   std::set<std::pair<int64_t, std::string_view>> deadlines_; // views of the keys in the shards
   int64_t now_ = 0;
   uint64_t version_ = 0;
