@@ -39,6 +39,11 @@ struct operation {
   int64_t latest_log_time = INT64_MAX;
 };
 
+/// It only looks.
+inline bool is_read(const operation& x) {
+  return x.what == operation::kind::command && x.commands.front().front() == "GET";
+}
+
 /// In the order of calls.
 using history = std::vector<operation>;
 

@@ -25,8 +25,7 @@ hash hash_of(const void* bytes, size_t size, uint64_t seed) {
 bool changes_nothing(const operation& x) {
   if (x.what != operation::kind::command || !x.reply)
     return false;
-  auto& name = x.commands.front().front();
-  return name == "GET" || (name == "DEL" && *x.reply == "0") || x.reply->starts_with("ERR");
+  return is_read(x) || (x.commands.front().front() == "DEL" && *x.reply == "0") || x.reply->starts_with("ERR");
 }
 
 class search {

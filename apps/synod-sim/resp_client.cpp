@@ -177,8 +177,7 @@ void resp_client::on_reply(const std::string& reply) {
     watches_ = reply == "OK";
   if (!asked)
     return;
-  auto read_only = at(*asked).what == operation::kind::command && at(*asked).commands.front().front() == "GET";
-  if (reply.starts_with("TRYAGAIN") || (read_only && (reply.starts_with("TIMEOUT") || reply.starts_with("UNKNOWN"))))
+  if (reply.starts_with("TRYAGAIN") || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || reply.starts_with("UNKNOWN"))))
     withdraw(*asked);
   else if (!reply.starts_with("UNKNOWN")) // That leaves its outcome open.
     end(*asked, reply.starts_with("EXECABORT") ? "none" : reply);
@@ -223,7 +222,7 @@ void resp_client::lose() {
   connection_ = 0;
   connected_ = false;
   for (auto& each : std::exchange(pending_, {}))
-    if (each.asked && finishing_ && at(*each.asked).commands.front().front() == "GET") {
+    if (each.asked && finishing_ && is_read(at(*each.asked))) {
       last_keys_.push_back(at(*each.asked).commands.front()[1]);
       withdraw(*each.asked);
     }
