@@ -139,7 +139,7 @@ void replica::refuse(const request& x, const client_actor& client) {
 /// A client that turned here from another replica asks for what was performed already: its kept results.
 bool replica::answer_again(const request& x, const client_actor& client) {
   auto count = x->getOperations().size();
-  if (sessions_.turn_of(x->getSession(), x->getFirstCid() + count - 1) != session_table::turn::performed)
+  if (!is_performed(x))
     return false;
   builder<schema::Responses> answer;
   answer->setSession(x->getSession());
@@ -252,6 +252,9 @@ void replica::propose() {
       ++slot_in_;
     if (slot_in_ >= slot_out_ + options_.window) // R5
       return;
+    take_batch();
+    if (batch_.empty() && !time_is_due())
+      return;
     auto pvalue = form_batch(slot_in_);
     proposals_[slot_in_] = {pvalue, clock().now()};
     ++slot_in_;
@@ -259,27 +262,44 @@ void replica::propose() {
   }
 }
 
-/// What waits, as the value of one slot; empty when only the time has to move on.
-message<schema::Pvalue> replica::form_batch(slot_number slot) {
-  size_t count = 0, bytes = 0;
-  for (auto& each : requests_) {
-    if (count == options_.batch_limit_requests || (count > 0 && bytes + each.size_bytes() > options_.batch_limit_bytes))
-      break;
-    bytes += each.size_bytes();
-    ++count;
+/// Whose commands have all been performed: it was sent more than once, and would only take up a slot.
+bool replica::is_performed(const request& x) const {
+  auto last = x->getFirstCid() + x->getOperations().size() - 1;
+  return sessions_.turn_of(x->getSession(), last) == session_table::turn::performed;
+}
+
+/// Takes what waits, as much as a batch holds.
+void replica::take_batch() {
+  batch_.clear();
+  for (size_t bytes = 0; !requests_.empty() && batch_.size() < options_.batch_limit_requests;) {
+    auto size = requests_.front().size_bytes();
+    auto performed = is_performed(requests_.front());
+    if (!performed && !batch_.empty() && bytes + size > options_.batch_limit_bytes)
+      return;
+    if (!performed) {
+      bytes += size;
+      batch_.push_back(std::move(requests_.front()));
+    }
+    requests_bytes_ -= size;
+    requests_.pop_front();
   }
-  builder<schema::Pvalue> pvalue{bytes + 8 * count + 128};
+}
+
+/// What was taken, as the value of one slot; empty when only the time has to move on.
+message<schema::Pvalue> replica::form_batch(slot_number slot) {
+  size_t bytes = 128;
+  for (auto& each : batch_)
+    bytes += each.size_bytes() + 8;
+  builder<schema::Pvalue> pvalue{bytes};
   write(active_, pvalue->initBallot()); // The active leader's: it sends this very block on.
   pvalue->setSlot(slot);
   pvalue->setDecidedBelow(slot_out_); // R2
   auto batch = pvalue->initValue();
   batch.setTime(clock_ahead_ ? 0 : options_.wall_clock());
-  auto list = batch.initRequests(static_cast<unsigned>(count));
-  for (unsigned i = 0; i < count; ++i) {
-    list.set(i, requests_.front().as_data());
-    requests_bytes_ -= requests_.front().size_bytes();
-    requests_.pop_front();
-  }
+  auto list = batch.initRequests(static_cast<unsigned>(batch_.size()));
+  for (unsigned i = 0; i < list.size(); ++i)
+    list.set(i, batch_[i].as_data());
+  batch_.clear();
   return pvalue.finish();
 }
 

@@ -91,6 +91,8 @@ protected: // A variant of the role overrides a handler.
   bool may_propose() const;
   bool proposer() const;
   leader_actor leader_to_ask() const;
+  bool is_performed(const request& x) const;
+  void take_batch();
   message<schema::Pvalue> form_batch(slot_number slot);
   void propose_again();
 
@@ -140,6 +142,7 @@ protected: // A variant of the role overrides a handler.
   slot_number slot_in_ = 1;
   slot_number slot_out_ = 1;
   std::deque<request> requests_;
+  std::vector<request> batch_; // taken from them for the next proposal
   struct proposal {
     message<schema::Pvalue> pvalue;
     time_point since;

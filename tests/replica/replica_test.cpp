@@ -533,3 +533,18 @@ TEST_CASE_FIXTURE(fixture, "a request whose session's turn a replica does not kn
   pass(std::chrono::milliseconds{400});
   CHECK(proposal()->getSlot() == 3);
 }
+
+TEST_CASE_FIXTURE(fixture, "a request that was performed while it waited a second time takes no slot") {
+  start();
+  leads(first_ballot);
+  open();
+  auto again = request_of(session, 1, {{"INCR", "n"}});
+  other.send(subject, forward_atom_v, again, uint64_t{1});
+  run();
+  auto first = proposal();
+  other.send(subject, forward_atom_v, again, uint64_t{2});
+  run();
+  decide(first);
+  CHECK_FALSE(has_proposal());
+  CHECK(number("requests waiting") == 0);
+}
