@@ -9,7 +9,8 @@ operation client::draw_read(unsigned group) {
 }
 
 operation client::checked_transaction(unsigned group) {
-  return {index_, operation::kind::transaction, {{"SET", key('r', group), fresh_value()}, {"INCR", key('c', group)}}};
+  return {
+    index_, operation::kind::transaction, {{"SET", key('r', group), fresh_value()}, {"INCRBY", key('c', group), fresh_number()}}};
 }
 
 operation client::draw_write(unsigned group) {
@@ -25,6 +26,8 @@ operation client::draw_write(unsigned group) {
   return x;
 }
 
+/// No write is asked for twice: each has a value of its own, an increment of its own, or a second key of its own that is
+/// never there. So what was performed tells who asked for it.
 std::vector<std::string> client::draw_command(unsigned group) {
   auto number = [this](int64_t least, int64_t most) { return std::to_string(random_.between(least, most)); };
   auto roll = random_.below(100);
@@ -39,17 +42,17 @@ std::vector<std::string> client::draw_command(unsigned group) {
   if (roll < 48)
     return {"GETSET", key('r', group), fresh_value()};
   if (roll < 53)
-    return {"DEL", key('r', group)};
+    return {"DEL", key('r', group), fresh_value()};
   if (roll < 78)
-    return {"INCR", key('c', group)};
+    return {"INCRBY", key('c', group), fresh_number()};
   if (roll < 80)
-    return {"INCR", key('r', group)};
+    return {"INCRBY", key('r', group), fresh_number()};
   if (roll < 91)
     return {"APPEND", key('l', group), fmt::format("{}.{};", index_, ++values_)};
   if (roll < 96)
-    return {"DEL", key('l', group)};
+    return {"DEL", key('l', group), fresh_value()};
   if (roll < 97)
-    return {"DEL", key('c', group)};
+    return {"DEL", key('c', group), fresh_value()};
   return {"GET", key(random_.of<char>({'r', 'c', 'l'}), group)};
 }
 
@@ -59,10 +62,14 @@ std::string client::fresh_value() {
          + (large ? std::string(1 + random_.below(stage_.drawn.large_value_bytes), 'x') : "");
 }
 
+std::string client::fresh_number() {
+  return std::to_string(100 * ++values_ + index_);
+}
+
 client::place client::begin(unsigned group, operation x) {
   x.called = stage_.time.now();
   x.earliest_log_time = stage_.checks->expected().log_time();
-  ++book_.operations;
+  x.number = ++book_.operations;
   ++book_.unknown;
   book_.groups[group].push_back(std::move(x));
   return {group, book_.groups[group].size() - 1};

@@ -6,14 +6,6 @@
 
 namespace synod::simulation {
 
-/// All that clients do, by groups of keys: no operation touches keys of two groups.
-struct record_book {
-  explicit record_book(unsigned group_count) : groups(group_count) {}
-  std::vector<history> groups;
-  uint64_t operations = 0;
-  uint64_t unknown = 0; ///< operations whose outcome no one learned
-};
-
 /// Something that asks, and that can be told to stop.
 class client {
 public:
@@ -61,6 +53,7 @@ protected:
 private:
   std::vector<std::string> draw_command(unsigned group);
   std::string fresh_value();
+  std::string fresh_number();
 
   record_book& book_;
   uint64_t values_ = 0;

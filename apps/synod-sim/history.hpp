@@ -5,6 +5,7 @@
 
 #include "synod/messages/client.capnp.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct operation {
     : client{by}, what{is}, commands{std::move(asked)} {}
 
   uint32_t client = 0;
+  uint64_t stream = 0; ///< the session or the connection of that client through which it was asked for
+  uint64_t number = 0; ///< in the order in which operations were asked for
   kind what = kind::command;
   std::vector<std::vector<std::string>> commands; ///< one, or those of the transaction
   /// Of a transaction that depends on its first command's key: what GET told of it while it was watched.
@@ -30,22 +33,28 @@ struct operation {
   duration called{0};
   duration returned = never;        ///< never: its outcome is not known, it may take effect at any later time
   std::optional<std::string> reply; ///< none: it took effect, but its reply is not known
-  uint64_t session = 0;             ///< of a command that is decided, with its cid
-  uint64_t cid = 0;
   uint64_t place = 0; ///< in the decided sequence, if it is there: where a search for an order looks first, no more than that
   // Log time when it took effect lies in between: that of what was decided before the call, and the latest that anybody
-  // had put into a batch before it returned. Milliseconds since 1970.
+  // had put into a batch before it returned; of a write both are the log time of its slot. Milliseconds since 1970.
   int64_t earliest_log_time = 0;
   int64_t latest_log_time = INT64_MAX;
 };
 
 /// It only looks.
 inline bool is_read(const operation& x) {
-  return x.what == operation::kind::command && x.commands.front().front() == "GET";
+  return std::all_of(x.commands.begin(), x.commands.end(), [](auto& each) { return each.front() == "GET"; });
 }
 
 /// In the order of calls.
 using history = std::vector<operation>;
+
+/// All that clients do, by groups of keys: no operation touches keys of two groups.
+struct record_book {
+  explicit record_book(unsigned group_count) : groups(group_count) {}
+  std::vector<history> groups;
+  uint64_t operations = 0;
+  uint64_t unknown = 0; ///< operations whose outcome no one learned
+};
 
 /// A reply as text: `nil`, `OK`, `5`, `"bytes"`, `[a b]`, `ERR ...`, `none` for the null array.
 std::string text_of(schema::Reply::Reader reply);

@@ -23,15 +23,22 @@ hash hash_of(const void* bytes, size_t size, uint64_t seed) {
 
 /// Its reply says that it changed nothing, wherever in the order it is.
 bool changes_nothing(const operation& x) {
-  if (x.what != operation::kind::command || !x.reply)
+  if (!x.reply)
     return false;
-  return is_read(x) || (x.commands.front().front() == "DEL" && *x.reply == "0") || x.reply->starts_with("ERR");
+  if (is_read(x) || *x.reply == "none")
+    return true;
+  return x.what == operation::kind::command
+         && (x.reply->starts_with("ERR") || (x.commands.front().front() == "DEL" && *x.reply == "0"));
 }
 
 class search {
 public:
-  search(const history& all, const model::set_times& times, size_t most_steps)
-    : all_{all}, times_{times}, most_steps_{most_steps}, done_(all.size(), false) {
+  search(const history& all, bool as_decided, size_t most_steps)
+    : all_{all}, as_decided_{as_decided}, most_steps_{most_steps}, done_(all.size(), false) {
+    for (size_t i = 0; i < all.size(); ++i)
+      if (all[i].place != 0)
+        decided_.push_back(i);
+    std::sort(decided_.begin(), decided_.end(), [&](auto a, auto b) { return all[a].place < all[b].place; });
     left_ = static_cast<size_t>(std::count_if(all.begin(), all.end(), [](auto& x) { return x.returned != operation::never; }));
   }
 
@@ -40,7 +47,7 @@ public:
     stack.push_back(begin_frame(model{}));
     while (left_ > 0) {
       if (steps_ > most_steps_)
-        return {verdict::kind::undecided, {}, steps_};
+        return {verdict::kind::undecided, explain(), steps_};
       auto* next = next_choice(stack.back());
       if (next) {
         take(next->index);
@@ -66,39 +73,37 @@ private:
     std::string text; // of the state
   };
 
-  /// A point of the order: what may come next. Operations that are known to have taken effect first, the others only if
-  /// those fail.
+  /// A point of the order: what may come next.
   struct frame {
     model state;
     size_t first;              // everything before is done
     std::vector<size_t> taken; // operations that fit here and change nothing: there is no better place for them
     std::vector<choice> choices;
     size_t next = 0;
-    bool others_too = false;
   };
 
   frame begin_frame(model state) {
     while (first_ < all_.size() && done_[first_])
       ++first_;
-    frame x{std::move(state), first_, {}, {}, 0, false};
-    while (gather(x, true))
+    frame x{std::move(state), first_, {}, {}};
+    while (gather(x))
       x.choices.clear();
     return x;
   }
 
   /// Whatever was called before the first return of what is not done yet may be next. True: one was taken at once, and
   /// what was found is to be found again.
-  bool gather(frame& x, bool certain) {
+  bool gather(frame& x) {
     auto here = x.state.text();
     auto first_return = operation::never;
     for (size_t i = x.first; i < all_.size() && all_[i].called <= first_return; ++i)
       if (!done_[i])
         first_return = std::min(first_return, all_[i].returned);
     for (size_t i = x.first; i < all_.size() && all_[i].called <= first_return; ++i) {
-      if (done_[i] || (all_[i].returned != operation::never || all_[i].place != 0) != certain)
+      if (done_[i] || !is_in_turn(i))
         continue;
       ++steps_;
-      for (auto& state : x.state.after(all_[i], i, times_)) {
+      for (auto& state : x.state.after(all_[i], i)) {
         auto text = state.text();
         if (changes_nothing(all_[i]) && text == here) {
           take(i);
@@ -108,27 +113,25 @@ private:
         x.choices.push_back({i, std::move(state), std::move(text)});
       }
     }
-    std::stable_sort(x.choices.begin() + static_cast<long>(x.next), x.choices.end(),
+    std::stable_sort(x.choices.begin(), x.choices.end(),
                      [this](auto& a, auto& b) { return all_[a.index].place < all_[b.index].place; });
     return false;
   }
 
   choice* next_choice(frame& x) {
-    for (;;) {
-      for (; x.next < x.choices.size();) {
-        auto& candidate = x.choices[x.next++];
-        auto sum = hash_of(candidate.text.data(), candidate.text.size(), 1);
-        auto set = with(candidate.index);
-        auto log_time = candidate.state.log_time();
-        auto [known, fresh] = seen_.try_emplace({sum.first ^ set.first, sum.second ^ set.second}, log_time);
-        if (fresh || std::exchange(known->second, std::min(known->second, log_time)) > log_time)
-          return &candidate;
-      }
-      if (std::exchange(x.others_too, true))
-        return nullptr;
-      gather(x, false);
+    while (x.next < x.choices.size()) {
+      auto& candidate = x.choices[x.next++];
+      auto sum = hash_of(candidate.text.data(), candidate.text.size(), 1);
+      auto set = with(candidate.index);
+      auto log_time = candidate.state.log_time();
+      auto [known, fresh] = seen_.try_emplace({sum.first ^ set.first, sum.second ^ set.second}, log_time);
+      if (fresh || std::exchange(known->second, std::min(known->second, log_time)) > log_time)
+        return &candidate;
     }
+    return nullptr;
   }
+
+  bool is_in_turn(size_t index) const { return !as_decided_ || all_[index].place == 0 || decided_[decided_done_] == index; }
 
   hash with(size_t index) const {
     auto sum = hash_of(&index, sizeof index, 2);
@@ -139,12 +142,14 @@ private:
     done_[index] = true;
     done_sum_ = with(index);
     left_ -= all_[index].returned != operation::never;
+    decided_done_ += all_[index].place != 0;
   }
 
   void put_back(size_t index) {
     done_[index] = false;
     done_sum_ = with(index);
     left_ += all_[index].returned != operation::never;
+    decided_done_ -= all_[index].place != 0;
     first_ = std::min(first_, index);
   }
 
@@ -173,7 +178,9 @@ private:
   }
 
   const history& all_;
-  const model::set_times& times_;
+  bool as_decided_;
+  std::vector<size_t> decided_; // in their order
+  size_t decided_done_ = 0;
   size_t most_steps_;
   std::vector<bool> done_;
   size_t left_ = 0; // with a return, not done
@@ -187,8 +194,13 @@ private:
 
 } // namespace
 
-verdict check_linearizable(const history& all, const model::set_times& times, size_t most_steps) {
-  return search{all, times, most_steps}.run();
+verdict check_linearizable(const history& all, size_t most_steps) {
+  auto as_decided = search{all, true, most_steps}.run();
+  if (as_decided.what == verdict::kind::linearizable)
+    return as_decided;
+  auto any = search{all, false, most_steps}.run();
+  // The order in which they were decided was the one to be expected.
+  return any.what == verdict::kind::undecided && as_decided.what == verdict::kind::broken ? as_decided : any;
 }
 
 } // namespace synod::simulation

@@ -31,7 +31,7 @@ model::value* model::find(const std::string& key) {
   return nullptr;
 }
 
-std::vector<model> model::after(const operation& x, size_t index, const set_times& times) const {
+std::vector<model> model::after(const operation& x, size_t index) const {
   auto earliest = std::max(now_, x.earliest_log_time);
   if (earliest > x.latest_log_time)
     return {};
@@ -41,33 +41,24 @@ std::vector<model> model::after(const operation& x, size_t index, const set_time
     if (found != values_.end() && found->second.expires > earliest && found->second.expires <= x.latest_log_time)
       log_times.push_back(found->second.expires);
   };
-  for (auto& command : x.commands) {
+  for (auto& command : x.commands)
     may_expire(command[1]);
-    // The log time of a SET with PX is known exactly.
-    if (command.size() == 5 && command[3] == "PX") {
-      auto exact = times.find(command[2]);
-      if (exact == times.end() || exact->second < earliest)
-        return {}; // It never took effect, or not behind what is before it here.
-      log_times = {exact->second};
-      break;
-    }
-  }
   std::sort(log_times.begin(), log_times.end());
   log_times.erase(std::unique(log_times.begin(), log_times.end()), log_times.end());
   std::vector<model> all;
   for (auto log_time : log_times) {
     auto next = *this;
     next.now_ = log_time;
-    auto reply = next.perform(x, index, times);
+    auto reply = next.perform(x, index);
     if (reply && (!x.reply || *reply == *x.reply))
       all.push_back(std::move(next));
   }
   return all;
 }
 
-std::optional<std::string> model::perform(const operation& x, size_t index, const set_times& times) {
+std::optional<std::string> model::perform(const operation& x, size_t index) {
   if (x.what == operation::kind::command)
-    return perform(x.commands.front(), index, times);
+    return perform(x.commands.front(), index);
   if (x.expects) {
     auto* found = find(x.commands.front()[1]);
     // It may have changed between WATCH and GET, too.
@@ -76,7 +67,7 @@ std::optional<std::string> model::perform(const operation& x, size_t index, cons
   }
   std::string all;
   for (auto& command : x.commands) {
-    auto reply = perform(command, index, times);
+    auto reply = perform(command, index);
     if (!reply)
       return std::nullopt;
     all += (all.empty() ? "" : " ") + *reply;
@@ -84,7 +75,7 @@ std::optional<std::string> model::perform(const operation& x, size_t index, cons
   return '[' + all + ']';
 }
 
-std::optional<std::string> model::perform(const std::vector<std::string>& command, size_t index, const set_times& times) {
+std::optional<std::string> model::perform(const std::vector<std::string>& command, size_t index) {
   auto& name = command[0];
   auto& key = command[1];
   auto* found = find(key);
@@ -105,7 +96,7 @@ std::optional<std::string> model::perform(const std::vector<std::string>& comman
     if (command.size() == 5) {
       auto number = integer(command[4]).value_or(0);
       auto relative = command[3] == "PX";
-      expires = relative ? times.at(command[2]) + number : number;
+      expires = relative ? now_ + number : number;
       if (!relative && expires <= now_) { // Redis takes a time in the past, and the key is gone.
         values_.erase(key);
         return "OK";
@@ -119,13 +110,14 @@ std::optional<std::string> model::perform(const std::vector<std::string>& comman
     write((found ? found->bytes : std::string{}) + command[2], expires);
     return std::to_string(values_[key].bytes.size());
   }
-  if (name == "INCR") {
+  if (name == "INCRBY") {
     auto number = found ? integer(found->bytes) : 0;
     if (!number)
       return "ERR value is not an integer or out of range";
     auto expires = found ? found->expires : 0;
-    write(std::to_string(*number + 1), expires);
-    return std::to_string(*number + 1);
+    auto sum = std::to_string(*number + integer(command[2]).value_or(0));
+    write(sum, expires);
+    return sum;
   }
   return std::nullopt;
 }

@@ -4,20 +4,16 @@
 #include "history.hpp"
 
 #include <map>
-#include <unordered_map>
 
 namespace synod::simulation {
 
 /// The values of a few keys, for checking histories against. Knows the commands of the workload: GET, SET with PX or
-/// PXAT, GETSET, INCR, APPEND, DEL, transactions with watched keys. Shares nothing with the real state machine.
+/// PXAT, GETSET, INCRBY, APPEND, DEL, transactions with watched keys. Shares nothing with the real state machine.
 class model {
 public:
-  /// The log time at which the value of a SET with PX took effect; values of such commands are not used twice.
-  using set_times = std::unordered_map<std::string, int64_t>;
-
   /// Everything that can have happened when `x` takes effect now and its reply is the one it got: one successor for
-  /// each log time that makes a difference. Empty: it cannot be.
-  std::vector<model> after(const operation& x, size_t index, const set_times& times) const;
+  /// each log time that makes a difference. Empty: it cannot be. `index` tells it from all other operations.
+  std::vector<model> after(const operation& x, size_t index) const;
 
   /// The same text for the same state, but for log time: of two that differ in that alone, everything that can follow
   /// the later one can follow the earlier one.
@@ -33,8 +29,8 @@ private:
 
   bool expired(const value& x) const { return x.expires != 0 && x.expires <= now_; }
   value* find(const std::string& key);
-  std::optional<std::string> perform(const operation& x, size_t index, const set_times& times);
-  std::optional<std::string> perform(const std::vector<std::string>& command, size_t index, const set_times& times);
+  std::optional<std::string> perform(const operation& x, size_t index);
+  std::optional<std::string> perform(const std::vector<std::string>& command, size_t index);
 
   std::map<std::string, value> values_;
   int64_t now_ = 0; // log time is at least this

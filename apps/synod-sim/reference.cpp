@@ -1,18 +1,20 @@
 #include "reference.hpp"
 
-#include "history.hpp"
-
 #include "synod/actors/replica/commands.hpp"
 
 #include <xxhash.h>
 
 namespace synod::simulation {
 
-void performed_slot::add(arguments command) {
-  ++commands;
+uint64_t add_to_sum(uint64_t sum, arguments command) {
   for (auto& each : command)
     sum = XXH3_64bits_withSeed(each.data(), each.size(), sum + 1);
-  sum += command.size();
+  return sum + command.size();
+}
+
+void performed_slot::add(arguments command) {
+  ++commands;
+  sum = add_to_sum(sum, command);
 }
 
 uint64_t digest(const state_machine& machine) {
@@ -43,15 +45,9 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
   performed_.push_back(present_);
 }
 
-uint64_t reference::place_of(uint64_t session, uint64_t cid) const {
-  auto found = places_.find({session, cid});
-  return found == places_.end() ? 0 : found->second;
-}
-
-const std::vector<uint64_t>& reference::places_of(const std::string& command_and_reply) const {
-  static const std::vector<uint64_t> none;
-  auto found = texts_.find(command_and_reply);
-  return found == texts_.end() ? none : found->second;
+reference::occurrence reference::find(uint64_t sum) const {
+  auto found = occurrences_.find(sum);
+  return found == occurrences_.end() ? occurrence{} : found->second;
 }
 
 void reference::perform(schema::Requests::Reader requests, uint64_t id) {
@@ -69,17 +65,16 @@ void reference::perform(schema::Requests::Reader requests, uint64_t id) {
       continue;
     ++found->second.next_cid;
     found->second.used = log_time_;
-    places_[{requests.getSession(), cid - 1}] = ++commands_;
     apply(operation, requests.getSession());
   }
 }
 
 void reference::apply(schema::Operation::Reader operation, uint64_t session_id) {
-  std::string text;
+  uint64_t sum = 0;
   builder<schema::Reply> told;
   reply answer{*told};
   if (operation.isArguments())
-    apply(arguments_of(operation.getArguments()), answer, text);
+    apply(arguments_of(operation.getArguments()), answer, sum);
   if (operation.isClose())
     sessions_.erase(session_id);
   if (operation.isTransaction()) {
@@ -89,17 +84,16 @@ void reference::apply(schema::Operation::Reader operation, uint64_t session_id) 
     auto commands = operation.getTransaction().getCommands();
     answer.array(commands.size());
     for (unsigned i = 0; i < commands.size(); ++i)
-      apply(arguments_of(commands[i]), answer.element(i), text);
+      apply(arguments_of(commands[i]), answer.element(i), sum);
   }
-  texts_[text + text_of(*told)].push_back(commands_);
+  ++operations_;
+  if (auto& found = occurrences_[sum]; ++found.times == 1)
+    found = {operations_, log_time_, 1};
 }
 
-void reference::apply(arguments command, reply answer, std::string& text) {
+void reference::apply(arguments command, reply answer, uint64_t& sum) {
   present_.add(command);
-  for (auto& each : command)
-    (text += each) += ' ';
-  if (command.size() == 5 && command[0] == "SET" && command[3] == "PX")
-    set_times_.emplace(command[2], log_time_);
+  sum = add_to_sum(sum, command);
   machine_->apply(command, answer);
 }
 

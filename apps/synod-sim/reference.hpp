@@ -14,6 +14,9 @@
 
 namespace synod::simulation {
 
+/// A sum over commands, one after the other: equal sums, equal commands.
+uint64_t add_to_sum(uint64_t sum, arguments command);
+
 /// What a state machine was told for one slot: equal sums, equal commands in the same order.
 struct performed_slot {
   slot_number slot = 0;
@@ -79,16 +82,16 @@ public:
   const performed_slot& at(slot_number slot) const { return performed_[slot - 1]; }
   /// The digest when slot_out came to `slot`, a multiple of `digest_every`.
   uint64_t digest_at(slot_number slot) const { return digests_.at(slot); }
-  uint64_t commands() const { return commands_; }
-  /// The number of a session's command in the sequence of all that were performed, from 1; 0: it was not performed.
-  uint64_t place_of(uint64_t session, uint64_t cid) const;
-  /// The numbers of all commands with this text and this reply.
-  const std::vector<uint64_t>& places_of(const std::string& command_and_reply) const;
+
+  struct occurrence {
+    uint64_t place = 0;   ///< in the sequence of all that was performed, from 1; of the first time
+    int64_t log_time = 0; ///< of that slot
+    uint64_t times = 0;
+  };
+  /// Where commands of this sum (`add_to_sum` from 0) were performed, alone or as one transaction.
+  occurrence find(uint64_t sum) const;
   size_t sessions() const { return sessions_.size(); }
   const state_machine& machine() const { return *machine_; }
-
-  /// When (in log time) each SET with PX took effect, by its value.
-  const std::unordered_map<std::string, int64_t>& set_times() const { return set_times_; }
 
 private:
   struct session {
@@ -98,7 +101,7 @@ private:
 
   void perform(schema::Requests::Reader requests, uint64_t id);
   void apply(schema::Operation::Reader operation, uint64_t session_id);
-  void apply(arguments command, reply answer, std::string& text);
+  void apply(arguments command, reply answer, uint64_t& sum);
   void expire_sessions();
 
   std::unique_ptr<state_machine> machine_;
@@ -109,10 +112,8 @@ private:
   std::map<uint64_t, session> sessions_;
   int64_t log_time_ = 0;
   int64_t expired_at_ = 0;
-  uint64_t commands_ = 0;
-  std::map<std::pair<uint64_t, uint64_t>, uint64_t> places_;     // of commands, by session and cid
-  std::unordered_map<std::string, std::vector<uint64_t>> texts_; // places of commands by what they were and told
-  std::unordered_map<std::string, int64_t> set_times_;
+  uint64_t operations_ = 0;
+  std::unordered_map<uint64_t, occurrence> occurrences_; // by sum
 };
 
 } // namespace synod::simulation

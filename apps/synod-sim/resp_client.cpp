@@ -58,6 +58,7 @@ void resp_client::ask() {
 void resp_client::ask_for(unsigned group, operation x) {
   auto commands = x.commands;
   auto transaction = x.what == operation::kind::transaction;
+  x.stream = connection_;
   auto asked = begin(group, std::move(x));
   if (!transaction)
     return send(commands.front(), asked);

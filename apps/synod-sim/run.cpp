@@ -1,6 +1,6 @@
 #include "run.hpp"
 
-#include "linearizability.hpp"
+#include "end_checks.hpp"
 #include "nemesis.hpp"
 #include "resp_client.hpp"
 #include "session_client.hpp"
@@ -92,7 +92,7 @@ public:
     come_to_rest("reads are still pending");
     agree();
     if (!checks_->broken())
-      check_histories();
+      check_histories(book_, *checks_, undecided_);
     for (auto& each : hosts_)
       each->stop(host::end::quiet);
     if (time_.running() > 0)
@@ -151,38 +151,6 @@ private:
     run_until(time_.now() + liveness_limit, all_there);
     if (!checks_->broken())
       checks_->check_end();
-  }
-
-  /// Where a search for an order looks first. A gateway's clients know of no sessions and cids: theirs are found by what they
-  /// asked and were told.
-  void find_places(history& all) {
-    auto& expected = checks_->expected();
-    std::map<std::string, size_t> used;
-    for (auto& x : all) {
-      x.latest_log_time = std::min(x.latest_log_time, checks_->latest_time());
-      x.place = expected.place_of(x.session, x.cid);
-      if (x.session != 0 || !x.reply)
-        continue;
-      std::string text;
-      for (auto& command : x.commands)
-        for (auto& each : command)
-          (text += each) += ' ';
-      text += *x.reply;
-      auto& places = expected.places_of(text);
-      if (auto& next = used[text]; next < places.size())
-        x.place = places[next++];
-    }
-  }
-
-  void check_histories() {
-    for (auto& all : book_.groups) {
-      std::erase_if(all, [](auto& x) { return x.withdrawn; });
-      find_places(all);
-      auto found = check_linearizable(all, checks_->expected().set_times());
-      undecided_ += found.what == verdict::kind::undecided;
-      if (found.what == verdict::kind::broken)
-        return checks_->fail("linearizability", found.explanation);
-    }
   }
 
   run_result result() const {

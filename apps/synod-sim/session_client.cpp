@@ -117,16 +117,13 @@ void session_client::ask_write() {
   for (auto left = random_.below(4) == 0 ? random_.between(2, 3) : 1; left > 0; --left) {
     auto group = some_group();
     operations.push_back(draw_write(group));
+    operations.back().stream = session_;
     places.push_back(begin(group, operations.back()));
   }
   send_write(std::move(places), build(session_, next_cid_, operations));
 }
 
 void session_client::send_write(std::vector<place> operations, message<schema::Requests> request) {
-  for (size_t i = 0; i < operations.size(); ++i) {
-    at(operations[i]).session = session_;
-    at(operations[i]).cid = next_cid_ + i;
-  }
   writes_.push_back({next_cid_, std::move(operations), 0, std::move(request)});
   next_cid_ += writes_.back().operations.size();
   send(request_atom_v, writes_.back().request);
@@ -137,6 +134,7 @@ void session_client::ask_checked(unsigned group, std::string expects, uint64_t v
   if (session_ == 0)
     return;
   auto x = checked_transaction(group);
+  x.stream = session_;
   x.expects = std::move(expects);
   builder<schema::Requests> built;
   built->setSession(session_);
