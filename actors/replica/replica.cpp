@@ -430,9 +430,7 @@ void replica::on_leading(const message<schema::Leading>& leading) {
     return tell_ballot(caf::actor_cast<leader_actor>(current_sender()));
   decided_below_ = std::max(decided_below_, leading->getDecidedBelow());
   clock_ahead_ = leading->getClockAhead() && told.leader == options_.node;
-  if (!any_active_ || told > active_)
-    slot_in_ = std::max(slot_in_, leading->getFreeSlot()); // The new leader has proposals up to there.
-  follow_ballot(told);
+  follow_ballot(told, leading->getFreeSlot());
 }
 
 /// An idle leader asks no acceptor, and so is not preempted by them: it would keep candidates away for ever.
@@ -446,12 +444,14 @@ void replica::tell_ballot(const leader_actor& stale) {
   send(stale, progress.finish());
 }
 
-/// A new leader: what is under way goes to it.
-void replica::follow_ballot(ballot active) {
+/// A new leader: what is under way goes to it. It has proposals below `free_slot`; what an earlier leader had behind may be
+/// lost, and is free again.
+void replica::follow_ballot(ballot active, slot_number free_slot) {
   if (any_active_ && active <= active_)
     return;
   active_ = active;
   any_active_ = true;
+  slot_in_ = std::max(slot_out_, free_slot);
   requests_.clear(); // Their own replicas, this one included, send them to the new proposer.
   requests_bytes_ = 0;
   resend_pause_ = first_resend_pause;

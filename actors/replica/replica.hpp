@@ -116,7 +116,7 @@ protected: // A variant of the role overrides a handler.
   // leadership
   virtual void on_leading(const message<schema::Leading>& leading);
   void tell_ballot(const leader_actor& stale);
-  void follow_ballot(ballot active);
+  void follow_ballot(ballot active, slot_number free_slot = 0);
 
   // reads
   virtual void on_query(const request& x);

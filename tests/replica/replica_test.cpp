@@ -548,3 +548,15 @@ TEST_CASE_FIXTURE(fixture, "a request that was performed while it waited a secon
   CHECK_FALSE(has_proposal());
   CHECK(number("requests waiting") == 0);
 }
+
+TEST_CASE_FIXTURE(fixture, "slots that an earlier leader had proposals for, and the new one has not, are free again") {
+  replica::options narrow;
+  narrow.window = 1;
+  start(narrow);
+  decide(1, {open_request(5)});
+  leads(second_ballot, 2, 3); // Nobody ever hears of its proposal for slot 2 again.
+  ask(1, {{"SET", "k", "v"}});
+  CHECK_FALSE(has_proposal());
+  leads({3, 0, 1}, 2, 2);
+  CHECK(proposal()->getSlot() == 2);
+}
