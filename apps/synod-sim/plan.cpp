@@ -36,12 +36,11 @@ const std::array<fault_description, fault_count>& fault_descriptions() {
 
 std::optional<std::string> parse_faults(const std::string& text, fault_set& chosen) {
   chosen.reset();
-  std::stringstream words{text};
-  auto first = true;
-  for (std::string word; std::getline(words, word, ','); first = false) {
+  if (text.starts_with('-'))
+    chosen.set();
+  std::stringstream words{text + ','};
+  for (std::string word; std::getline(words, word, ',');) {
     auto out = word.starts_with('-');
-    if (out && first)
-      chosen.set();
     auto name = out ? word.substr(1) : word;
     if (name == "all" || name == "none") {
       (name == "all") != out ? chosen.set() : chosen.reset();

@@ -26,6 +26,11 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::minutes longest_run{10}; // of real time; then it hangs
 
+template <class... Ts>
+void say(std::FILE* to, fmt::format_string<Ts...> text, Ts&&... xs) {
+  std::fputs(fmt::format(text, std::forward<Ts>(xs)...).c_str(), to);
+}
+
 /// What a child tells its parent through a pipe: at most PIPE_BUF bytes, so that it comes in one piece.
 struct report_line {
   uint64_t seed = 0;
@@ -52,9 +57,9 @@ void tell(int pipe, const report_line& line) {
 }
 
 void print_failure(const run_options& options, const run_result& x) {
-  fmt::print("seed {} breaks {}: {}\n\nThe last events:\n", options.seed, x.broken->invariant, x.broken->text);
+  say(stdout, "seed {} breaks {}: {}\n\nThe last events:\n", options.seed, x.broken->invariant, x.broken->text);
   for (auto& each : x.last)
-    fmt::print("{}\n", each);
+    say(stdout, "{}\n", each);
   std::fflush(stdout);
 }
 
@@ -273,9 +278,9 @@ private:
     shown_ = now;
     auto seconds = std::chrono::duration<double>(now - begun_).count();
     if (!last || terminal)
-      fmt::print(stderr, "{}{} of {} runs passed, seeds from {}, {:.0f} virtual seconds in {:.0f} s{}", terminal ? "\r" : "",
-                 numbers_.runs, runs_, first_seed_, static_cast<double>(numbers_.virtual_ms) / 1000, seconds,
-                 terminal && !last ? "" : "\n");
+      say(stderr, "{}{} of {} runs passed, seeds from {}, {:.0f} virtual seconds in {:.0f} s{}", terminal ? "\r" : "",
+          numbers_.runs, runs_, first_seed_, static_cast<double>(numbers_.virtual_ms) / 1000, seconds,
+          terminal && !last ? "" : "\n");
     std::fflush(stderr);
   }
 
@@ -297,14 +302,14 @@ double processor_seconds() {
 void print_numbers(const run_options& options, const run_numbers& x) {
   auto cpu = processor_seconds();
   auto virtual_seconds = static_cast<double>(x.virtual_ms) / 1000;
-  fmt::print("{} runs, seeds {} to {}: no invariant is broken\n", x.runs, options.seed, options.seed + x.runs - 1);
-  fmt::print("{:.0f} virtual seconds in {:.1f} s of processor time: {:.0f} a second\n", virtual_seconds, cpu,
-             virtual_seconds / cpu);
-  fmt::print("{} operations of clients ({} with an unknown outcome), {} slots, {} messages between roles, {} steps of actors\n",
-             x.operations, x.unknown, x.slots, x.messages, x.steps);
-  fmt::print("{} faults, {} starts of nodes\n", x.fault_events, x.starts);
+  say(stdout, "{} runs, seeds {} to {}: no invariant is broken\n", x.runs, options.seed, options.seed + x.runs - 1);
+  say(stdout, "{:.0f} virtual seconds in {:.1f} s of processor time: {:.0f} a second\n", virtual_seconds, cpu,
+      virtual_seconds / cpu);
+  say(stdout, "{} operations of clients ({} with an unknown outcome), {} slots, {} messages between roles, {} steps of actors\n",
+      x.operations, x.unknown, x.slots, x.messages, x.steps);
+  say(stdout, "{} faults, {} starts of nodes\n", x.fault_events, x.starts);
   if (x.undecided > 0)
-    fmt::print("{} histories have too many possible orders to be searched; all other checks held for them\n", x.undecided);
+    say(stdout, "{} histories have too many possible orders to be searched; all other checks held for them\n", x.undecided);
 }
 
 int report(const run_options& options, const pool::failure& failed, const registry& known) {
@@ -312,20 +317,20 @@ int report(const run_options& options, const pool::failure& failed, const regist
   failing.seed = failed.seed;
   switch (failed.what.what) {
     case outcome::kind::crashed:
-      fmt::print("seed {} ends with signal {} ({})\n", failed.seed, failed.what.signal, ::strsignal(failed.what.signal));
+      say(stdout, "seed {} ends with signal {} ({})\n", failed.seed, failed.what.signal, ::strsignal(failed.what.signal));
       break;
     case outcome::kind::hung:
-      fmt::print("seed {} has not ended after {} minutes\n", failed.seed, longest_run.count());
-      fmt::print("\nTo repeat it: {}\n", command_line(failing));
+      say(stdout, "seed {} has not ended after {} minutes\n", failed.seed, longest_run.count());
+      say(stdout, "\nTo repeat it: {}\n", command_line(failing));
       return exit_status::failed; // Making it smaller would take as long, many times.
     default:
-      fmt::print("seed {} breaks {}; making it smaller ...\n", failed.seed, failed.what.invariant);
+      say(stdout, "seed {} breaks {}; making it smaller ...\n", failed.seed, failed.what.invariant);
   }
   std::fflush(stdout);
   auto small = shrink(failing, failed.what, known);
-  fmt::print("\n");
+  say(stdout, "\n");
   run_apart(small, known, true);
-  fmt::print("\nTo repeat it:     {}\nAs it was found:  {}\n", command_line(small), command_line(failing));
+  say(stdout, "\nTo repeat it:     {}\nAs it was found:  {}\n", command_line(small), command_line(failing));
   return exit_status::failed;
 }
 
@@ -386,6 +391,8 @@ int run_simulator(const registry& known, int argc, char** argv) {
     return bad_arguments(*problem + "\nSee synod-sim --help.");
   if (!trace_file.empty() && runs > 1)
     return bad_arguments("--trace is for one run");
+  if (options.seed + (runs - 1) < options.seed)
+    return bad_arguments(fmt::format("there are no {} seeds from --seed={} on", runs, options.seed));
   options.virtual_time = std::chrono::seconds{seconds};
   if (nodes > 0)
     options.nodes = nodes;
@@ -399,7 +406,7 @@ int run_simulator(const registry& known, int argc, char** argv) {
   if (auto failed = all.wait())
     return report(options, *failed, known);
   print_numbers(options, all.numbers());
-  return exit_status::clean;
+  return std::fflush(stdout) == 0 ? exit_status::clean : exit_status::failed;
 }
 
 } // namespace synod::simulation

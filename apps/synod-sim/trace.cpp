@@ -10,7 +10,7 @@ void trace::write(duration now, std::string text) {
   auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
   auto line = fmt::format("{:>4}.{:06} {}", us / 1'000'000, us % 1'000'000, text);
   if (file_)
-    fmt::print(file_, "{}\n", line);
+    std::fprintf(file_, "%s\n", line.c_str()); // Who opened the file looks for errors.
   last_.push_back(std::move(line));
   if (last_.size() > kept_lines)
     last_.pop_front();

@@ -83,10 +83,8 @@ bool world::step(duration end) {
       next = std::min(next, events_.front().when);
     if (!timers.empty())
       next = std::min(next, std::chrono::duration_cast<duration>(timers.begin()->first.time_since_epoch()));
-    if (next >= end)
-      return false;
     pass_time(next);
-    return true;
+    return next < end;
   }
   std::swap(ready_[random_.below(ready_.size())], ready_.back());
   auto next = std::move(ready_.back());

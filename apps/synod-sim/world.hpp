@@ -47,7 +47,7 @@ public:
   void at(duration when, std::function<void()> what);
   void after(duration pause, std::function<void()> what) { at(now_ + pause, std::move(what)); }
 
-  /// Runs one job, or lets time pass to the next event; false: there is nothing left before `end`.
+  /// Runs one job, or lets time pass to the next event; false: there was nothing left before `end`, which it is now.
   bool step(duration end);
 
   /// Called behind every job, with its strand.

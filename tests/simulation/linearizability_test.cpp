@@ -1,0 +1,139 @@
+#include "linearizability.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+
+using namespace synod::simulation;
+
+namespace {
+
+using std::chrono::milliseconds;
+using words = std::vector<std::string>;
+
+words split(const std::string& text) {
+  std::istringstream in{text};
+  return {std::istream_iterator<std::string>{in}, {}};
+}
+
+/// A history from lines of (call, return, command, reply); a return of 0: its outcome is unknown.
+struct line {
+  int called, returned;
+  std::string command, reply;
+  uint64_t place = 0;
+  int64_t earliest_log_time = 0, latest_log_time = INT64_MAX;
+};
+
+history history_of(const std::vector<line>& lines) {
+  history all;
+  for (auto& x : lines) {
+    operation each{static_cast<uint32_t>(all.size()), operation::kind::command, {split(x.command)}};
+    each.called = milliseconds{x.called};
+    if (x.returned != 0) {
+      each.returned = milliseconds{x.returned};
+      each.reply = x.reply;
+    }
+    each.place = x.place;
+    each.earliest_log_time = x.earliest_log_time;
+    each.latest_log_time = x.latest_log_time;
+    all.push_back(std::move(each));
+  }
+  return all;
+}
+
+bool linearizable(const std::vector<line>& lines) {
+  auto found = check_linearizable(history_of(lines));
+  CHECK(found.what != verdict::kind::undecided);
+  return found.what == verdict::kind::linearizable;
+}
+
+} // namespace
+
+TEST_CASE("one after the other: a reply has to be what the commands before it lead to") {
+  CHECK(linearizable({{1, 2, "SET r v", "OK"}, {3, 4, "GET r", "\"v\""}, {5, 6, "DEL r x", "1"}, {7, 8, "GET r", "nil"}}));
+  CHECK_FALSE(linearizable({{1, 2, "SET r v", "OK"}, {3, 4, "GET r", "nil"}}));
+  CHECK(linearizable(
+    {{1, 2, "INCRBY c 5", "5"}, {3, 4, "INCRBY c 7", "12"}, {5, 6, "APPEND c x", "3"}, {7, 8, "GETSET c a", "\"12x\""}}));
+  CHECK_FALSE(linearizable({{1, 2, "INCRBY c 5", "5"}, {3, 4, "INCRBY c 7", "7"}}));
+}
+
+TEST_CASE("at the same time: any order will do that explains all replies") {
+  CHECK(linearizable({{1, 10, "SET r v", "OK"}, {2, 3, "GET r", "nil"}, {4, 5, "GET r", "\"v\""}}));
+  CHECK_FALSE(linearizable({{1, 10, "SET r v", "OK"}, {2, 3, "GET r", "\"v\""}, {4, 5, "GET r", "nil"}}));
+  // Each of two reads sees another order of two writes.
+  CHECK_FALSE(linearizable({{1, 10, "SET r a", "OK"},
+                            {1, 10, "SET r b", "OK"},
+                            {2, 3, "GET r", "\"a\""},
+                            {4, 5, "GET r", "\"b\""},
+                            {6, 7, "GET r", "\"a\""}}));
+  CHECK(linearizable({{1, 10, "INCRBY c 1", "3"}, {2, 9, "INCRBY c 2", "2"}}));
+}
+
+TEST_CASE("an unknown outcome: it may take effect late, or never") {
+  CHECK(linearizable({{1, 0, "SET r v", ""}, {2, 3, "GET r", "nil"}, {4, 5, "GET r", "\"v\""}}));
+  CHECK(linearizable({{1, 0, "SET r v", ""}, {2, 3, "GET r", "nil"}, {400, 500, "GET r", "nil"}}));
+  CHECK_FALSE(linearizable({{1, 0, "SET r v", ""}, {2, 3, "GET r", "\"v\""}, {4, 5, "GET r", "nil"}}));
+  CHECK_FALSE(linearizable({{1, 2, "GET r", "\"v\""}, {3, 0, "SET r v", ""}}));
+}
+
+TEST_CASE("the order of deciding is a hint, no more") {
+  std::vector<line> right{{1, 10, "SET r a", "OK", 2}, {1, 10, "SET r b", "OK", 1}, {11, 12, "GET r", "\"a\""}};
+  CHECK(linearizable(right));
+  std::swap(right[0].place, right[1].place);
+  CHECK(linearizable(right));
+  CHECK_FALSE(linearizable({{1, 2, "SET r a", "OK", 2}, {3, 4, "SET r b", "OK", 1}, {11, 12, "GET r", "\"a\""}}));
+}
+
+TEST_CASE("expiry: a value ends at a log time that the operation can have seen") {
+  line set{1, 2, "SET r v PX 100", "OK", 1, 1000, 1000};
+  CHECK(linearizable({set, {3, 4, "GET r", "\"v\"", 0, 1000, 1099}}));
+  CHECK(linearizable({set, {3, 4, "GET r", "nil", 0, 1000, 1100}}));
+  CHECK_FALSE(linearizable({set, {3, 4, "GET r", "nil", 0, 1000, 1099}}));
+  CHECK_FALSE(linearizable({set, {3, 4, "GET r", "\"v\"", 0, 1100, 1200}}));
+  // Log time does not go back: gone is gone.
+  CHECK_FALSE(linearizable({set, {3, 4, "GET r", "nil", 0, 1000, 1200}, {5, 6, "GET r", "\"v\"", 0, 1000, 1200}}));
+}
+
+TEST_CASE("a transaction is one step, and watched keys decide") {
+  auto transaction = [](int called, int returned, std::vector<words> commands, std::optional<std::string> expects,
+                        std::string reply) {
+    operation x{9, operation::kind::transaction, std::move(commands)};
+    x.called = milliseconds{called};
+    x.returned = milliseconds{returned};
+    x.expects = std::move(expects);
+    x.reply = std::move(reply);
+    return x;
+  };
+  auto check = [](std::vector<line> lines, operation x) {
+    auto all = history_of(lines);
+    all.push_back(std::move(x));
+    std::stable_sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.called < b.called; });
+    return check_linearizable(all).what == verdict::kind::linearizable;
+  };
+  std::vector<words> both{{"SET", "r", "b"}, {"INCRBY", "c", "1"}};
+  CHECK(check({{1, 2, "SET r a", "OK"}}, transaction(3, 4, both, "\"a\"", "[OK 1]")));
+  CHECK_FALSE(check({{1, 2, "SET r a", "OK"}}, transaction(3, 4, both, "\"z\"", "[OK 1]")));
+  CHECK(check({{1, 2, "SET r a", "OK"}, {5, 6, "GET c", "nil"}}, transaction(3, 4, both, "\"z\"", "none")));
+  // Half of it cannot be seen.
+  CHECK_FALSE(check({{1, 10, "GET c", "\"1\""}, {11, 12, "GET r", "nil"}}, transaction(2, 20, both, std::nullopt, "[OK 1]")));
+}
+
+TEST_CASE("what cannot be explained is explained") {
+  auto found = check_linearizable(history_of({{1, 2, "SET r v", "OK"}, {3, 4, "GET r", "nil"}}));
+  REQUIRE(found.what == verdict::kind::broken);
+  CHECK(found.explanation.find("client 0 at 1.000 ms: SET r v -> OK at 2.000 ms") != std::string::npos);
+  CHECK(found.explanation.find("client 1 at 3.000 ms: GET r -> nil at 4.000 ms") != std::string::npos);
+}
+
+TEST_CASE("a search that would take too long is given up") {
+  std::vector<line> lines;
+  for (int i = 0; i < 40; ++i)
+    lines.push_back({1, 100, "APPEND l " + std::to_string(i) + ";", "9999"});
+  CHECK(check_linearizable(history_of(lines), 1000).what != verdict::kind::linearizable);
+  for (auto& x : lines)
+    x = {1, 100, "SET r " + x.command.substr(9), "OK"};
+  lines.push_back({101, 102, "GET r", "\"other\""});
+  CHECK(check_linearizable(history_of(lines), 1000).what == verdict::kind::undecided);
+}
