@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
     if (free == 0)
       wait_for_one();
     --free;
+    std::fflush(stdout); // Or the child prints it, too.
     auto process = ::fork();
     if (process < 0) {
       std::perror("fork");
