@@ -26,11 +26,6 @@ void session_table::advance(uint64_t id, int64_t now) {
   }
 }
 
-void session_table::touch(uint64_t id, int64_t now) {
-  if (auto found = sessions_.find(id); found != sessions_.end())
-    found->second.used = now;
-}
-
 bool session_table::keeps_results(uint64_t id) const {
   auto found = sessions_.find(id);
   return found != sessions_.end() && found->second.keep_results;

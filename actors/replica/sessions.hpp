@@ -34,8 +34,6 @@ public:
   turn turn_of(uint64_t id, uint64_t cid) const;
   /// The command was performed.
   void advance(uint64_t id, int64_t now);
-  /// The session is in use at log time `now`.
-  void touch(uint64_t id, int64_t now);
 
   bool keeps_results(uint64_t id) const;
   void keep(uint64_t id, uint64_t cid, message<schema::Reply> result);

@@ -3,6 +3,7 @@
 #include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
 
+#include <capnp/dynamic.h>
 #include <doctest/doctest.h>
 
 #include <random>
@@ -75,6 +76,39 @@ TEST_CASE("mutated messages are refused or can be read through") {
         for (auto argument : operation.getArguments())
           bytes += argument.size();
     REQUIRE(bytes <= 64 * words.size());
+  }
+  CHECK(refused > 1000);
+}
+
+TEST_CASE("a pvalue is checked as far as its schema goes") {
+  builder<schema::Pvalue> built;
+  write(ballot{1, 2, 3}, built->initBallot());
+  auto value = built->initValue();
+  auto requests = value.initRequests(3);
+  for (unsigned i = 0; i < 3; ++i)
+    requests.set(i, request_of(5, i, {{"SET", "key", "value"}}).as_data());
+  auto configuration = value.initConfiguration();
+  for (auto list : {configuration.initReplicas(2), configuration.initLeaders(2), configuration.initAcceptors(2)}) {
+    list.set(0, "a");
+    list.set(1, "another node");
+  }
+  auto sound = built.finish();
+  REQUIRE(message<schema::Pvalue>::from(sound.words()));
+  auto schema = capnp::Schema::from<schema::Pvalue>();
+  auto print = [&](capnp::MessageReader& reader) {
+    auto everything = kj::str(reader.getRoot<capnp::DynamicStruct>(schema));
+    CHECK(everything.size() > 0);
+  };
+  std::mt19937_64 random{1};
+  size_t refused = 0;
+  for (int run = 0; run < 20000; ++run) {
+    std::vector<uint64_t> words{sound.words().begin(), sound.words().end()};
+    for (auto changes = 1 + random() % 4; changes > 0; --changes)
+      words[random() % words.size()] ^= uint64_t{1} << (random() % 64);
+    if (is_sound(words, schema))
+      CHECK(is_sound(words, print));
+    else
+      ++refused;
   }
   CHECK(refused > 1000);
 }
