@@ -9,6 +9,9 @@ namespace synod {
 using key_value::equals_ignoring_case;
 namespace errors = key_value::errors;
 
+/// No key ever has it: an EXEC that carries it performs nothing.
+constexpr uint64_t no_version = UINT64_MAX;
+
 connection::connection(uint64_t id, address where, resp::limits limits, int64_t now_ms, gateway_services& services)
   : id_{id},
     address_{std::move(where)},
@@ -72,6 +75,10 @@ void connection::give_up(const char* error) {
     return;
   waits_for_room_ = false;
   have_command_ = false;
+  if (in_multi_)
+    reset_transaction(); // It was EXEC: whatever becomes of it, it ends the transaction.
+  else if (last_command_ == "watch")
+    watch_in_vain(arguments{parser_.arguments()}.subspan(1));
   std::string bytes;
   writer_to(bytes).error(error);
   answer_locally(bytes);
@@ -192,6 +199,13 @@ bool connection::watch(arguments args) {
   return true;
 }
 
+/// What a WATCH that got an error was to protect is not performed.
+template <class Keys>
+void connection::watch_in_vain(const Keys& keys) {
+  for (auto& key : keys)
+    watched_.emplace_back(key, no_version);
+}
+
 bool connection::exec() {
   std::string bytes;
   if (!in_multi_) {
@@ -259,6 +273,9 @@ void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
     for (unsigned i = 0; i < versions.size() && i < watching_.size(); ++i)
       watched_.emplace_back(watching_[i], static_cast<uint64_t>(versions[i].getInteger()));
     writer_to(bytes).status("OK");
+  } else if (x.what == kind::versions) {
+    watch_in_vain(watching_);
+    writer_to(bytes).reply(reply);
   } else if (ticket == pending_.front().ticket) {
     // The common case writes where the bytes leave from.
     auto before = output_.size();
@@ -275,6 +292,8 @@ void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
 void connection::deliver_error(uint64_t ticket, std::string_view text) {
   if (pending_.empty() || ticket < pending_.front().ticket || ticket - pending_.front().ticket >= pending_.size())
     return;
+  if (pending_[ticket - pending_.front().ticket].what == kind::versions)
+    watch_in_vain(watching_);
   std::string bytes;
   writer_to(bytes).error(text);
   finish(ticket, std::move(bytes));

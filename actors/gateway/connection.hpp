@@ -110,6 +110,8 @@ private:
   bool dispatch_queued(arguments args, const command_spec& spec);
   bool dispatch_machine(arguments args, const command_spec& spec);
   bool watch(arguments args);
+  template <class Keys>
+  void watch_in_vain(const Keys& keys);
   bool exec();
   void begin_pending(kind what);
   void note_reply(size_t bytes);

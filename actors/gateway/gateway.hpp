@@ -49,6 +49,11 @@ public:
   void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override;
   void launch(caf::execution_unit* unit, bool lazy, bool hide) override;
 
+  // For whoever checks invariants.
+  const options& limits() const { return options_; }
+  /// Of commands that are to be decided: at the replica, and on their way to it.
+  size_t outstanding_bytes() const { return outstanding_bytes_ + decided_.bytes(); }
+
 private:
   struct client {
     explicit client(connection c) : state{std::move(c)} {}
@@ -87,7 +92,7 @@ private:
   void on_read(const message<schema::Responses>& responses);
   void on_tick();
 
-  bool room() const { return outstanding_bytes_ + decided_.bytes() < options_.outstanding_limit_bytes; }
+  bool room() const { return outstanding_bytes() < options_.outstanding_limit_bytes; }
   void wait_for_decision(ticket whose);
   void wait_for_read(ticket whose);
   void open_session();

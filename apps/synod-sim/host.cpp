@@ -121,7 +121,7 @@ void host::start() {
       stall > duration{0} && random_.chance(200'000) ? random_.around(stall) : random_.around(std::chrono::microseconds{200});
     storage_.free_at = std::max(storage_.free_at, stage_.time.now() + takes);
   };
-  stage_.checks->begin(index_, find<acceptor>(), find<leader>(), find<replica>());
+  stage_.checks->begin(index_, find<acceptor>(), find<leader>(), find<replica>(), find<gateway>());
   stage_.net->begin(index_);
 }
 

@@ -61,6 +61,7 @@ invariants::invariants(world& in, trace& told, std::vector<std::string> nodes, s
     reference_{std::move(expected)},
     acceptors_(names_.size()),
     leaders_(names_.size()),
+    gateways_(names_.size()),
     replicas_(names_.size()) {}
 
 void invariants::fail(std::string invariant, std::string what) {
@@ -70,7 +71,8 @@ void invariants::fail(std::string invariant, std::string what) {
   broken_ = violation{std::move(invariant), std::move(what)};
 }
 
-void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const replica* r) {
+void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g) {
+  gateways_[node] = g;
   leaders_[node] = {l, false, l ? l->own_ballot() : ballot{}};
   if (r)
     replicas_[node].role = r;
@@ -95,6 +97,7 @@ void invariants::end(uint32_t node) {
   acceptors_[node].role = nullptr;
   leaders_[node] = {};
   replicas_[node] = {};
+  gateways_[node] = nullptr;
 }
 
 std::unique_ptr<state_machine> invariants::observe(uint32_t node, std::unique_ptr<state_machine> machine) {
@@ -228,6 +231,8 @@ void invariants::look(uint32_t node) {
     look_at_leader(node);
   if (replicas_[node].role)
     look_at_replica(node);
+  if (gateways_[node])
+    look_at_gateway(node);
 }
 
 void invariants::look_at_acceptor(uint32_t node) {
@@ -338,6 +343,13 @@ void invariants::look_at_replica(uint32_t node) {
   bound(node, "reads that wait, bytes", role.reads_bytes(), limits.waiting_limit_bytes);
   bound(node, "decisions ahead of slot_out", role.decisions_ahead(),
         std::max<uint64_t>(2 * limits.window, replica::learned_slots));
+}
+
+void invariants::look_at_gateway(uint32_t node) {
+  auto& limits = gateways_[node]->limits();
+  // One command may be above the limit, which takes more room in a message than its arguments.
+  bound(node, "the gateway's commands under way, bytes", gateways_[node]->outstanding_bytes(),
+        limits.outstanding_limit_bytes + 2 * limits.command_limit_bytes);
 }
 
 /// Compares what a replica performed for a slot with what the chosen value says.

@@ -6,6 +6,7 @@
 #include "world.hpp"
 
 #include "synod/actors/acceptor/acceptor.hpp"
+#include "synod/actors/gateway/gateway.hpp"
 #include "synod/actors/leader/leader.hpp"
 #include "synod/actors/replica/replica.hpp"
 
@@ -33,7 +34,7 @@ public:
   invariants(world& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected);
 
   // A process's roles, from when they have started until it ends.
-  void begin(uint32_t node, const acceptor* a, const leader* l, const replica* r);
+  void begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g);
   void end(uint32_t node);
 
   void on_send(uint32_t from, const caf::message& content);
@@ -112,6 +113,7 @@ private:
   bool look_at_entry(uint32_t node, slot_number slot, bool restarted);
   void look_at_leader(uint32_t node);
   void look_at_replica(uint32_t node);
+  void look_at_gateway(uint32_t node);
   void settle(uint32_t node);
   void bound(uint32_t node, const char* what, uint64_t is, uint64_t limit);
   const std::string& name(uint32_t node) const { return names_[node]; }
@@ -123,6 +125,7 @@ private:
   reference reference_;
   std::vector<acceptor_view> acceptors_;
   std::vector<leader_view> leaders_;
+  std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
   std::vector<slot_view> slots_;         // index: slot - 1
   std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each

@@ -139,6 +139,10 @@ plan draw(const run_options& options, const registry& known) {
   // Limits that a cluster file keeps from being so small; one request of a client fits.
   if (shape.below(3) == 0)
     config->role_options["replica"].set("waiting-limit", shape.between(16384, 65536));
+  if (shape.below(3) == 0) {
+    config->role_options["gateway"].set("command-limit", 16384);
+    config->role_options["gateway"].set("outstanding-limit", shape.between(1024, 16384));
+  }
   x.config = std::make_shared<const cluster>(std::move(*config));
 
   random_stream load{options.seed, "load"};

@@ -379,7 +379,7 @@ int run_simulator(const registry& known, int argc, char** argv) {
     ->capture_default_str();
   app.add_option("--trace", trace_file, "Writes every event of one run to this file; - is standard output");
   app.add_option("--jobs", jobs, "Runs at a time")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.set_version_flag("--version", std::string{"synod-sim "} + SYNOD_VERSION);
+  app.set_version_flag("--version", SYNOD_VERSION);
   std::string footer = "Faults; each run has about half of those that are not left out:\n";
   for (auto& each : fault_descriptions())
     footer += fmt::format("  {:12} {}\n", each.name, each.help);

@@ -78,7 +78,7 @@ def bad_options():
     code, out, _ = run("--help")
     check(code == 0 and all(word in out for word in ("--faults", "partition", "torn", "Exit status")), "--help: %s" % out)
     code, out, _ = run("--version")
-    check(code == 0 and "synod-sim " in out, "--version: %s" % out)
+    check(code == 0 and out[0].isdigit(), "--version: %s" % out)
     code, out, _ = run("--seed=18446744073709551615", "--virtual-seconds=1")
     check(code == 0 and "18446744073709551615" in out, "the last seed there is: %s" % out)
 

@@ -192,6 +192,48 @@ TEST_CASE_FIXTURE(fixture, "a command that finds no room waits, and is given up 
   CHECK(submitted(0) == "decide SET a 2");
 }
 
+TEST_CASE_FIXTURE(fixture, "an EXEC that is given up has ended its transaction") {
+  say("WATCH k");
+  answer_list(0, {7});
+  say("MULTI");
+  CHECK(say("SET a 1").find("QUEUED") != std::string::npos);
+  services_.full = true;
+  CHECK(say("EXEC").empty());
+  REQUIRE(subject.waits_for_room());
+  subject.give_up("TRYAGAIN later");
+  CHECK(out() == "-TRYAGAIN later\r\n");
+  services_.full = false;
+  CHECK(say("EXEC") == "-ERR EXEC without MULTI\r\n");
+  CHECK(say("SET b 2").empty());
+  CHECK(submitted(1) == "decide SET b 2");
+}
+
+TEST_CASE_FIXTURE(fixture, "what a failed WATCH was to protect is not performed") {
+  const std::string never = "@18446744073709551615";
+  SUBCASE("it got an error") {
+    say("WATCH k other");
+    subject.deliver_error(services_.all[0].whose.number, "TRYAGAIN later");
+    CHECK(out() == "-TRYAGAIN later\r\n");
+    say("MULTI\r\nSET k 1\r\nEXEC");
+    CHECK(submitted(1) == "transaction 1 commands k" + never + " other" + never);
+  }
+  SUBCASE("it found no room") {
+    services_.full = true;
+    say("WATCH k");
+    REQUIRE(subject.waits_for_room());
+    subject.give_up("TRYAGAIN later");
+    services_.full = false;
+    say("MULTI\r\nSET k 1\r\nEXEC");
+    CHECK(submitted(0) == "transaction 1 commands k" + never);
+  }
+  SUBCASE("and UNWATCH forgets it") {
+    say("WATCH k");
+    subject.deliver_error(services_.all[0].whose.number, "TRYAGAIN later");
+    say("UNWATCH\r\nMULTI\r\nSET k 1\r\nEXEC");
+    CHECK(submitted(1) == "transaction 1 commands");
+  }
+}
+
 TEST_CASE_FIXTURE(fixture, "bytes that come while a command waits are not lost") {
   services_.full = true;
   say("SET a 1");
