@@ -250,6 +250,8 @@ caf::error file_log::mend_tail(const scan& state) {
     std::span<const std::byte> whole{records};
     if (auto failure = last.write(begin, {&whole, 1}))
       return failure;
+    if (auto failure = last.sync())
+      return failure;
   }
   return last.write_zeros(state.offset, last.size());
 }

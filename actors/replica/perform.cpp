@@ -23,27 +23,34 @@ void replica::perform(const message<schema::Pvalue>& decided) {
       open_session(x, id);
     else
       perform_request(x);
+    requests_.on_performed(x->getSession(), sessions_);
   }
 }
 
 void replica::open_session(const borrowed<schema::Requests>& x, uint64_t id) {
   auto operations = x->getOperations();
-  auto opened =
-    operations.size() == 1 && operations[0].isOpen() && sessions_.open(id, operations[0].getOpen().getKeepResults(), log_time_);
-  auto waiting = openings_.find(x->getFirstCid());
+  auto number = x->getFirstCid();
+  auto opened = operations.size() == 1 && operations[0].isOpen()
+                  ? sessions_.open(number, id, operations[0].getOpen().getKeepResults(), log_time_)
+                  : std::nullopt;
+  auto waiting = openings_.find(number);
   if (waiting == openings_.end())
     return;
-  builder<schema::Responses> answer;
-  answer->setFirstCid(x->getFirstCid());
-  answer->setAnswered(1);
-  auto replies = answer->initReplies(1);
-  if (opened)
-    replies[0].setInteger(static_cast<int64_t>(id));
-  else
-    replies[0].setError("ERR too many sessions");
-  send(waiting->second.client, answer.finish());
+  answer_opening(number, opened, waiting->second.client);
   outstanding_bytes_ -= waiting->second.asked.size_bytes();
   openings_.erase(waiting);
+}
+
+void replica::answer_opening(uint64_t number, std::optional<uint64_t> session, const client_actor& client) {
+  builder<schema::Responses> answer;
+  answer->setFirstCid(number);
+  answer->setAnswered(1);
+  auto replies = answer->initReplies(1);
+  if (session)
+    replies[0].setInteger(static_cast<int64_t>(*session));
+  else
+    replies[0].setError("ERR too many sessions");
+  send(client, answer.finish());
 }
 
 /// Performs the commands whose turn it is; answers them if their client waits here.
@@ -62,8 +69,10 @@ void replica::perform_request(const borrowed<schema::Requests>& x) {
   auto turn = sessions_.turn_of(session, first + skip);
   if (turn != session_table::turn::now) {
     skipped_ += operations.size() - skip;
-    if (waited_for && turn == session_table::turn::too_early)
-      too_early_seen_ = true; // Its predecessor lost its slot: both are sent again, in order.
+    if (turn == session_table::turn::too_early) {
+      requests_.break_chain(session);
+      too_early_seen_ |= waited_for; // Its predecessor lost its slot: both are sent again, in order.
+    }
     if (waited_for && turn == session_table::turn::unknown) {
       builder<schema::Responses> answer;
       answer->setSession(session);

@@ -96,6 +96,10 @@ bool replica::take_opening(const request& x, const client_actor& client) {
     known->second.client = client;
     return false;
   }
+  if (auto opened = sessions_.opened_by(x->getFirstCid())) {
+    answer_opening(x->getFirstCid(), opened, client);
+    return false;
+  }
   if (!has_room(x)) {
     refuse(x, client);
     return false;
@@ -161,7 +165,7 @@ void replica::on_forward(const request& x, uint64_t mark) {
   note_mark(mark);
   if (!proposer() || !has_room_for_forwarded(x))
     return;
-  enqueue(x);
+  requests_.add(x, sessions_);
   propose();
 }
 
@@ -170,18 +174,14 @@ void replica::route(const request& x) {
   if (!any_active_)
     return; // It is outstanding; it goes on its way when a leader is known.
   if (proposer()) {
-    enqueue(x);
+    if (requests_.add(x, sessions_) == request_queue::outcome::too_early)
+      waiting_for_turn_.insert(x->getSession());
     return propose();
   }
   auto to = replicas_.find(active_.leader);
   uint64_t mark = 0;
   if (to != replicas_.end() && to->second.flow->admit(x.size_bytes(), clock().now(), mark))
     send(to->second.handle, forward_atom_v, x, mark);
-}
-
-void replica::enqueue(const request& x) {
-  requests_.push_back(x);
-  requests_bytes_ += x.size_bytes();
 }
 
 void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
@@ -207,10 +207,6 @@ void replica::resend_waiting() {
 void replica::resend_outstanding() {
   resent_ = clock().now();
   waiting_for_turn_.clear();
-  if (proposer()) {
-    requests_.clear();
-    requests_bytes_ = 0;
-  }
   for (auto& [number, x] : openings_)
     route(x.asked);
   for (auto& [id, session] : local_sessions_)
@@ -234,7 +230,7 @@ leader_actor replica::leader_to_ask() const {
 bool replica::may_propose() const {
   auto in_flight = proposals_.size();
   auto depth = std::clamp<uint64_t>(static_cast<uint64_t>(decision_time_ / decision_time_per_slot), 1, options_.window);
-  return in_flight < depth || (requests_bytes_ >= options_.batch_limit_bytes && in_flight < options_.window);
+  return in_flight < depth || (requests_.bytes() >= options_.batch_limit_bytes && in_flight < options_.window);
 }
 
 // propose(): move requests into proposals while the window allows.
@@ -264,6 +260,8 @@ void replica::propose() {
 
 /// Whose commands have all been performed: it was sent more than once, and would only take up a slot.
 bool replica::is_performed(const request& x) const {
+  if (x->getSession() == 0)
+    return sessions_.opened_by(x->getFirstCid()).has_value();
   auto last = x->getFirstCid() + x->getOperations().size() - 1;
   return sessions_.turn_of(x->getSession(), last) == session_table::turn::performed;
 }
@@ -276,12 +274,11 @@ void replica::take_batch() {
     auto performed = is_performed(requests_.front());
     if (!performed && !batch_.empty() && bytes + size > options_.batch_limit_bytes)
       return;
+    auto taken = requests_.take();
     if (!performed) {
       bytes += size;
-      batch_.push_back(std::move(requests_.front()));
+      batch_.push_back(std::move(taken));
     }
-    requests_bytes_ -= size;
-    requests_.pop_front();
   }
 }
 
@@ -370,10 +367,10 @@ void replica::settle_proposal(const message<schema::Pvalue>& decided) {
     return; // The replicas that have these requests outstanding hand them on to the new proposer.
   auto list = pvalue->getValue().getRequests();
   for (auto i = list.size(); i-- > 0;)
-    if (auto back = request::from(words_of(list[i])); back && (is_own(*back) || has_room_for_forwarded(*back))) {
-      requests_bytes_ += back->size_bytes();
-      requests_.push_front(std::move(*back));
-    }
+    if (auto back = request::from(words_of(list[i])); back && (is_own(*back) || has_room_for_forwarded(*back)))
+      requests_.put_back(std::move(*back));
+    else if (back)
+      requests_.break_chain((*back)->getSession());
 }
 
 void replica::forget_outstanding(uint64_t id) {
@@ -453,7 +450,6 @@ void replica::follow_ballot(ballot active, slot_number free_slot) {
   any_active_ = true;
   slot_in_ = std::max(slot_out_, free_slot);
   requests_.clear(); // Their own replicas, this one included, send them to the new proposer.
-  requests_bytes_ = 0;
   resend_pause_ = first_resend_pause;
   if (proposer())
     propose_again();

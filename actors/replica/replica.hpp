@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/replica/learner.hpp"
+#include "synod/actors/replica/request_queue.hpp"
 #include "synod/actors/replica/sessions.hpp"
 #include "synod/actors/replica/state_machine.hpp"
 #include "synod/messages/outlet.hpp"
@@ -57,7 +58,7 @@ public:
   const session_table& sessions() const { return sessions_; }
   slot_number last_proposed() const { return proposals_.empty() ? 0 : proposals_.rbegin()->first; }
   size_t decisions_ahead() const { return decisions_.size(); }
-  size_t requests_bytes() const { return requests_bytes_; }
+  size_t requests_bytes() const { return requests_.bytes(); }
   size_t outstanding_bytes() const { return outstanding_bytes_; }
   size_t reads_bytes() const { return reads_bytes_; }
   const options& limits() const { return options_; }
@@ -78,8 +79,9 @@ protected: // A variant of the role overrides a handler.
   bool is_own(const request& x) const {
     return openings_.contains(x->getFirstCid()) || local_sessions_.contains(x->getSession());
   }
-  bool has_room_for_forwarded(const request& x) const { return requests_bytes_ + x.size_bytes() <= options_.waiting_limit_bytes; }
-  void enqueue(const request& x);
+  bool has_room_for_forwarded(const request& x) const {
+    return requests_.bytes() + x.size_bytes() <= options_.waiting_limit_bytes;
+  }
   void refuse(const request& x, const client_actor& client);
   bool answer_again(const request& x, const client_actor& client);
   void resend_outstanding();
@@ -104,6 +106,7 @@ protected: // A variant of the role overrides a handler.
   virtual void perform(const message<schema::Pvalue>& decided);
   virtual void perform_request(const borrowed<schema::Requests>& x);
   void open_session(const borrowed<schema::Requests>& x, uint64_t session_id);
+  void answer_opening(uint64_t number, std::optional<uint64_t> session, const client_actor& client);
   void apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer);
   void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);
   void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
@@ -141,7 +144,7 @@ protected: // A variant of the role overrides a handler.
   std::unique_ptr<state_machine> machine_;
   slot_number slot_in_ = 1;
   slot_number slot_out_ = 1;
-  std::deque<request> requests_;
+  request_queue requests_;
   std::vector<request> batch_; // taken from them for the next proposal
   struct proposal {
     message<schema::Pvalue> pvalue;
@@ -152,7 +155,6 @@ protected: // A variant of the role overrides a handler.
   std::map<uint32_t, leader_actor> leaders_;
 
   options options_;
-  size_t requests_bytes_ = 0;
   int64_t log_time_ = 0;
   session_table sessions_;
   std::map<uint32_t, acceptor_actor> acceptors_;

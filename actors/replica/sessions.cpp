@@ -2,13 +2,30 @@
 
 namespace synod {
 
-bool session_table::open(uint64_t id, bool keep_results, int64_t now) {
+std::optional<uint64_t> session_table::open(uint64_t number, uint64_t id, bool keep_results, int64_t now) {
+  if (auto known = opened_by(number))
+    return known;
   if (sessions_.size() >= limit)
-    return false;
+    return std::nullopt;
   auto& x = sessions_[id];
+  x.number = number;
   x.keep_results = keep_results;
   x.used = now;
-  return true;
+  by_number_[number] = id;
+  return id;
+}
+
+std::optional<uint64_t> session_table::opened_by(uint64_t number) const {
+  auto found = by_number_.find(number);
+  return found == by_number_.end() ? std::nullopt : std::optional{found->second};
+}
+
+void session_table::close(uint64_t id) {
+  auto found = sessions_.find(id);
+  if (found == sessions_.end())
+    return;
+  by_number_.erase(found->second.number);
+  sessions_.erase(found);
 }
 
 session_table::turn session_table::turn_of(uint64_t id, uint64_t cid) const {
@@ -63,7 +80,12 @@ void session_table::expire(int64_t now) {
   if (now - expired_at_ < lifetime_ms_ / 100)
     return;
   expired_at_ = now;
-  std::erase_if(sessions_, [&](auto& x) { return now - x.second.used > lifetime_ms_; });
+  std::erase_if(sessions_, [&](auto& x) {
+    auto ends = now - x.second.used > lifetime_ms_;
+    if (ends)
+      by_number_.erase(x.second.number);
+    return ends;
+  });
 }
 
 } // namespace synod

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -26,9 +27,13 @@ public:
 
   explicit session_table(int64_t lifetime_ms) : lifetime_ms_{lifetime_ms} {}
 
-  /// Opens a session with an id that was never used: made of the slot and the place in its batch. False: the table is full.
-  bool open(uint64_t id, bool keep_results, int64_t now);
-  void close(uint64_t id) { sessions_.erase(id); }
+  /// Opens a session for the client's random number, with an id that was never used: made of the slot and the place in its
+  /// batch. The same number again, while its session lasts, opens no second one. Returns the session's id; none: the table
+  /// is full.
+  std::optional<uint64_t> open(uint64_t number, uint64_t id, bool keep_results, int64_t now);
+  /// The session that was opened for this number, if it lasts.
+  std::optional<uint64_t> opened_by(uint64_t number) const;
+  void close(uint64_t id);
 
   /// Is it this command's turn? Only the session's next cid is performed.
   turn turn_of(uint64_t id, uint64_t cid) const;
@@ -49,6 +54,7 @@ public:
 
 private:
   struct session {
+    uint64_t number = 0; // that opened it
     uint64_t next_cid = 1;
     int64_t used = 0;
     bool keep_results = false;
@@ -58,6 +64,7 @@ private:
 
   int64_t lifetime_ms_;
   std::map<uint64_t, session> sessions_;
+  std::unordered_map<uint64_t, uint64_t> by_number_; // that opened it: its id
   int64_t expired_at_ = 0;
 };
 

@@ -73,7 +73,7 @@ void invariants::fail(std::string invariant, std::string what) {
 
 void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g) {
   gateways_[node] = g;
-  leaders_[node] = {l, false, l ? l->own_ballot() : ballot{}};
+  leaders_[node] = {l, false, l ? l->own_ballot() : ballot{}, ++starts_};
   if (r)
     replicas_[node].role = r;
   if (!a)
@@ -318,6 +318,9 @@ void invariants::look_at_leader(uint32_t node) {
   if (promised < majority_)
     fail("adopted", fmt::format("leader {} is active under ballot {}, which {} acceptors have promised", name(node),
                                 text(view.own), promised));
+  if (auto first = active_under_.emplace(view.own, view.start).first; first->second != view.start)
+    fail("C1",
+         fmt::format("leader {} is active under ballot {}, as it was before it was started again", name(node), text(view.own)));
   bound(node, "the leader's proposals", role.proposals().size(), 2 * role.limits().window);
 }
 

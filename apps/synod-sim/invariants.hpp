@@ -80,6 +80,7 @@ private:
     const leader* role = nullptr;
     bool active = false;
     ballot own;
+    uint64_t start = 0; // tells it from its predecessors
   };
 
   struct replica_view {
@@ -124,6 +125,7 @@ private:
   size_t majority_;
   reference reference_;
   std::vector<acceptor_view> acceptors_;
+  std::map<ballot, uint64_t> active_under_; // the start of the leader that was active under it
   std::vector<leader_view> leaders_;
   std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
@@ -131,6 +133,7 @@ private:
   std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
   int64_t latest_time_ = 0;
   uint64_t processes_ = 0; // with a replica
+  uint64_t starts_ = 0;    // of processes
   std::optional<violation> broken_;
 };
 

@@ -192,21 +192,17 @@ void nemesis::flap(random_stream& random) {
 // -- processes and hosts ------------------------------------------------------
 
 void nemesis::begin_processes() {
-  auto length = [](random_stream& random) {
-    return random.around(random.of<milliseconds>({milliseconds{50}, milliseconds{500}, milliseconds{3000}}));
-  };
-  every(fault::kill, stream(fault::kill).of<seconds>({seconds{3}, seconds{10}, seconds{10}}), [this, length](auto& random) {
-    auto node = some_node(random);
-    for (uint32_t i = 0; i < hosts_.size() && random.below(3) == 0; ++i)
-      if (hosts_[i]->leads())
-        node = i; // Where it hurts most.
-    down(node, host::end::kill, length(random));
+  every(fault::kill, stream(fault::kill).of<seconds>({seconds{3}, seconds{10}, seconds{10}}), [this](auto& random) {
+    auto node = victim(random);
+    down(node, host::end::kill, time_down(random));
   });
-  every(fault::power, seconds{15}, [this, length](auto& random) {
+  every(fault::power, stream(fault::power).of<seconds>({seconds{4}, seconds{15}, seconds{15}}), [this](auto& random) {
     if (random.below(3) > 0)
-      return down(some_node(random), host::end::power, length(random));
+      return power_cut(random, victim(random));
+    auto together = random.below(2) == 0; // The power is back for all at once.
+    auto time = time_down(random);
     for (uint32_t i = 0; i < hosts_.size(); ++i)
-      down(i, host::end::power, length(random));
+      down(i, host::end::power, together ? time : time_down(random));
   });
   every(fault::pause, seconds{8}, [this](auto& random) {
     auto node = some_node(random);
@@ -220,6 +216,35 @@ void nemesis::begin_processes() {
             hosts_[node]->pause(false);
           });
   });
+}
+
+/// Any node, or the active leader's, where it hurts most.
+uint32_t nemesis::victim(random_stream& random) const {
+  auto node = some_node(random);
+  if (random.below(2) == 0)
+    return node;
+  for (uint32_t i = 0; i < hosts_.size(); ++i)
+    if (hosts_[i]->leads())
+      node = i;
+  return node;
+}
+
+duration nemesis::time_down(random_stream& random) {
+  return random.around(random.of<milliseconds>({milliseconds{50}, milliseconds{500}, milliseconds{3000}}));
+}
+
+/// Often the network behind a host has lost its power a moment before.
+void nemesis::power_cut(random_stream& random, uint32_t node) {
+  auto length = time_down(random);
+  if (random.below(2) == 0)
+    return down(node, host::end::power, length);
+  std::vector<std::pair<uint32_t, uint32_t>> ways;
+  for (uint32_t i = 0; i < hosts_.size(); ++i)
+    if (i != node)
+      ways.emplace_back(node, i);
+  auto before = random.around(milliseconds{50});
+  cut(ways, before + duration{1}, false, "power");
+  later(before, [this, node, length] { down(node, host::end::power, length); });
 }
 
 void nemesis::down(uint32_t node, host::end how, duration length) {

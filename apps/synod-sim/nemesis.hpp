@@ -35,6 +35,9 @@ private:
   void cut(const std::vector<std::pair<uint32_t, uint32_t>>& ways, duration length, bool holds, const char* why);
   void partition(random_stream& random);
   void flap(random_stream& random);
+  uint32_t victim(random_stream& random) const;
+  static duration time_down(random_stream& random);
+  void power_cut(random_stream& random, uint32_t node);
   void down(uint32_t node, host::end how, duration length);
   void up(uint32_t node);
 

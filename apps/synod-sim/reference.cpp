@@ -4,6 +4,8 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+
 namespace synod::simulation {
 
 uint64_t add_to_sum(uint64_t sum, arguments command) {
@@ -53,8 +55,10 @@ reference::occurrence reference::find(uint64_t sum) const {
 void reference::perform(schema::Requests::Reader requests, uint64_t id) {
   auto operations = requests.getOperations();
   if (requests.getSession() == 0) {
-    if (operations.size() == 1 && operations[0].isOpen())
-      sessions_[id] = {1, log_time_};
+    auto number = requests.getFirstCid();
+    auto lasts = std::any_of(sessions_.begin(), sessions_.end(), [&](auto& x) { return x.second.number == number; });
+    if (operations.size() == 1 && operations[0].isOpen() && !lasts)
+      sessions_[id] = {number, 1, log_time_};
     return;
   }
   auto cid = requests.getFirstCid();

@@ -95,6 +95,7 @@ public:
 
 private:
   struct session {
+    uint64_t number = 0; // that opened it
     uint64_t next_cid = 1;
     int64_t used = 0;
   };

@@ -23,17 +23,6 @@ uint64_t fingerprint(schema::Batch::Reader value) {
   return sum;
 }
 
-std::string describe(schema::Batch::Reader value) {
-  auto count = value.getRequests().size();
-  if (count == 0 && value.getTime() == 0)
-    return "no-op";
-  return fmt::format("{} request{} #{:04x}", count, count == 1 ? "" : "s", fingerprint(value) & 0xffff);
-}
-
-std::string describe(schema::Pvalue::Reader pvalue) {
-  return fmt::format("<{},{},{}>", to_string(ballot_of(pvalue.getBallot())), pvalue.getSlot(), describe(pvalue.getValue()));
-}
-
 namespace {
 
 std::string describe(schema::Requests::Reader x) {
@@ -43,6 +32,28 @@ std::string describe(schema::Requests::Reader x) {
   return fmt::format("session {} cid {}{}", x.getSession(), x.getFirstCid(),
                      count > 1 ? fmt::format("..{}", x.getFirstCid() + count - 1) : std::string{});
 }
+
+} // namespace
+
+std::string describe(schema::Batch::Reader value) {
+  auto requests = value.getRequests();
+  if (requests.size() == 0 && value.getTime() == 0)
+    return "no-op";
+  auto text = fmt::format("#{:04x}", fingerprint(value) & 0xffff);
+  constexpr unsigned most = 2;
+  for (unsigned i = 0; i < requests.size() && i < most; ++i)
+    text += (i == 0 ? ": " : ", ") + describe(*borrowed<schema::Requests>{words_of(requests[i])});
+  return text
+         + (requests.size() > most ? fmt::format(" and {} more", requests.size() - most)
+            : requests.size() == 0 ? ": the time"
+                                   : "");
+}
+
+std::string describe(schema::Pvalue::Reader pvalue) {
+  return fmt::format("<{},{},{}>", to_string(ballot_of(pvalue.getBallot())), pvalue.getSlot(), describe(pvalue.getValue()));
+}
+
+namespace {
 
 std::string describe(schema::P1b::Reader x) {
   return fmt::format("p1b acceptor {} ballot {}: {} pvalues from slot {}{}, decided below {}", x.getAcceptor(),

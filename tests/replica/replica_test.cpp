@@ -247,18 +247,52 @@ TEST_CASE_FIXTURE(fixture, "in order: a command that comes before its predecesso
   CHECK(response()->getReplies().size() >= 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "a command whose predecessor never comes is proposed once, not for ever") {
+TEST_CASE_FIXTURE(fixture, "a command takes no slot before its predecessor has come") {
   start();
   leads(first_ballot);
   open();
   ask(3, {{"INCR", "n"}});
-  int proposals = 0;
-  for (; has_proposal() && proposals < 10; ++proposals)
-    decide(proposal());
-  CHECK(proposals == 1);
+  pass(std::chrono::milliseconds{1000});
+  CHECK_FALSE(has_proposal());
   ask(1, {{"INCR", "n"}, {"INCR", "n"}});
   decide(proposal());
   CHECK(number("commands performed") == 2);
+  pass(std::chrono::milliseconds{500});
+  decide(proposal());
+  CHECK(number("commands performed") == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "what is sent again takes no room and no slot") {
+  start();
+  leads(first_ballot);
+  open();
+  auto x = request_of(session, 1, {{"INCR", "n"}});
+  other.send(subject, forward_atom_v, x, uint64_t{0});
+  run();
+  auto proposed = proposal();
+  for (int i = 0; i < 3; ++i)
+    other.send(subject, forward_atom_v, request_of(session, 2, {{"INCR", "n"}}), uint64_t{0});
+  other.send(subject, forward_atom_v, x, uint64_t{0});
+  run();
+  CHECK(number("requests waiting") == 1);
+  decide(proposed);
+  CHECK(proposal()->getValue().getRequests().size() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a session is opened once for one number, however often it is asked for") {
+  start();
+  leads(first_ballot);
+  decide(1, {open_request(77), open_request(77)});
+  decide(2, {open_request(77)});
+  CHECK(number("sessions") == 1);
+  other.send(subject, forward_atom_v, open_request(77), uint64_t{0});
+  run();
+  CHECK_FALSE(has_proposal());
+  client.send(subject, request_atom_v, open_request(77));
+  run();
+  CHECK(response()->getReplies()[0].getInteger() == static_cast<int64_t>(session));
+  decide(3, {request_of(session, 1, {{"INCR", "n"}})});
+  CHECK(number("commands performed") == 1);
 }
 
 TEST_CASE_FIXTURE(fixture, "a command of a session that is not known is answered so, and not performed") {

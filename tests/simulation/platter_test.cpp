@@ -86,6 +86,53 @@ TEST_CASE("the log keeps what it told of over kills, power cuts and failed write
   CHECK(lives > 1000);
 }
 
+TEST_CASE("what a start finds in a segment that is full to its last byte is durable, too") {
+  platter measured{1, 0}, disk{1, 0};
+  auto options = [](platter& on, size_t segment_bytes) {
+    return file_log::options{"/log", "test", "a", segment_bytes, on.plug()};
+  };
+  auto content = value_of(some, 1, 1).content();
+  auto replay = [](file_log& log) {
+    int found = 0;
+    REQUIRE(!log.replay([&](record_kind, const block_ptr&, storage::position) { ++found; }));
+    return found;
+  };
+  auto append = [&](file_log& log) {
+    auto where = log.append(record_kind::pvalue, content);
+    REQUIRE(where);
+    return where->offset;
+  };
+  constexpr int count = 100;
+  size_t full = 0;
+  {
+    file_log log{options(measured, 64 << 10)};
+    replay(log);
+    auto first = append(log), second = append(log);
+    full = first + count * (second - first);
+  }
+  {
+    file_log log{options(disk, full)};
+    replay(log);
+    for (int i = 0; i < count; ++i)
+      append(log);
+    disk.on_sync = [&] { disk.behaviour().error_per_million = 1'000'000; }; // It is the sync that fails, not the write.
+    REQUIRE(log.sync());
+    disk.on_sync = nullptr;
+    disk.behaviour().error_per_million = 0;
+  }
+  disk.unplug();
+  auto found = 0;
+  {
+    file_log log{options(disk, full)};
+    found = replay(log);
+  }
+  disk.unplug();
+  disk.cut_power();
+  file_log log{options(disk, full)};
+  CHECK(replay(log) == found);
+  CHECK(found == count);
+}
+
 TEST_CASE("a platter loses in a power cut what was not synced, and in a failed sync, too") {
   platter subject{1, 0};
   auto read = [&] {

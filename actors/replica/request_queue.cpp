@@ -1,0 +1,62 @@
+#include "synod/actors/replica/request_queue.hpp"
+
+namespace synod {
+
+request_queue::outcome request_queue::add(const request& x, const session_table& sessions) {
+  auto session = x->getSession();
+  auto first = x->getFirstCid();
+  if (session == 0) {
+    if (sessions.opened_by(first))
+      return outcome::known;
+  } else {
+    auto end = first + x->getOperations().size();
+    auto chain = chain_end_.find(session);
+    // Of a session that is not known (any more, or yet) any request may be the next.
+    auto next = chain != chain_end_.end() ? chain->second : sessions.known(session) ? sessions.next_cid(session) : first;
+    if (end <= next)
+      return outcome::known;
+    if (first > next)
+      return outcome::too_early;
+    chain_end_[session] = end;
+  }
+  requests_.push_back(x);
+  bytes_ += x.size_bytes();
+  return outcome::added;
+}
+
+void request_queue::put_back(request x) {
+  bytes_ += x.size_bytes();
+  requests_.push_front(std::move(x));
+}
+
+request_queue::request request_queue::take() {
+  auto x = std::move(requests_.front());
+  requests_.pop_front();
+  bytes_ -= x.size_bytes();
+  return x;
+}
+
+void request_queue::on_performed(uint64_t session, const session_table& sessions) {
+  auto chain = chain_end_.find(session);
+  if (chain != chain_end_.end() && (!sessions.known(session) || sessions.next_cid(session) >= chain->second))
+    chain_end_.erase(chain);
+}
+
+void request_queue::break_chain(uint64_t session) {
+  if (chain_end_.erase(session) == 0)
+    return;
+  std::erase_if(requests_, [&](const request& x) {
+    if (x->getSession() != session)
+      return false;
+    bytes_ -= x.size_bytes();
+    return true;
+  });
+}
+
+void request_queue::clear() {
+  requests_.clear();
+  bytes_ = 0;
+  chain_end_.clear();
+}
+
+} // namespace synod
