@@ -7,7 +7,6 @@ namespace synod {
 namespace {
 
 constexpr std::chrono::milliseconds tick_interval{50};
-constexpr std::chrono::milliseconds first_resend_pause{300};
 constexpr std::chrono::milliseconds last_resend_pause{5000};
 constexpr std::chrono::milliseconds read_pause{100};
 constexpr uint64_t prompt_progress_bytes = 1u << 20;
@@ -76,143 +75,6 @@ void replica::on_exit() {
   marks_.clear();
 }
 
-// -- requests -----------------------------------------------------------------
-
-// request: remember whose it is, and get it proposed. What a client asks for again is on its way already: it is answered
-// once, at the handle that asked last.
-void replica::on_request(const request& x) {
-  auto client = caf::actor_cast<client_actor>(current_sender());
-  if (!client || x->getOperations().size() == 0)
-    return;
-  auto taken = x->getSession() == 0 ? take_opening(x, client) : take_request(x, client);
-  if (!taken)
-    return;
-  outstanding_bytes_ += x.size_bytes();
-  route(x);
-}
-
-bool replica::take_opening(const request& x, const client_actor& client) {
-  if (auto known = openings_.find(x->getFirstCid()); known != openings_.end()) {
-    known->second.client = client;
-    return false;
-  }
-  if (auto opened = sessions_.opened_by(x->getFirstCid())) {
-    answer_opening(x->getFirstCid(), opened, client);
-    return false;
-  }
-  if (!has_room(x)) {
-    refuse(x, client);
-    return false;
-  }
-  openings_.emplace(x->getFirstCid(), opening{client, x});
-  return true;
-}
-
-bool replica::take_request(const request& x, const client_actor& client) {
-  if (answer_again(x, client))
-    return false;
-  auto& session = local_sessions_[x->getSession()];
-  session.client = client;
-  auto first = x->getFirstCid();
-  auto repeated = [first](const request& each) { return each->getFirstCid() == first; };
-  auto& outstanding = session.outstanding;
-  if (!outstanding.empty() && first <= outstanding.back()->getFirstCid()
-      && std::any_of(outstanding.begin(), outstanding.end(), repeated))
-    return false;
-  // What comes behind a refused request could not be performed, only fill the room that the refused one needs.
-  if (!has_room(x) || (session.refused != 0 && first > session.refused)) {
-    session.refused = session.refused == 0 ? first : std::min(session.refused, first);
-    refuse(x, client);
-    return false;
-  }
-  session.refused = 0;
-  outstanding.push_back(x);
-  return true;
-}
-
-void replica::refuse(const request& x, const client_actor& client) {
-  builder<schema::Responses> answer;
-  answer->setSession(x->getSession());
-  answer->setFirstCid(x->getFirstCid());
-  answer->setRefused(true);
-  answer->setAnswered(x->getOperations().size());
-  answer->initReplies(x->getOperations().size());
-  send(client, answer.finish());
-}
-
-/// A client that turned here from another replica asks for what was performed already: its kept results.
-bool replica::answer_again(const request& x, const client_actor& client) {
-  auto count = x->getOperations().size();
-  if (!is_performed(x))
-    return false;
-  builder<schema::Responses> answer;
-  answer->setSession(x->getSession());
-  answer->setFirstCid(x->getFirstCid());
-  answer->setAnswered(count);
-  auto replies = answer->initReplies(count);
-  for (unsigned i = 0; i < count; ++i) {
-    if (auto kept = sessions_.result(x->getSession(), x->getFirstCid() + i))
-      replies.setWithCaveats(i, *kept);
-    else
-      replies[i].setError("ERR the command was performed, its result is no longer kept");
-  }
-  send(client, answer.finish());
-  return true;
-}
-
-// A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
-void replica::on_forward(const request& x, uint64_t mark) {
-  note_mark(mark);
-  if (!proposer() || !has_room_for_forwarded(x))
-    return;
-  requests_.add(x, sessions_);
-  propose();
-}
-
-/// Proposes it here or hands it on to the replica beside the active leader (section 4.2).
-void replica::route(const request& x) {
-  if (!any_active_)
-    return; // It is outstanding; it goes on its way when a leader is known.
-  if (proposer()) {
-    if (requests_.add(x, sessions_) == request_queue::outcome::too_early)
-      waiting_for_turn_.insert(x->getSession());
-    return propose();
-  }
-  auto to = replicas_.find(active_.leader);
-  uint64_t mark = 0;
-  if (to != replicas_.end() && to->second.flow->admit(x.size_bytes(), clock().now(), mark))
-    send(to->second.handle, forward_atom_v, x, mark);
-}
-
-void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
-  // Whose first is not the session's next waits: for what its client has not sent here, or until this replica has caught up.
-  // Proposing it would do nothing.
-  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getFirstCid()) == session_table::turn::too_early) {
-    waiting_for_turn_.insert(session);
-    return;
-  }
-  for (auto& each : outstanding)
-    route(each);
-}
-
-/// Proposes what waited for its session's turn, if that has come.
-void replica::resend_waiting() {
-  resent_ = clock().now();
-  for (auto id : std::exchange(waiting_for_turn_, {}))
-    if (auto local = local_sessions_.find(id); local != local_sessions_.end())
-      resend(id, local->second.outstanding);
-}
-
-/// Sends all that is outstanding on its way again: replicas skip what was performed.
-void replica::resend_outstanding() {
-  resent_ = clock().now();
-  waiting_for_turn_.clear();
-  for (auto& [number, x] : openings_)
-    route(x.asked);
-  for (auto& [id, session] : local_sessions_)
-    resend(id, session.outstanding);
-}
-
 // -- proposals ----------------------------------------------------------------
 
 bool replica::proposer() const {
@@ -256,14 +118,6 @@ void replica::propose() {
     ++slot_in_;
     send(leader, propose_atom_v, pvalue);
   }
-}
-
-/// Whose commands have all been performed: it was sent more than once, and would only take up a slot.
-bool replica::is_performed(const request& x) const {
-  if (x->getSession() == 0)
-    return sessions_.opened_by(x->getFirstCid()).has_value();
-  auto last = x->getFirstCid() + x->getOperations().size() - 1;
-  return sessions_.turn_of(x->getSession(), last) == session_table::turn::performed;
 }
 
 /// Takes what waits, as much as a batch holds.
@@ -371,22 +225,6 @@ void replica::settle_proposal(const message<schema::Pvalue>& decided) {
       requests_.put_back(std::move(*back));
     else if (back)
       requests_.break_chain((*back)->getSession());
-}
-
-void replica::forget_outstanding(uint64_t id) {
-  auto local = local_sessions_.find(id);
-  if (local == local_sessions_.end())
-    return;
-  auto next = sessions_.known(id) ? sessions_.next_cid(id) : UINT64_MAX;
-  auto& outstanding = local->second.outstanding;
-  while (!outstanding.empty() && outstanding.front()->getFirstCid() + outstanding.front()->getOperations().size() <= next) {
-    outstanding_bytes_ -= outstanding.front().size_bytes();
-    outstanding.pop_front();
-  }
-  resend_pause_ = first_resend_pause;
-  resent_ = clock().now();
-  if (!sessions_.known(id))
-    local_sessions_.erase(local);
 }
 
 void replica::tell_followers(const message<schema::Pvalue>& decided) {

@@ -64,6 +64,7 @@ public:
   const options& limits() const { return options_; }
 
 protected: // A variant of the role overrides a handler.
+  static constexpr std::chrono::milliseconds first_resend_pause{300};
   using time_point = caf::actor_clock::time_point;
   using request = message<schema::Requests>;
 
@@ -82,6 +83,7 @@ protected: // A variant of the role overrides a handler.
   bool has_room_for_forwarded(const request& x) const {
     return requests_.bytes() + x.size_bytes() <= options_.waiting_limit_bytes;
   }
+  bool is_performed(const request& x) const;
   void refuse(const request& x, const client_actor& client);
   bool answer_again(const request& x, const client_actor& client);
   void resend_outstanding();
@@ -93,7 +95,6 @@ protected: // A variant of the role overrides a handler.
   bool may_propose() const;
   bool proposer() const;
   leader_actor leader_to_ask() const;
-  bool is_performed(const request& x) const;
   void take_batch();
   message<schema::Pvalue> form_batch(slot_number slot);
   void propose_again();

@@ -11,6 +11,18 @@
 using namespace synod;
 using namespace synod::test;
 
+namespace {
+
+/// A few bits are turned.
+std::vector<uint64_t> mutated(std::span<const uint64_t> sound, std::mt19937_64& random) {
+  std::vector<uint64_t> words{sound.begin(), sound.end()};
+  for (auto changes = 1 + random() % 4; changes > 0; --changes)
+    words[random() % words.size()] ^= uint64_t{1} << (random() % 64);
+  return words;
+}
+
+} // namespace
+
 TEST_CASE("a message is one block: what is written in place is read in place") {
   auto requests = request_of(5, 6, {{"SET", "k", "v"}, {"GET", "k"}});
   CHECK(requests->getSession() == 5);
@@ -62,9 +74,7 @@ TEST_CASE("mutated messages are refused or can be read through") {
   std::mt19937_64 random{1};
   size_t refused = 0;
   for (int run = 0; run < 20000; ++run) {
-    std::vector<uint64_t> words{sound.words().begin(), sound.words().end()};
-    for (auto changes = 1 + random() % 4; changes > 0; --changes)
-      words[random() % words.size()] ^= uint64_t{1} << (random() % 64);
+    auto words = mutated(sound.words(), random);
     auto found = message<schema::Requests>::from(words);
     if (!found) {
       ++refused;
@@ -102,9 +112,7 @@ TEST_CASE("a pvalue is checked as far as its schema goes") {
   std::mt19937_64 random{1};
   size_t refused = 0;
   for (int run = 0; run < 20000; ++run) {
-    std::vector<uint64_t> words{sound.words().begin(), sound.words().end()};
-    for (auto changes = 1 + random() % 4; changes > 0; --changes)
-      words[random() % words.size()] ^= uint64_t{1} << (random() % 64);
+    auto words = mutated(sound.words(), random);
     if (is_sound(words, schema))
       CHECK(is_sound(words, print));
     else
