@@ -99,6 +99,8 @@ void replica::perform_request(const borrowed<schema::Requests>& x) {
 }
 
 void replica::apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer) {
+  if (!sessions_.known(session)) // It was closed by a command of the same request.
+    return answer.error("ERR the session has ended");
   ++performed_;
   sessions_.advance(session, log_time_);
   if (!sessions_.keeps_results(session))

@@ -76,6 +76,7 @@ protected: // A variant of the role overrides a handler.
   bool take_opening(const request& x, const client_actor& client);
   bool take_request(const request& x, const client_actor& client);
   bool has_room(const request& x) const { return outstanding_bytes_ + x.size_bytes() <= options_.waiting_limit_bytes; }
+  request_queue::outcome add(const request& x);
   void route(const request& x);
   bool is_own(const request& x) const {
     return openings_.contains(x->getFirstCid()) || local_sessions_.contains(x->getSession());

@@ -2,7 +2,7 @@
 
 namespace synod {
 
-request_queue::outcome request_queue::add(const request& x, const session_table& sessions) {
+request_queue::outcome request_queue::add(const request& x, const session_table& sessions, bool turns_known) {
   auto session = x->getSession();
   auto first = x->getFirstCid();
   if (session == 0) {
@@ -11,9 +11,9 @@ request_queue::outcome request_queue::add(const request& x, const session_table&
   } else {
     auto end = first + x->getOperations().size();
     auto chain = chain_end_.find(session);
-    // Of a session that is not known (any more, or yet) any request may be the next.
-    auto next = chain != chain_end_.end() ? chain->second : sessions.known(session) ? sessions.next_cid(session) : first;
-    if (end <= next)
+    auto performed_below = sessions.known(session) ? sessions.next_cid(session) : 0;
+    auto next = chain != chain_end_.end() ? chain->second : turns_known && performed_below != 0 ? performed_below : first;
+    if (end <= next || end <= performed_below)
       return outcome::known;
     if (first > next)
       return outcome::too_early;

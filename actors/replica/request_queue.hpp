@@ -23,8 +23,9 @@ public:
     too_early, ///< something is missing before it
   };
 
-  /// Puts a request behind the others, if its session's chain goes on with it.
-  outcome add(const request& x, const session_table& sessions);
+  /// Puts a request behind the others, if its session's chain goes on with it. `turns_known`: nothing else is under way
+  /// that may move a session's turn; otherwise any request may begin a chain.
+  outcome add(const request& x, const session_table& sessions, bool turns_known);
 
   /// Puts one that was taken back to the front: its proposal lost the slot.
   void put_back(request x);

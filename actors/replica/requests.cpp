@@ -92,8 +92,14 @@ void replica::on_forward(const request& x, uint64_t mark) {
   note_mark(mark);
   if (!proposer() || !has_room_for_forwarded(x))
     return;
-  requests_.add(x, sessions_);
+  add(x);
   propose();
+}
+
+/// Behind what a leader before had under way, or what this replica has still to learn, no turn is known.
+request_queue::outcome replica::add(const request& x) {
+  auto turns_known = slot_out_ >= target() && slot_in_ <= slot_out_ + proposals_.size();
+  return requests_.add(x, sessions_, turns_known);
 }
 
 /// Proposes it here or hands it on to the replica beside the active leader (section 4.2).
@@ -101,7 +107,7 @@ void replica::route(const request& x) {
   if (!any_active_)
     return; // It is outstanding; it goes on its way when a leader is known.
   if (proposer()) {
-    if (requests_.add(x, sessions_) == request_queue::outcome::too_early)
+    if (add(x) == request_queue::outcome::too_early)
       waiting_for_turn_.insert(x->getSession());
     return propose();
   }

@@ -262,6 +262,19 @@ TEST_CASE_FIXTURE(fixture, "a command takes no slot before its predecessor has c
   CHECK(number("commands performed") == 3);
 }
 
+TEST_CASE_FIXTURE(fixture, "behind what an earlier leader had under way any command may be the next") {
+  start();
+  leads(second_ballot, 1, 1);
+  open();
+  leads({3, 0, 1}, 2, 4);
+  other.send(subject, forward_atom_v, request_of(session, 2, {{"INCR", "n"}}), uint64_t{0});
+  run();
+  CHECK(proposal()->getSlot() == 4);
+  decide(2);
+  decide(3, {request_of(session, 1, {{"INCR", "n"}})});
+  CHECK(number("commands performed") == 1);
+}
+
 TEST_CASE_FIXTURE(fixture, "what is sent again takes no room and no slot") {
   start();
   leads(first_ballot);
@@ -302,6 +315,31 @@ TEST_CASE_FIXTURE(fixture, "a command of a session that is not known is answered
   decide(proposal());
   CHECK(response()->getSessionEnded());
   CHECK(number("commands performed") == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "what follows a session's end in the same request is not performed") {
+  start();
+  leads(first_ballot);
+  open();
+  builder<schema::Requests> built;
+  built->setSession(session);
+  built->setFirstCid(1);
+  auto operations = built->initOperations(3);
+  operations[0].initArguments(2).set(0, as_data("INCR"));
+  operations[0].getArguments().set(1, as_data("n"));
+  operations[1].setClose();
+  operations[2].initArguments(2).set(0, as_data("INCR"));
+  operations[2].getArguments().set(1, as_data("n"));
+  client.send(subject, request_atom_v, built.finish());
+  run();
+  decide(proposal());
+  auto answer = response();
+  REQUIRE(answer->getReplies().size() == 3);
+  CHECK(answer->getReplies()[0].getInteger() == 1);
+  CHECK(answer->getReplies()[1].isStatus());
+  CHECK(answer->getReplies()[2].isError());
+  CHECK(number("commands performed") == 2);
+  CHECK(number("sessions") == 0);
 }
 
 TEST_CASE_FIXTURE(fixture, "a session that keeps results answers a retry with the first result") {

@@ -13,8 +13,9 @@ namespace {
 struct fixture {
   fixture() { sessions.open(7, 70, false, 0); }
 
-  outcome add(uint64_t first, unsigned count, uint64_t session = 70) {
-    return subject.add(request_of(session, first, std::vector<std::vector<std::string>>(count, {"INCR", "n"})), sessions);
+  outcome add(uint64_t first, unsigned count, uint64_t session = 70, bool turns_known = true) {
+    return subject.add(request_of(session, first, std::vector<std::vector<std::string>>(count, {"INCR", "n"})), sessions,
+                       turns_known);
   }
   void perform(unsigned count) {
     for (; count > 0; --count)
@@ -83,11 +84,21 @@ TEST_CASE_FIXTURE(fixture, "of a session that is not known any request may be th
   CHECK(add(7, 1, 99) == outcome::added);
 }
 
+TEST_CASE_FIXTURE(fixture, "while turns are not known any request may begin a chain, but for those that were performed") {
+  perform(2);
+  CHECK(add(2, 1, 70, false) == outcome::known);
+  CHECK(add(5, 1, 70, false) == outcome::added);
+  CHECK(add(7, 1, 70, false) == outcome::too_early);
+  CHECK(add(6, 1, 70, false) == outcome::added);
+  subject.break_chain(70);
+  CHECK(add(3, 1, 70) == outcome::added);
+}
+
 TEST_CASE_FIXTURE(fixture, "an opening waits until its session is open") {
-  CHECK(subject.add(open_request(9), sessions) == outcome::added);
-  CHECK(subject.add(open_request(7), sessions) == outcome::known);
+  CHECK(subject.add(open_request(9), sessions, true) == outcome::added);
+  CHECK(subject.add(open_request(7), sessions, true) == outcome::known);
   sessions.close(70);
-  CHECK(subject.add(open_request(7), sessions) == outcome::added);
+  CHECK(subject.add(open_request(7), sessions, true) == outcome::added);
   subject.clear();
   CHECK(subject.empty());
   CHECK(subject.bytes() == 0);
