@@ -15,7 +15,8 @@ uint64_t sum_of(const operation& x) {
   return sum;
 }
 
-/// No write is asked for twice, so none may be performed twice; one that a gateway has turned away, never.
+/// No write is asked for twice, so none may be performed twice; one that a gateway has turned away, never; one whose result
+/// was told, once.
 bool check_once(history& all, invariants& checks) {
   for (auto& x : all) {
     if (is_read(x))
@@ -24,6 +25,11 @@ bool check_once(history& all, invariants& checks) {
     if (found.times > (x.withdrawn ? 0u : 1u)) {
       checks.fail("exactly-once", fmt::format("performed {} times{}: {}", found.times,
                                               x.withdrawn ? " although it was turned away" : "", describe(x)));
+      return false;
+    }
+    auto told = x.returned != operation::never && !x.withdrawn && x.reply != "none";
+    if (told && found.times == 0) {
+      checks.fail("exactly-once", "its result was told, and it was not performed: " + describe(x));
       return false;
     }
     x.place = found.place;

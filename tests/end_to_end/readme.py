@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 
 from cluster import BIN, Client, check
@@ -57,6 +58,15 @@ def three_processes():
     check("\nOK\nhello\n" in done.stdout and "state active" in done.stdout, "three processes: %s" % done.stdout)
 
 
+def simulation():
+    script = section("Why believe it").replace("build/release/bin", BIN)
+    with tempfile.TemporaryDirectory() as scratch:
+        done = bash(script.replace("/tmp/", scratch + "/"))
+        check(done.returncode == 0 and "50 runs" in done.stdout, "the simulator: %s" % done.stdout)
+        check(os.path.getsize(os.path.join(scratch, "seven")) > 0, "its trace")
+
+
 first_session()
 three_processes()
+simulation()
 print("readme: its commands work as printed")
