@@ -282,6 +282,14 @@ TEST_CASE_FIXTURE(fixture, "versions differ whenever a value may have, also betw
   at(1020);
   CHECK(subject.version("k") != absent);
   absent = subject.version("k");
+  r("SET k v PXAT 1015"); // That is over: the key is absent at once, though nothing has removed it yet.
+  CHECK(r("GET k") == "nil");
+  CHECK(subject.version("k") != absent);
+  r("SET k v PX 5");
+  last = subject.version("k");
+  at(1030);
+  CHECK(subject.version("k") != last);
+  absent = subject.version("k");
   r("SET k v");
   r("FLUSHALL");
   CHECK(subject.version("k") != absent);

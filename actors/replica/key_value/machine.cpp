@@ -108,8 +108,7 @@ void machine::query(arguments args, reply answer) const {
 }
 
 uint64_t machine::version(std::string_view key) const {
-  auto* found = data_.find(key);
-  return found ? found->version : data_.last_removal(key);
+  return data_.version(key);
 }
 
 /// A piece: entries of key size, key, value size, value, expiry, version. The first piece begins with log time and version,

@@ -47,6 +47,15 @@ entry* store::find(std::string_view key) {
   return const_cast<entry*>(std::as_const(*this).find(key));
 }
 
+uint64_t store::version(std::string_view key) const {
+  constexpr auto gone = uint64_t{1} << 63;
+  auto index = shard_of(key);
+  auto found = shards_[index].find(key);
+  if (found == shards_[index].end())
+    return removals_[index];
+  return expired(found->second) ? found->second.version | gone : found->second.version; // It is still to be removed.
+}
+
 void store::changed(entry& x, size_t size_before) {
   x.version = ++version_;
   bytes_ += x.value.size();

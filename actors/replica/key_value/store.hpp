@@ -55,9 +55,9 @@ public:
   size_t bytes() const { return bytes_; }
   size_t expiring() const { return deadlines_.size(); }
 
-  /// The version at which a key of the same shard as this one was last removed, so that an absent key that was there in
-  /// between does not look as if nothing had happened.
-  uint64_t last_removal(std::string_view key) const { return removals_[shard_of(key)]; }
+  /// Differs from what it was whenever the key's value may have changed, also where the key is absent again.
+  uint64_t version(std::string_view key) const;
+  /// By shard, the version at which a key was last removed: the version of its absent keys.
   const std::array<uint64_t, shard_count>& removals() const { return removals_; }
 
   bool expired(const entry& x) const { return x.expires != 0 && x.expires <= now_; }
