@@ -59,9 +59,9 @@ def three_processes():
 
 
 def simulation():
-    script = section("Why believe it").replace("build/release/bin", BIN)
     with tempfile.TemporaryDirectory() as scratch:
-        done = bash(script.replace("/tmp/", scratch + "/"))
+        script = section("Why believe it").replace("/tmp/", scratch + "/").replace("build/release/bin", BIN)
+        done = bash(script)
         check(done.returncode == 0 and "50 runs" in done.stdout, "the simulator: %s" % done.stdout)
         check(os.path.getsize(os.path.join(scratch, "seven")) > 0, "its trace")
 
