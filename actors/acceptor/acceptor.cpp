@@ -6,6 +6,12 @@
 
 namespace synod {
 
+namespace {
+
+constexpr size_t slot_bytes = 64; // of a piece, beside the value: its number, its ballot
+
+} // namespace
+
 acceptor::acceptor(caf::actor_config& config, std::unique_ptr<storage> stable, options opts)
   : acceptor_actor::base{config}, storage_{std::move(stable)}, options_{std::move(opts)} {}
 
@@ -135,7 +141,7 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
                           [&](slot_number slot, entry& x) { found.emplace_back(slot, &x); });
     if (next == std::numeric_limits<slot_number>::max()) // All that there is; not all that there will be.
       next = std::max(request->getFirstSlot(), accepted_.empty() ? 1 : accepted_.rbegin()->first + 1);
-    builder<schema::Learned> answer{request->getWithValues() ? options_.piece_bytes / 4 : 64 * found.size()};
+    builder<schema::Learned> answer{request->getWithValues() ? options_.piece_bytes / 4 : slot_bytes * found.size()};
     answer->setAcceptor(options_.node);
     answer->setFirstSlot(request->getFirstSlot());
     answer->setNextSlot(next);
@@ -157,18 +163,13 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
 /// Hands slots from `first` on to `use` until a piece is full; returns the first slot that is not covered.
 template <class Use>
 slot_number acceptor::for_piece(slot_number first, slot_number end, bool with_values, Use use) {
-  size_t bytes = 0, slots = 0;
+  size_t bytes = 0;
   auto i = accepted_.lower_bound(first);
   for (; i != accepted_.end() && i->first < end; ++i) {
-    if (with_values) {
-      auto size = value_of(i->second).size_bytes();
-      if (slots > 0 && bytes + size > options_.piece_bytes)
-        return i->first;
-      bytes += size;
-    }
-    if (slots == options_.piece_slots)
+    auto size = slot_bytes + (with_values ? value_of(i->second).size_bytes() : 0);
+    if (bytes > 0 && bytes + size > options_.piece_bytes)
       return i->first;
-    ++slots;
+    bytes += size;
     use(i->first, i->second);
   }
   return i == accepted_.end() ? end : std::min(end, i->first);

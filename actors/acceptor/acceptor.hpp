@@ -23,7 +23,6 @@ public:
     uint32_t node = 0; ///< this acceptor's name in its answers
     size_t cache_bytes = 64u << 20;
     size_t piece_bytes = 1u << 20;                 ///< largest p1b or Learned, but for a single larger pvalue
-    size_t piece_slots = 4096;                     ///< most slots in one of them
     std::function<void(const std::string&)> fatal; ///< ends the process: the storage failed
   };
 
@@ -44,6 +43,7 @@ public:
   const std::map<slot_number, entry>& accepted() const { return accepted_; }
   uint64_t accepts() const { return accepts_; }
   size_t cached_bytes() const { return cached_bytes_; }
+  bool all_durable() const { return !sync_pending_; }
   const options& limits() const { return options_; }
 
 protected: // A variant of the role overrides a handler.

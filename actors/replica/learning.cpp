@@ -78,7 +78,7 @@ void replica::on_learned(const message<schema::Learned>& answer) {
   informed_ = true;
   decided_below_ = std::max(decided_below_, answer->getDecidedBelow());
   for (auto& pvalue : learner_.on_learned(answer)) {
-    if (pvalue->getSlot() >= slot_out_ && pvalue->getSlot() < slot_out_ + learned_slots)
+    if (pvalue->getSlot() >= slot_out_ && pvalue->getSlot() < slot_out_ + options_.slots_ahead())
       decisions_.try_emplace(pvalue->getSlot(), pvalue);
   }
   auto before = slot_out_;

@@ -177,7 +177,7 @@ void replica::take_decision(const message<schema::Pvalue>& pvalue) {
   decided_below_ = std::max(decided_below_, pvalue->getDecidedBelow());
   if (slot < slot_out_)
     return;
-  if (slot >= slot_out_ + 2 * options_.window) {
+  if (slot >= slot_out_ + options_.slots_ahead()) {
     seen_ = std::max(seen_, slot + 1); // Too far ahead to keep: learned later.
     return;
   }

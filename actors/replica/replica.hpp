@@ -24,7 +24,7 @@ namespace synod {
 /// acceptors instead of taking a slot (section 4.5); what was missed is learned from acceptors.
 ///
 /// Bounds: requests that wait, of own clients and forwarded ones, `waiting_limit_bytes`
-/// each, refused above; decisions ahead of slot_out, those of `2 * window` slots, or of `learned_slots` that were learned;
+/// each, refused above; decisions of `slots_ahead` slots from slot_out on;
 /// batches `batch_limit_bytes`, but for a single larger request; `peer_limit_bytes` on the way to another replica; `follow_limit`
 /// decisions granted to a follower.
 class replica : public replica_actor::base {
@@ -40,10 +40,12 @@ public:
     uint64_t peer_limit_bytes = 16u << 20;
     std::chrono::milliseconds session_lifetime{3'600'000};
     std::function<int64_t()> wall_clock; ///< milliseconds since 1970
+
+    /// Decisions are kept for so many slots from slot_out on.
+    slot_number slots_ahead() const { return std::max<slot_number>(2 * window, 64); }
   };
 
   static constexpr uint64_t follow_limit = 65536;
-  static constexpr slot_number learned_slots = 4096;
 
   replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts);
 

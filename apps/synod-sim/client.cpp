@@ -13,6 +13,14 @@ operation client::checked_transaction(unsigned group) {
     index_, operation::kind::transaction, {{"SET", key('r', group), fresh_value()}, {"INCRBY", key('c', group), fresh_number()}}};
 }
 
+/// The register, alone or with a key whose changes nobody looks for, before it or behind it.
+std::vector<std::string> client::draw_watched(unsigned group) {
+  std::vector<std::string> keys{key('r', group)};
+  if (auto roll = random_.below(4); roll < 2)
+    keys.insert(roll == 0 ? keys.begin() : keys.end(), key('c', group));
+  return keys;
+}
+
 operation client::draw_write(unsigned group) {
   operation x;
   x.client = index_;

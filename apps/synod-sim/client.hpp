@@ -36,6 +36,8 @@ protected:
   operation draw_write(unsigned group);
   /// To be performed only if nobody has changed the register since it was looked at.
   operation checked_transaction(unsigned group);
+  /// The keys that it watches.
+  std::vector<std::string> draw_watched(unsigned group);
 
   place begin(unsigned group, operation x);
   /// It took effect; its reply may have been lost.

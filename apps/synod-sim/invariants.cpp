@@ -73,7 +73,7 @@ void invariants::fail(std::string invariant, std::string what) {
 
 void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g) {
   gateways_[node] = g;
-  leaders_[node] = {l, false, l ? l->own_ballot() : ballot{}, ++starts_};
+  leaders_[node] = {l, false, l ? l->own_ballot() : ballot{}};
   if (r)
     replicas_[node].role = r;
   if (!a)
@@ -114,11 +114,15 @@ std::unique_ptr<state_machine> invariants::observe(uint32_t node, std::unique_pt
 void invariants::on_send(uint32_t from, const caf::message& content) {
   if (from >= names_.size())
     return; // A client's.
-  if (auto* p2b = as<schema::P2b>(content)) {
+  if (auto* p1a = as<schema::P1a>(content)) {
+    on_p1a(from, *p1a);
+  } else if (auto* p2b = as<schema::P2b>(content)) {
+    on_answer(from);
     on_promised(from, ballot_of((*p2b)->getBallot()));
     for (auto slot : (*p2b)->getSlots())
       on_told(from, slot, ballot_of((*p2b)->getBallot()));
   } else if (auto* p1b = as<schema::P1b>(content)) {
+    on_answer(from);
     on_promised(from, ballot_of((*p1b)->getBallot()));
     promisers_[ballot_of((*p1b)->getBallot())] |= uint64_t{1} << from;
     for (auto encoded : (*p1b)->getPvalues()) {
@@ -126,6 +130,7 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
       on_told(from, pvalue->getSlot(), ballot_of(pvalue->getBallot()));
     }
   } else if (auto* learned = as<schema::Learned>(content)) {
+    on_answer(from);
     for (auto x : (*learned)->getAccepted())
       on_told(from, x.getSlot(), ballot_of(x.getBallot()));
   } else if (auto* pvalue = as<schema::Pvalue>(content, 1)) {
@@ -173,6 +178,21 @@ void invariants::check_against_chosen(slot_number, const slot_view& view, const 
   if (later.under > chosen.under && later.fingerprint != chosen.fingerprint)
     fail("C2",
          fmt::format("{} is proposed although a majority had accepted {}", describe(*later.pvalue), describe(*chosen.pvalue)));
+}
+
+/// A candidate's scout: it asks for a ballot that nobody has asked for before (C1).
+void invariants::on_p1a(uint32_t from, const message<schema::P1a>& request) {
+  if (request->getEndSlot() != 0)
+    return; // Under the ballot that its leader is active under.
+  auto asked = ballot_of(request->getBallot());
+  if (auto known = candidate_for_.emplace(asked, request->getScout()).first; known->second != request->getScout())
+    fail("C1", fmt::format("leader {} becomes a candidate with ballot {} for a second time", name(from), text(asked)));
+}
+
+/// An acceptor tells what it promised or accepted.
+void invariants::on_answer(uint32_t acceptor) {
+  if (auto* role = acceptors_[acceptor].role; role && !role->all_durable())
+    fail("stable storage", fmt::format("acceptor {} answers before its log is synced", name(acceptor)));
 }
 
 void invariants::on_promised(uint32_t acceptor, ballot promised) {
@@ -318,9 +338,8 @@ void invariants::look_at_leader(uint32_t node) {
   if (promised < majority_)
     fail("adopted", fmt::format("leader {} is active under ballot {}, which {} acceptors have promised", name(node),
                                 text(view.own), promised));
-  if (auto first = active_under_.emplace(view.own, view.start).first; first->second != view.start)
-    fail("C1",
-         fmt::format("leader {} is active under ballot {}, as it was before it was started again", name(node), text(view.own)));
+  if (!active_under_.insert(view.own).second)
+    fail("C1", fmt::format("leader {} becomes active under ballot {} for a second time", name(node), text(view.own)));
   bound(node, "the leader's proposals", role.proposals().size(), 2 * role.limits().window);
 }
 
@@ -344,8 +363,7 @@ void invariants::look_at_replica(uint32_t node) {
   bound(node, "requests that wait, bytes", role.requests_bytes(), 2 * limits.waiting_limit_bytes);
   bound(node, "requests of own clients, bytes", role.outstanding_bytes(), limits.waiting_limit_bytes);
   bound(node, "reads that wait, bytes", role.reads_bytes(), limits.waiting_limit_bytes);
-  bound(node, "decisions ahead of slot_out", role.decisions_ahead(),
-        std::max<uint64_t>(2 * limits.window, replica::learned_slots));
+  bound(node, "decisions ahead of slot_out", role.decisions_ahead(), limits.slots_ahead());
 }
 
 void invariants::look_at_gateway(uint32_t node) {

@@ -13,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct violation {
 /// Looks at every message between roles when it is sent, and at the roles of a process behind each of its steps.
 ///
 /// A1-A5, C1, C2 and R1-R5 are those of the paper (section 2, and "Paxos made moderately complex" figure by figure);
-/// beside them: nothing that an acceptor told is lost over a restart ("stable storage"); only a leader that a majority
+/// beside them: an acceptor answers when its log is synced ("stable storage"); only a leader that a majority
 /// promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
 class invariants {
 public:
@@ -80,7 +81,6 @@ private:
     const leader* role = nullptr;
     bool active = false;
     ballot own;
-    uint64_t start = 0; // tells it from its predecessors
   };
 
   struct replica_view {
@@ -107,7 +107,9 @@ private:
   slot_view& view_of(slot_number slot);
   void on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue);
   void on_told(uint32_t acceptor, slot_number slot, ballot under);
+  void on_p1a(uint32_t from, const message<schema::P1a>& request);
   void on_promised(uint32_t acceptor, ballot promised);
+  void on_answer(uint32_t acceptor);
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
   void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
   void look_at_acceptor(uint32_t node);
@@ -125,7 +127,8 @@ private:
   size_t majority_;
   reference reference_;
   std::vector<acceptor_view> acceptors_;
-  std::map<ballot, uint64_t> active_under_; // the start of the leader that was active under it
+  std::set<ballot> active_under_;            // that any leader was active under
+  std::map<ballot, uint64_t> candidate_for_; // the scout that asked for its adoption
   std::vector<leader_view> leaders_;
   std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
@@ -133,7 +136,6 @@ private:
   std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
   int64_t latest_time_ = 0;
   uint64_t processes_ = 0; // with a replica
-  uint64_t starts_ = 0;    // of processes
   std::optional<violation> broken_;
 };
 

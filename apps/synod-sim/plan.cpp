@@ -121,6 +121,19 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   return text;
 }
 
+/// Limits that a cluster file keeps from being so small.
+void make_limits_small(random_stream random, const plan& x, std::map<std::string, option_values>& options) {
+  auto largest_request = 2048 + 9 * x.large_value_bytes; // of a client: three operations of three values
+  if (random.below(3) == 0)
+    options["replica"].set("waiting-limit", random.between(largest_request, 4 * largest_request));
+  if (random.below(3) == 0) {
+    options["gateway"].set("command-limit", 16384);
+    options["gateway"].set("outstanding-limit", random.between(1024, 16384));
+  }
+  if (random.below(3) == 0)
+    options["acceptor"].set("piece-size", random.between(256, 4096));
+}
+
 } // namespace
 
 plan draw(const run_options& options, const registry& known) {
@@ -136,15 +149,6 @@ plan draw(const run_options& options, const registry& known) {
   auto config = parse_cluster(x.cluster_file, "simulated cluster", known);
   if (!config)
     std::abort(); // The text above is not what a cluster file is.
-  // Limits that a cluster file keeps from being so small; one request of a client fits.
-  if (shape.below(3) == 0)
-    config->role_options["replica"].set("waiting-limit", shape.between(16384, 65536));
-  if (shape.below(3) == 0) {
-    config->role_options["gateway"].set("command-limit", 16384);
-    config->role_options["gateway"].set("outstanding-limit", shape.between(1024, 16384));
-  }
-  x.config = std::make_shared<const cluster>(std::move(*config));
-
   random_stream load{options.seed, "load"};
   auto drawn_clients = static_cast<unsigned>(load.between(1, 12));
   x.clients = options.clients.value_or(drawn_clients);
@@ -157,6 +161,8 @@ plan draw(const run_options& options, const registry& known) {
   x.pipeline = static_cast<unsigned>(load.of<int>({1, 1, 2, 4}));
   x.reads_percent = static_cast<unsigned>(load.between(10, 70));
   x.large_value_bytes = static_cast<unsigned>(load.of<int>({0, 0, 300, 3000}));
+  make_limits_small(random_stream{options.seed, "limits"}, x, config->role_options);
+  x.config = std::make_shared<const cluster>(std::move(*config));
   return x;
 }
 

@@ -71,7 +71,9 @@ void resp_client::ask_for(unsigned group, operation x) {
 /// The first half of a transaction that is performed only if the key is still what GET tells.
 void resp_client::look_at(unsigned group) {
   watches_ = false;
-  send({"WATCH", key('r', group)}, {}, true);
+  auto watch = draw_watched(group);
+  watch.insert(watch.begin(), "WATCH");
+  send(watch, {}, true);
   looking_ = begin(group, {index_, operation::kind::command, {{"GET", key('r', group)}}});
   send({"GET", key('r', group)}, looking_);
 }

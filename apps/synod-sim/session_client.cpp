@@ -92,21 +92,22 @@ void session_client::ask() {
 void session_client::ask_read(unsigned group, operation x) {
   auto number = next_read_++;
   auto request = build(0, number, {x});
-  reads_.emplace(number, read{begin(group, std::move(x)), request, false});
+  reads_.emplace(number, read{begin(group, std::move(x)), request, {}});
   send(query_atom_v, request);
 }
 
-/// The first half of a transaction that is performed only if the register is still what it is now: its version, and what it is.
+/// The first half of a transaction that is performed only if the register is still what it is now: what it is, and versions.
 void session_client::look_at(unsigned group) {
   operation x{index_, operation::kind::command, {{"GET", key('r', group)}}};
+  auto watched = draw_watched(group);
   auto number = next_read_++;
   builder<schema::Requests> built;
   built->setFirstCid(number);
   auto both = built->initOperations(2);
   put(x, both[0]);
-  put({key('r', group)}, both[1].initVersions(1));
+  put(watched, both[1].initVersions(static_cast<unsigned>(watched.size())));
   auto request = built.finish();
-  reads_.emplace(number, read{begin(group, std::move(x)), request, true});
+  reads_.emplace(number, read{begin(group, std::move(x)), request, std::move(watched)});
   send(query_atom_v, request);
 }
 
@@ -130,21 +131,24 @@ void session_client::send_write(std::vector<place> operations, message<schema::R
 }
 
 /// The second half.
-void session_client::ask_checked(unsigned group, std::string expects, uint64_t version) {
-  if (session_ == 0)
+void session_client::ask_checked(const read& looked, schema::Reply::Reader before, schema::Reply::Reader versions) {
+  auto told = versions.isArray() ? versions.getArray().size() : 0;
+  if (session_ == 0 || told != looked.watched.size())
     return;
+  auto group = looked.asked.group;
   auto x = checked_transaction(group);
   x.stream = session_;
-  x.expects = std::move(expects);
+  x.expects = text_of(before);
   builder<schema::Requests> built;
   built->setSession(session_);
   built->setFirstCid(next_cid_);
   auto target = built->initOperations(1)[0];
   put(x, target);
-  auto watched = target.getTransaction().initWatched(1);
-  auto watched_key = key('r', group);
-  watched[0].setKey(as_data(watched_key));
-  watched[0].setVersion(version);
+  auto watched = target.getTransaction().initWatched(told);
+  for (unsigned i = 0; i < told; ++i) {
+    watched[i].setKey(as_data(looked.watched[i]));
+    watched[i].setVersion(static_cast<uint64_t>(versions.getArray()[i].getInteger()));
+  }
   send_write({begin(group, std::move(x))}, built.finish());
 }
 
@@ -211,8 +215,8 @@ void session_client::on_read(const message<schema::Responses>& responses) {
   reads_.erase(found);
   auto replies = responses->getReplies();
   end(done.asked, text_of(replies[0]));
-  if (done.looks && !finishing_ && replies.size() == 2 && replies[1].isArray() && replies[1].getArray().size() == 1)
-    ask_checked(done.asked.group, text_of(replies[0]), static_cast<uint64_t>(replies[1].getArray()[0].getInteger()));
+  if (!done.watched.empty() && !finishing_ && replies.size() == 2)
+    ask_checked(done, replies[0], replies[1]);
 }
 
 // -- replicas and the session -------------------------------------------------

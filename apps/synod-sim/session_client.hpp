@@ -38,7 +38,7 @@ private:
   struct read {
     place asked;
     message<schema::Requests> request;
-    bool looks; // a transaction is to follow
+    std::vector<std::string> watched; // by the transaction that is to follow; none: there is none
   };
 
   void on_responses(const message<schema::Responses>& responses);
@@ -51,7 +51,7 @@ private:
   void ask_write();
   void ask_read(unsigned group, operation x);
   void look_at(unsigned group);
-  void ask_checked(unsigned group, std::string expects, uint64_t version);
+  void ask_checked(const read& looked, schema::Reply::Reader before, schema::Reply::Reader versions);
 
   void open_session();
   void lose_session();

@@ -155,7 +155,7 @@ TEST_CASE_FIXTURE(fixture, "one sync covers all that waited") {
 TEST_CASE_FIXTURE(fixture, "p1b comes in pieces of bounded size, for the slots that were asked for") {
   end(caf::actor_cast<caf::actor>(subject));
   acceptor::options small;
-  small.piece_slots = 3;
+  small.piece_bytes = 3 * (value_of(low, 1, 10).size_bytes() + 64);
   start(small);
   for (slot_number slot = 1; slot <= 8; ++slot)
     p2a(value_of(low, slot, 10));
