@@ -134,6 +134,27 @@ struct takes_the_lowest_ballots_pvalue : leader {
   scout_actor spawn_scout(scout::task what) override { return spawn<scout_for_the_lowest>(leader_actor{this}, audience_, what); }
 };
 
+struct scout_for_first_pieces : scout {
+  using scout::scout;
+  void on_p1b(const message<schema::P1b>& answer) override {
+    builder<schema::P1b> last{answer.size_bytes()};
+    last->setAcceptor(answer->getAcceptor());
+    last->setBallot(answer->getBallot());
+    last->setScout(answer->getScout());
+    last->setFirstSlot(answer->getFirstSlot());
+    last->setDecidedBelow(answer->getDecidedBelow());
+    last->setPvalues(answer->getPvalues());
+    scout::on_p1b(last.finish());
+  }
+};
+
+struct takes_the_first_piece_for_all : leader {
+  using leader::leader;
+  scout_actor spawn_scout(scout::task what) override {
+    return spawn<scout_for_first_pieces>(leader_actor{this}, audience_, what);
+  }
+};
+
 /// Takes up the ballot that it finds to be its own, of an earlier start.
 struct reuses_its_ballot : leader {
   using leader::leader;
@@ -232,6 +253,24 @@ struct reads_without_waiting : replica {
   }
 };
 
+struct counts_answers_to_earlier_rounds : replica {
+  using replica::replica;
+  void on_highest(const message<schema::Highest>& answer) override {
+    builder<schema::Highest> present;
+    present->setAcceptor(answer->getAcceptor());
+    present->setRound(read_round_);
+    present->setSlot(answer->getSlot());
+    replica::on_highest(present.finish());
+  }
+};
+
+struct learns_from_too_few : replica {
+  learns_from_too_few(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts)
+    : replica{config, std::move(machine), std::move(opts)} {
+    learner_ = learner{options_.acceptors / 2};
+  }
+};
+
 struct expires_by_the_local_clock : replica {
   using replica::replica;
   void perform(const message<schema::Pvalue>& decided) override {
@@ -252,6 +291,7 @@ const std::vector<mutant>& mutants() {
     {"scout-minority", "a scout is content with one promise too few", leader_variant<is_adopted_with_one_promise_too_few>},
     {"ignores-adopted", "a leader ignores the pvalues it adopted", leader_variant<ignores_what_it_adopted>},
     {"lowest-pvalue", "a scout takes the lowest ballot's pvalue", leader_variant<takes_the_lowest_ballots_pvalue>},
+    {"first-piece", "a scout takes the first piece of a p1b for all of it", leader_variant<takes_the_first_piece_for_all>},
     {"reuses-ballot", "a leader uses a ballot again after a restart", leader_variant<reuses_its_ballot>},
     {"two-commanders", "a leader has two commanders for one ballot and slot", leader_variant<has_two_commanders_for_a_slot>},
     {"applies-across-hole", "a replica applies what lies behind a hole", replica_variant<applies_across_a_hole>},
@@ -262,6 +302,9 @@ const std::vector<mutant>& mutants() {
     {"forgets-sessions", "a replica forgets its sessions on restart", forgets_its_sessions_on_restart},
     {"reads-alone", "a replica answers reads without asking acceptors", replica_variant<reads_without_asking>},
     {"reads-at-once", "a replica answers reads without waiting for the highest slot", replica_variant<reads_without_waiting>},
+    {"reads-earlier-round", "a replica counts answers to an earlier round of reads",
+     replica_variant<counts_answers_to_earlier_rounds>},
+    {"learns-from-minority", "a replica learns what one acceptor too few has accepted", replica_variant<learns_from_too_few>},
     {"local-expiry", "keys expire by the replica's own clock", replica_variant<expires_by_the_local_clock>},
   };
   return all;
