@@ -454,12 +454,17 @@ leader_actor leader::to_hand_on() {
   return any_watched_ ? leader_of(watched_.leader) : leader_actor{};
 }
 
-message<schema::RoleStatus> leader::status() const {
-  uint64_t owed = 0;
+/// To the one acceptor or replica with the most on the way.
+uint64_t leader::most_owed_bytes() const {
+  uint64_t most = 0;
   for (auto& to : audience_->acceptors)
-    owed = std::max(owed, to.flow->owed_bytes());
+    most = std::max(most, to.flow->owed_bytes());
   for (auto& to : audience_->replicas)
-    owed = std::max(owed, to.flow->owed_bytes());
+    most = std::max(most, to.flow->owed_bytes());
+  return most;
+}
+
+message<schema::RoleStatus> leader::status() const {
   return role_status("leader", {{"state", std::string{active_  ? "active"
                                                       : scout_ ? "candidate"
                                                                : "passive"}},
@@ -471,7 +476,7 @@ message<schema::RoleStatus> leader::status() const {
                                 {"adopted", static_cast<int64_t>(adoptions_)},
                                 {"preempted", static_cast<int64_t>(preemptions_)},
                                 {"timeout ms", static_cast<int64_t>(timeout_.count())},
-                                {"most bytes owed to a peer", static_cast<int64_t>(owed)}});
+                                {"most bytes owed to a peer", static_cast<int64_t>(most_owed_bytes())}});
 }
 
 } // namespace synod

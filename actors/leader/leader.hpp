@@ -62,6 +62,7 @@ public:
   const std::map<slot_number, commanded>& commanders() const { return commanders_; }
   const audience& reached() const { return *audience_; }
   const options& limits() const { return options_; }
+  uint64_t most_owed_bytes() const;
 
 protected: // A variant of the role overrides a handler.
   virtual void on_propose(const message<schema::Pvalue>& proposal);

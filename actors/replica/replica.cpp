@@ -358,6 +358,14 @@ void replica::on_peer(const peer& x) {
   }
 }
 
+/// To the one replica with the most forwarded requests on the way.
+uint64_t replica::most_owed_bytes() const {
+  uint64_t most = 0;
+  for (auto& [node, to] : replicas_)
+    most = std::max(most, to.flow->owed_bytes());
+  return most;
+}
+
 message<schema::RoleStatus> replica::status() const {
   auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
   return role_status("replica",
@@ -371,6 +379,7 @@ message<schema::RoleStatus> replica::status() const {
                       {"sessions", number(sessions_.size())},
                       {"requests waiting", number(requests_.size())},
                       {"bytes outstanding", number(outstanding_bytes_)},
+                      {"most bytes owed to a peer", number(most_owed_bytes())},
                       {"reads", number(reads_)},
                       {"read rounds", number(read_rounds_)},
                       {"decision time us", decision_time_.count()},

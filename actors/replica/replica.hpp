@@ -9,6 +9,7 @@
 #include "synod/messages/roles.hpp"
 #include "synod/messages/status.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -63,6 +64,7 @@ public:
   size_t requests_bytes() const { return requests_.bytes(); }
   size_t outstanding_bytes() const { return outstanding_bytes_; }
   size_t reads_bytes() const { return reads_bytes_; }
+  uint64_t most_owed_bytes() const;
   const options& limits() const { return options_; }
 
 protected: // A variant of the role overrides a handler.

@@ -7,6 +7,9 @@ namespace synod::simulation {
 
 namespace {
 
+/// One a second above a peer's limit, until a connection on which nothing comes back counts as lost.
+constexpr uint64_t most_probes = 10;
+
 std::string text(ballot x) {
   return to_string(x);
 }
@@ -68,6 +71,7 @@ void invariants::fail(std::string invariant, std::string what) {
   if (broken_)
     return;
   trace_.say(world_.now(), "BROKEN: {}: {}", invariant, what);
+  trace_.end(); // What comes behind it follows from it.
   broken_ = violation{std::move(invariant), std::move(what)};
 }
 
@@ -138,6 +142,8 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
       on_p2a(from, *pvalue);
     else if (content.match_element<decision_atom>(0) && content.size() == 3)
       on_decision(from, *pvalue);
+  } else if (auto* forwarded = as<schema::Requests>(content, 1)) {
+    largest_message_ = std::max<uint64_t>(largest_message_, forwarded->size_bytes());
   }
 }
 
@@ -158,6 +164,7 @@ void invariants::on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue) {
   auto under = ballot_of(pvalue->getBallot());
   auto sum = fingerprint(pvalue->getValue());
   auto& view = view_of(slot);
+  largest_message_ = std::max<uint64_t>(largest_message_, pvalue.size_bytes());
   for (auto& known : view.values)
     if (known.under == under) {
       if (known.fingerprint != sum)
@@ -326,6 +333,8 @@ bool invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
 void invariants::look_at_leader(uint32_t node) {
   auto& view = leaders_[node];
   auto& role = *view.role;
+  bound(node, "bytes on the way to an acceptor or replica", role.most_owed_bytes(),
+        role.limits().peer_limit_bytes + most_probes * largest_message_);
   if (role.active() == view.active && role.own_ballot() == view.own)
     return;
   if (role.own_ballot() < view.own)
@@ -360,6 +369,8 @@ void invariants::look_at_replica(uint32_t node) {
   if (role.last_proposed() >= role.slot_out() + limits.window)
     fail("R5", fmt::format("replica {} proposes for slot {} with slot_out {} and WINDOW {}", name(node), role.last_proposed(),
                            role.slot_out(), limits.window));
+  bound(node, "bytes on the way to another replica", role.most_owed_bytes(),
+        limits.peer_limit_bytes + most_probes * largest_message_);
   bound(node, "requests that wait, bytes", role.requests_bytes(), 2 * limits.waiting_limit_bytes);
   bound(node, "requests of own clients, bytes", role.outstanding_bytes(), limits.waiting_limit_bytes);
   bound(node, "reads that wait, bytes", role.reads_bytes(), limits.waiting_limit_bytes);

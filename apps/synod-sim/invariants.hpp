@@ -135,7 +135,8 @@ private:
   std::vector<slot_view> slots_;         // index: slot - 1
   std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
   int64_t latest_time_ = 0;
-  uint64_t processes_ = 0; // with a replica
+  uint64_t largest_message_ = 0; // of those with a value
+  uint64_t processes_ = 0;       // with a replica
   std::optional<violation> broken_;
 };
 

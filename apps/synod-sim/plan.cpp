@@ -121,17 +121,24 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   return text;
 }
 
-/// Limits that a cluster file keeps from being so small.
-void make_limits_small(random_stream random, const plan& x, std::map<std::string, option_values>& options) {
+/// Limits smaller than a cluster file may say.
+void make_limits_small(random_stream random, plan& x, std::map<std::string, option_values>& options) {
+  auto set = [&](const char* role, const char* name, int64_t bytes) {
+    options[role].set(name, bytes);
+    x.cluster_file += fmt::format("\n# beyond what a file may say: [{}] {} = {}", role, name, bytes);
+  };
   auto largest_request = 2048 + 9 * x.large_value_bytes; // of a client: three operations of three values
   if (random.below(3) == 0)
-    options["replica"].set("waiting-limit", random.between(largest_request, 4 * largest_request));
+    set("replica", "waiting-limit", random.between(largest_request, 4 * largest_request));
   if (random.below(3) == 0) {
-    options["gateway"].set("command-limit", 16384);
-    options["gateway"].set("outstanding-limit", random.between(1024, 16384));
+    set("gateway", "command-limit", 16384);
+    set("gateway", "outstanding-limit", random.between(1024, 16384));
   }
   if (random.below(3) == 0)
-    options["acceptor"].set("piece-size", random.between(256, 4096));
+    set("acceptor", "piece-size", random.between(256, 4096));
+  if (random.below(3) == 0)
+    for (auto role : {"leader", "replica"})
+      set(role, "peer-limit", largest_request + random.between(4096, 65536));
 }
 
 } // namespace

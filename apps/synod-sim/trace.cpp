@@ -56,8 +56,8 @@ std::string describe(schema::Pvalue::Reader pvalue) {
 namespace {
 
 std::string describe(schema::P1b::Reader x) {
-  return fmt::format("p1b acceptor {} ballot {}: {} pvalues from slot {}{}, decided below {}", x.getAcceptor(),
-                     to_string(ballot_of(x.getBallot())), x.getPvalues().size(), x.getFirstSlot(),
+  return fmt::format("p1b ballot {}: {} pvalues from slot {}{}, decided below {}", to_string(ballot_of(x.getBallot())),
+                     x.getPvalues().size(), x.getFirstSlot(),
                      x.getNextSlot() ? fmt::format(", more from {}", x.getNextSlot()) : std::string{}, x.getDecidedBelow());
 }
 
@@ -65,13 +65,12 @@ std::string describe(schema::P2b::Reader x) {
   std::string slots;
   for (auto slot : x.getSlots())
     slots += fmt::format(" {}", slot);
-  return fmt::format("p2b acceptor {} ballot {} slots{}", x.getAcceptor(), to_string(ballot_of(x.getBallot())),
-                     slots.empty() ? " none" : slots);
+  return fmt::format("p2b ballot {} slots{}", to_string(ballot_of(x.getBallot())), slots.empty() ? " none" : slots);
 }
 
 std::string describe(schema::Learned::Reader x) {
-  return fmt::format("learned acceptor {}: slots {} up to {}, {} with values, highest {}, decided below {}", x.getAcceptor(),
-                     x.getFirstSlot(), x.getNextSlot(), x.getPvalues().size(), x.getHighest(), x.getDecidedBelow());
+  return fmt::format("learned: slots {} up to {}, {} with values, highest {}, decided below {}", x.getFirstSlot(),
+                     x.getNextSlot(), x.getPvalues().size(), x.getHighest(), x.getDecidedBelow());
 }
 
 /// Calls `use` with the message if the content begins with, at `index`, one of schema S.
@@ -113,9 +112,7 @@ std::string describe(const caf::message& content) {
       || is(std::type_identity<AskHighest>{},
             [](AskHighest::Reader x) { return fmt::format("what is your highest slot? round {}", x.getRound()); })
       || is(std::type_identity<Highest>{},
-            [](Highest::Reader x) {
-              return fmt::format("highest acceptor {} round {}: slot {}", x.getAcceptor(), x.getRound(), x.getSlot());
-            })
+            [](Highest::Reader x) { return fmt::format("highest round {}: slot {}", x.getRound(), x.getSlot()); })
       || is(std::type_identity<Ping>{},
             [](Ping::Reader x) {
               return fmt::format("ping ballot {}{}", to_string(ballot_of(x.getBallot())),

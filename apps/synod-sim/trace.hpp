@@ -24,6 +24,7 @@ public:
     on_ = true;
     file_ = file;
   }
+  void end() { on_ = false; }
   bool on() const { return on_; }
 
   template <class... Ts>
