@@ -21,6 +21,10 @@ std::vector<std::string> client::draw_watched(unsigned group) {
   return keys;
 }
 
+operation client::last_write(unsigned group) {
+  return {index_, operation::kind::command, {{"INCRBY", key('c', group), fresh_number()}}};
+}
+
 operation client::draw_write(unsigned group) {
   operation x;
   x.client = index_;

@@ -16,8 +16,8 @@ public:
   virtual void start() = 0;
   /// Begins nothing new.
   void finish() { finishing_ = true; }
-  /// Reads every key once, as its last operations.
-  virtual void read_all() = 0;
+  /// Writes once more and reads every key, and asks for each of that until it is answered.
+  virtual void ask_last() = 0;
   /// What it still waits for; empty: nothing.
   virtual std::string waits_for() const = 0;
 
@@ -34,6 +34,7 @@ protected:
   unsigned some_group() { return static_cast<unsigned>(random_.below(stage_.drawn.groups)); }
   operation draw_read(unsigned group);
   operation draw_write(unsigned group);
+  operation last_write(unsigned group);
   /// To be performed only if nobody has changed the register since it was looked at.
   operation checked_transaction(unsigned group);
   /// The keys that it watches.

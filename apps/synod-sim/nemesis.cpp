@@ -42,6 +42,7 @@ void nemesis::end() {
     for (uint32_t j = 0; j < participants_; ++j) {
       auto& way = stage_.net->between(i, j);
       way.drop_per_million = way.duplicate_per_million = way.reorder_per_million = 0;
+      way.latency = stage_.drawn.latency;
       way.extra = duration{0};
     }
   for (uint32_t i = 0; i < hosts_.size(); ++i) {

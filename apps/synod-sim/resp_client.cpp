@@ -94,19 +94,29 @@ void resp_client::flush() {
     stage_.connections->write(connection_, std::exchange(out_, {}));
 }
 
-void resp_client::read_all() {
+void resp_client::ask_last() {
+  stage_.connections->slow_down(connection_, duration{0});
+  last_.emplace_back();
   for (unsigned group = 0; group < stage_.drawn.groups; ++group)
     for (auto kind : {'r', 'c', 'l'})
-      last_keys_.push_back(key(kind, group));
-  if (connected_)
-    on_connected(connection_);
+      last_.push_back(key(kind, group));
+  ask_next_of_last();
+}
+
+void resp_client::ask_next_of_last() {
+  if (!connected_ || last_.empty() || !pending_.empty())
+    return;
+  auto& key = last_.front();
+  auto group = key.empty() ? some_group() : static_cast<unsigned>(std::stoul(key.substr(1)));
+  ask_for(group, key.empty() ? last_write(group) : operation{index_, operation::kind::command, {{"GET", key}}});
+  flush();
 }
 
 std::string resp_client::waits_for() const {
   for (auto& each : pending_)
     if (each.asked)
       return describe(at(*each.asked));
-  return last_keys_.empty() ? "" : name_ + " has no connection, and has still to GET " + last_keys_.front();
+  return last_.empty() ? "" : fmt::format("{} has still to ask for {} operations", name_, last_.size());
 }
 
 // -- what it is told ----------------------------------------------------------
@@ -179,11 +189,17 @@ void resp_client::on_reply(const std::string& reply) {
   if (watch)
     watches_ = reply == "OK";
   if (!asked)
-    return;
+    return ask_next_of_last();
   if (reply.starts_with("TRYAGAIN") || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || reply.starts_with("UNKNOWN"))))
     withdraw(*asked);
   else if (!reply.starts_with("UNKNOWN")) // That leaves its outcome open.
     end(*asked, reply.starts_with("EXECABORT") ? "none" : reply);
+  if (!last_.empty()) {
+    if (at(*asked).returned == operation::never)
+      return stage_.time.after(random_.around(milliseconds{100}), [this] { ask_next_of_last(); });
+    last_.pop_front();
+    return ask_next_of_last();
+  }
   if (!looking_ || looking_->group != asked->group || looking_->index != asked->index)
     return;
   auto group = std::exchange(looking_, std::nullopt)->group;
@@ -205,13 +221,9 @@ void resp_client::on_connected(uint64_t connection) {
   if (connection != connection_)
     return;
   connected_ = true;
-  if (stage_.drawn.has(fault::slow_client) && random_.below(3) == 0)
+  if (stage_.drawn.has(fault::slow_client) && last_.empty() && random_.below(3) == 0)
     stage_.connections->slow_down(connection, random_.between(milliseconds{1}, milliseconds{300}));
-  for (; !last_keys_.empty(); last_keys_.pop_front()) {
-    auto group = static_cast<unsigned>(std::stoul(last_keys_.front().substr(1)));
-    ask_for(group, {index_, operation::kind::command, {{"GET", last_keys_.front()}}});
-  }
-  flush();
+  ask_next_of_last();
 }
 
 void resp_client::on_closed(uint64_t connection) {
@@ -219,16 +231,14 @@ void resp_client::on_closed(uint64_t connection) {
     lose();
 }
 
-/// What was under way has an unknown outcome; but for the last reads, which are asked for again.
+/// What was under way has an unknown outcome; but for reads that are asked for again.
 void resp_client::lose() {
   stage_.connections->close(connection_);
   connection_ = 0;
   connected_ = false;
   for (auto& each : std::exchange(pending_, {}))
-    if (each.asked && finishing_ && is_read(at(*each.asked))) {
-      last_keys_.push_back(at(*each.asked).commands.front()[1]);
+    if (each.asked && !last_.empty() && is_read(at(*each.asked)))
       withdraw(*each.asked);
-    }
   looking_.reset();
   in_.clear();
   out_.clear();

@@ -22,7 +22,7 @@ public:
 
   // client
   void start() override;
-  void read_all() override;
+  void ask_last() override;
   std::string waits_for() const override;
 
 private:
@@ -36,6 +36,7 @@ private:
   void ask();
   void ask_for(unsigned group, operation x);
   void look_at(unsigned group);
+  void ask_next_of_last();
   void send(const std::vector<std::string>& command, std::optional<place> asked = {}, bool watch = false);
   void flush();
   bool take_reply(std::string& text, size_t& position) const;
@@ -61,7 +62,8 @@ private:
   std::optional<place> looking_; // reads a key that it watches
   bool watches_ = false;         // WATCH was answered OK
   uint64_t replies_ = 0;
-  std::deque<std::string> last_keys_; // to be read at the end, and not asked for yet
+  /// Asked for at the end, one by one: keys to be read; an empty one stands for the write.
+  std::deque<std::string> last_;
 };
 
 } // namespace synod::simulation

@@ -88,8 +88,8 @@ public:
       each->finish();
     come_to_rest("operations are still pending");
     for (auto& each : clients_)
-      each->read_all();
-    come_to_rest("reads are still pending");
+      each->ask_last();
+    come_to_rest("the last operations are still pending");
     agree();
     if (!checks_->broken())
       check_histories(book_, *checks_, undecided_);

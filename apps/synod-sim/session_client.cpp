@@ -69,10 +69,8 @@ void session_client::start() {
 void session_client::next() {
   if (finishing_)
     return;
-  if (session_ == 0 && opening_ == 0) {
-    opening_ = random_.next() | (uint64_t{1} << 63); // Never the number of a read.
+  if (session_ == 0 && opening_ == 0)
     open_session();
-  }
   if (session_ != 0 && writes_.size() + reads_.size() < stage_.drawn.pipeline)
     ask();
   stage_.time.after(random_.around(stage_.drawn.think), [this] { next(); });
@@ -152,10 +150,21 @@ void session_client::ask_checked(const read& looked, schema::Reply::Reader befor
   send_write({begin(group, std::move(x))}, built.finish());
 }
 
-void session_client::read_all() {
+void session_client::ask_last() {
+  last_write_ = true;
+  ask_last_write();
   for (unsigned group = 0; group < stage_.drawn.groups; ++group)
     for (auto kind : {'r', 'c', 'l'})
       ask_read(group, {index_, operation::kind::command, {{"GET", key(kind, group)}}});
+}
+
+void session_client::ask_last_write() {
+  if (session_ == 0)
+    return open_session();
+  auto group = some_group();
+  auto x = last_write(group);
+  x.stream = session_;
+  send_write({begin(group, x)}, build(session_, next_cid_, {x}));
 }
 
 std::string session_client::waits_for() const {
@@ -163,7 +172,7 @@ std::string session_client::waits_for() const {
     return describe(at(writes_.front().operations[writes_.front().answered]));
   if (!reads_.empty())
     return describe(at(reads_.begin()->second.asked));
-  return {};
+  return last_write_ ? name_ + " has no session" : "";
 }
 
 // -- what it is told ----------------------------------------------------------
@@ -187,6 +196,8 @@ void session_client::on_opened(const message<schema::Responses>& responses) {
     return;
   session_ = static_cast<uint64_t>(replies[0].getInteger());
   next_cid_ = 1;
+  if (last_write_)
+    ask_last_write();
 }
 
 void session_client::on_decided(const message<schema::Responses>& responses) {
@@ -205,6 +216,8 @@ void session_client::on_decided(const message<schema::Responses>& responses) {
     if (first.answered == first.operations.size())
       writes_.pop_front();
   }
+  if (writes_.empty())
+    last_write_ = false;
 }
 
 void session_client::on_read(const message<schema::Responses>& responses) {
@@ -281,6 +294,8 @@ void session_client::send(const Ts&... xs) {
 }
 
 void session_client::open_session() {
+  if (opening_ == 0)
+    opening_ = random_.next() | (uint64_t{1} << 63); // Never the number of a read.
   builder<schema::Requests> built;
   built->setFirstCid(opening_);
   built->initOperations(1)[0].initOpen().setKeepResults(true);
@@ -291,6 +306,8 @@ void session_client::open_session() {
 void session_client::lose_session() {
   session_ = 0;
   writes_.clear();
+  if (last_write_)
+    ask_last_write();
 }
 
 } // namespace synod::simulation

@@ -22,7 +22,7 @@ public:
 
   // client
   void start() override;
-  void read_all() override;
+  void ask_last() override;
   std::string waits_for() const override;
 
 private:
@@ -49,6 +49,7 @@ private:
   void next();
   void ask();
   void ask_write();
+  void ask_last_write();
   void ask_read(unsigned group, operation x);
   void look_at(unsigned group);
   void ask_checked(const read& looked, schema::Reply::Reader before, schema::Reply::Reader versions);
@@ -76,6 +77,7 @@ private:
   std::deque<write> writes_;
   std::map<uint64_t, read> reads_; // by number
   uint64_t progress_ = 0;          // responses so far
+  bool last_write_ = false;        // is to be answered
 };
 
 } // namespace synod::simulation
