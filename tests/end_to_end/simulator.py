@@ -52,7 +52,7 @@ def failing_runs(directory):
     check(code == 1, "a wrong role: %d %s %s" % (code, out, err))
     found = re.search(r"seed (\d+) breaks (\w+); making it smaller", out)
     check(found and found.group(2) == "A1", "what broke: %s" % out)
-    check(all(text in out for text in ("The last events:", "STARTS, for the", "had told ballot", "THE FAULTS END")),
+    check(all(text in out for text in ("The last events:", "STARTS, for the", "BROKEN: A1: acceptor", "had told ballot")),
           "what led to it: %s" % out)
     commands = dict(re.findall(r"^(To repeat it|As it was found): +synod-sim (.*)$", out, re.M))
     small, original = commands["To repeat it"].split(), commands["As it was found"].split()
