@@ -1,4 +1,4 @@
-// Ballots and slots as values.
+// Ballots, slots and node ids as values.
 #pragma once
 
 #include "synod/messages/paxos.capnp.h"
@@ -9,13 +9,17 @@
 
 namespace synod {
 
+/// Names a node in messages and in ballots: given once in the cluster file, or derived from the node's name, never its place
+/// in a list.
+using node_id = uint32_t;
+
 /// Index, from 1, of one position in the sequence of batches.
 using slot_number = uint64_t;
 
 /// <round, leader id>, ordered lexicographically; a default one is the bottom, below every other.
 struct ballot {
   uint64_t round = 0;
-  uint32_t leader = 0;      ///< node index
+  node_id leader = 0;       ///< the leader's node
   uint32_t incarnation = 0; ///< from 1; which start of that leader
 
   auto operator<=>(const ballot&) const = default;

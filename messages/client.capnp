@@ -1,4 +1,4 @@
-# Clients and gateways with replicas: sessions, commands, reads, replies.
+# Clients and gateways with replicas: sessions, commands, queries, replies.
 @0xa95bd9b76b8d30cf;
 
 using Cxx = import "/capnp/c++.capnp";
@@ -18,22 +18,37 @@ struct Operation {
       commands @1 :List(List(Data));
       watched @2 :List(Watched);
     }
-    open :group {
-      # A new session; its id is the reply. Only in Requests with session 0.
-      keepResults @3 :Bool;  # keep the last replies in the replicated state: the client may turn to another replica
-    }
-    close @4 :Void;          # the session ends
-    keepAlive @5 :Void;      # the session is still in use
-    versions @6 :List(Data); # of these keys, for a later transaction; the reply is a list of integers
+    close @3 :Void;          # the session ends
+    keepAlive @4 :Void;      # the session is still in use
+    versions @5 :List(Data); # of these keys, for a later transaction; the reply is a list of integers
   }
 }
 
-struct Requests {
-  # Client or gateway to replica; replica to replica when forwarded. Commands <session, firstCid + i, operations[i]>.
-  # In a query the same, with firstCid as a number of the client's own choice that comes back.
-  session @0 :UInt64;        # 0: opens a session, firstCid is then a random number that names the request
-  firstCid @1 :UInt64;
+struct Open {
+  # Opens a session. The same number opens one session, however often it is asked for while that lasts.
+  number @0 :UInt64;         # a random one of the client's own choice
+  keepResults @1 :Bool;      # keep the last replies in the replicated state: the client may turn to another replica
+}
+
+struct Commands {
+  # <session, firstCid + i, operations[i]>: a session's commands with consecutive numbers.
+  session @0 :UInt64;
+  firstCid @1 :UInt64;       # from 1
   operations @2 :List(Operation);
+}
+
+struct Request {
+  # Client or gateway to replica; replica to replica when forwarded; in the batch of a slot (paxos.capnp).
+  union {
+    open @0 :Open;
+    commands @1 :Commands;
+  }
+}
+
+struct Query {
+  # Client or gateway to replica: read-only operations, which take no slot.
+  number @0 :UInt64;         # of the client's own choice; comes back
+  operations @1 :List(Operation);  # arguments or versions
 }
 
 struct Reply {
@@ -49,12 +64,33 @@ struct Reply {
   }
 }
 
+struct Opened {
+  # Replica to client: what became of an Open.
+  number @0 :UInt64;         # its
+  union {
+    session @1 :UInt64;      # the session's id
+    refused @2 :Void;        # not taken: the replica's queue is full
+    tooMany @3 :Void;        # there are as many sessions as there may be
+  }
+}
+
 struct Responses {
-  # Replica to client: replies to commands <session, firstCid + i>, in order; or to a query.
+  # Replica to client: replies to commands <session, firstCid + i>, in order.
   session @0 :UInt64;
   firstCid @1 :UInt64;
   replies @2 :List(Reply);
-  sessionEnded @3 :Bool;     # the session is not known (any more): nothing of it will be performed
-  refused @4 :Bool;          # not taken, not performed: the replica's queue is full
-  answered @5 :UInt32;       # so many of `replies`, from the front, are given; the others follow in a further message
+  answered @3 :UInt32;       # so many of `replies`, from the front, are given; the others follow in a further message
+  sessionEnded @4 :Bool;     # the session is not known (any more): nothing of it will be performed
+  refused @5 :Bool;          # not taken, not performed: the replica's queue is full
+  mark @6 :UInt64;           # flow control: comes back in Received
+}
+
+struct Answers {
+  # Replica to client: replies to the operations of a query, from the one at `first` on.
+  number @0 :UInt64;         # the query's
+  first @1 :UInt32;
+  replies @2 :List(Reply);
+  answered @3 :UInt32;       # so many of `replies`, from the front, are given; the others follow in a further message
+  refused @4 :Bool;          # nothing was read: too much waits at the replica
+  mark @5 :UInt64;           # flow control: comes back in Received
 }

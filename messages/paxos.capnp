@@ -2,26 +2,27 @@
 @0xb7d0c6a1f2e34851;
 
 using Cxx = import "/capnp/c++.capnp";
+using Client = import "client.capnp";
 $Cxx.namespace("synod::schema");
 
 struct Ballot {
   # <round, leader id>, ordered lexicographically; all zero is the bottom, below every ballot.
   round @0 :UInt64;
-  leader @1 :UInt32;       # the leader's node, as its index in the cluster file
+  leader @1 :UInt32;       # the id of the leader's node
   incarnation @2 :UInt32;  # which start of that leader: from 1, durable, so that no ballot is used twice (C1)
 }
 
 struct Configuration {
-  # The roles that serve a range of slots, as node names. Decided in a batch at slot s, it rules from s + WINDOW on.
-  replicas @0 :List(Text);
-  leaders @1 :List(Text);
-  acceptors @2 :List(Text);
+  # The roles that serve a range of slots, as ids of nodes. Decided in a batch at slot s, it rules from s + WINDOW on.
+  replicas @0 :List(UInt32);
+  leaders @1 :List(UInt32);
+  acceptors @2 :List(UInt32);
 }
 
 struct Batch {
   # The value of one slot: commands executed in order, all at once. An empty one is a no-op.
   time @0 :Int64;            # the proposer's wall clock, milliseconds since 1970; 0: its clock is not to be trusted
-  requests @1 :List(Data);   # each an encoded Requests (client.capnp)
+  requests @1 :List(Client.Request);
   configuration @2 :Configuration;  # set in a batch that reconfigures
 }
 
@@ -57,5 +58,5 @@ struct P2b {
   acceptor @0 :UInt32;
   ballot @1 :Ballot;
   slots @2 :List(UInt64);    # all that one sync made durable
-  mark @3 :UInt64;           # flow control: the highest mark received from this leader
+  mark @3 :UInt64;           # flow control: the highest mark received from this leader; 0: none
 }

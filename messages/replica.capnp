@@ -13,22 +13,25 @@ struct Leading {
   clockAhead @3 :Bool;       # this node's clock is too far ahead of the others to be put into batches
 }
 
-struct Progress {
-  # Replica to leader, or to a replica that forwards requests to it.
-  node @0 :UInt32;
-  slotOut @1 :UInt64;
-  mark @2 :UInt64;           # flow control: the highest mark received from the addressee
-  ballot @3 :Paxos.Ballot;   # set for a leader that calls itself the active one: a higher ballot that slots were decided under
+struct Received {
+  # To whoever sent messages with marks: flow control.
+  node @0 :UInt32;           # of the receiver; 0: a client
+  mark @1 :UInt64;           # the highest mark received from the addressee
 }
 
-struct Need {
-  # Replica to leader: these slots are decided or should be, and acceptors alone cannot tell me their values: decide them again.
+struct HigherBallot {
+  # Replica to a leader that calls itself the active one: slots were decided under this ballot.
+  ballot @0 :Paxos.Ballot;
+}
+
+struct DecideAgain {
+  # Replica to leader: these slots are decided or should be, and acceptors alone cannot tell me their values.
   firstSlot @0 :UInt64;
   endSlot @1 :UInt64;
 }
 
 struct AskHighest {
-  # Replica to acceptor: one round for all reads that wait (paxos.md, read-only commands).
+  # Replica to acceptor: one round for all reads that wait.
   round @0 :UInt64;
 }
 
@@ -43,6 +46,7 @@ struct Learn {
   # Replica to acceptor: what did you accept from firstSlot on? Promises nothing; a value is chosen when a majority names the same ballot.
   firstSlot @0 :UInt64;
   withValues @1 :Bool;       # false: ballots alone are enough
+  mark @2 :UInt64;           # flow control: the highest mark of a Learned received from this acceptor; 0: none
 }
 
 struct Accepted {
@@ -55,8 +59,8 @@ struct Learned {
   acceptor @0 :UInt32;
   firstSlot @1 :UInt64;
   nextSlot @2 :UInt64;       # the piece covers [firstSlot, nextSlot)
-  highest @3 :UInt64;        # the highest slot accepted durably
-  decidedBelow @4 :UInt64;
-  accepted @5 :List(Accepted);
-  pvalues @6 :List(Data);    # in the order of `accepted` when values were asked for
+  decidedBelow @3 :UInt64;
+  accepted @4 :List(Accepted);
+  pvalues @5 :List(Data);    # each an encoded Pvalue, in the order of `accepted`, when values were asked for
+  mark @6 :UInt64;           # flow control: comes back in the next Learn
 }

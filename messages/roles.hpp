@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/messages/ballot.hpp"
+#include "synod/messages/configuration.hpp"
 #include "synod/messages/client.capnp.h"
 #include "synod/messages/leadership.capnp.h"
 #include "synod/messages/message.hpp"
@@ -20,7 +21,7 @@ namespace synod {
 /// From the node to each of its roles: the role `role` of node `node` is now
 /// reached at `handle`; null: not any more. Stays in the process.
 struct peer {
-  uint32_t node = 0;
+  node_id node = 0;
   std::string role;
   caf::strong_actor_ptr handle;
 };
@@ -48,12 +49,19 @@ struct decided {
   ballot under;
 };
 
+/// From a disk to the role that handed work to it (actors/role/disk.hpp): the work is done, or has failed. Stays in the process.
+struct done_aside {
+  uint64_t number = 0; ///< the role's own, of the work
+  caf::error failure;
+};
+
 } // namespace synod
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::adopted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::preempted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::decided)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::done_aside)
 
 CAF_BEGIN_TYPE_ID_BLOCK(synod, first_custom_type_id)
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1a>) )
@@ -61,14 +69,18 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1b>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pvalue>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P2b>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leading>) )
-CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Progress>) )
-CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Need>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Received>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::HigherBallot>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::DecideAgain>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>) )
-CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Requests>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Request>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Query>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Opened>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Responses>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Answers>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Ping>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pong>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Hello>) )
@@ -78,13 +90,11 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::NodeStatus>) )
 CAF_ADD_ATOM(synod, synod, propose_atom, "propose")   // replica to leader
 CAF_ADD_ATOM(synod, synod, p2a_atom, "p2a")           // commander to acceptor
 CAF_ADD_ATOM(synod, synod, decision_atom, "decision") // commander to replica; replica to followers
-CAF_ADD_ATOM(synod, synod, request_atom, "request")   // client to replica
 CAF_ADD_ATOM(synod, synod, forward_atom, "forward")   // replica to replica
-CAF_ADD_ATOM(synod, synod, query_atom, "query")       // client to replica
 CAF_ADD_ATOM(synod, synod, follow_atom, "follow")     // follower to replica
 CAF_ADD_ATOM(synod, synod, status_atom, "status")
 CAF_ADD_ATOM(synod, synod, tick_atom, "tick")     // to itself, by the actor system's clock
-CAF_ADD_ATOM(synod, synod, sync_atom, "sync")     // acceptor to itself
+CAF_ADD_ATOM(synod, synod, sync_atom, "sync")     // acceptor to itself: what waits is to be made durable
 CAF_ADD_ATOM(synod, synod, expire_atom, "expire") // replica to itself: a deadline of the state machine has come
 CAF_END_TYPE_ID_BLOCK(synod)
 
@@ -101,38 +111,44 @@ using acceptor_actor =
                      caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
                      caf::reacts_to<message<schema::AskHighest>>,                 // from a replica, for reads
                      caf::reacts_to<message<schema::Learn>>,                      // from a replica that is behind
-                     caf::reacts_to<sync_atom>>;                                  // from itself: make durable what waits
+                     caf::reacts_to<sync_atom>,                                   // from itself
+                     caf::reacts_to<done_aside>>;                                 // from the disk: it is durable, or read
 
 /// Gets slots decided under its ballots.
-using leader_actor = role_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>>, // from a replica
-                                        caf::reacts_to<message<schema::P1b>>,                  // from an acceptor, to a scout
-                                        caf::reacts_to<message<schema::P2b>>,                  // from an acceptor, to commanders
-                                        caf::reacts_to<adopted>, caf::reacts_to<preempted>, caf::reacts_to<decided>,
-                                        caf::reacts_to<message<schema::Need>>,     // from a replica that cannot learn slots
-                                        caf::reacts_to<message<schema::Progress>>, // from a replica
-                                        caf::reacts_to<message<schema::Ping>>,     // from a passive leader
-                                        caf::reacts_to<message<schema::Pong>>,     // from the leader it watches
-                                        caf::reacts_to<tick_atom>>;
+using leader_actor =
+  role_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>, uint64_t>, // from a replica; from a passive leader
+                     caf::reacts_to<message<schema::P1b>>,                            // from an acceptor, to a scout
+                     caf::reacts_to<message<schema::P2b>>,                            // from an acceptor, to commanders
+                     caf::reacts_to<adopted>, caf::reacts_to<preempted>, caf::reacts_to<decided>,
+                     caf::reacts_to<message<schema::DecideAgain>>,  // from a replica that cannot learn slots
+                     caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to
+                     caf::reacts_to<message<schema::HigherBallot>>, // from a replica that knows of another active leader
+                     caf::reacts_to<message<schema::Ping>>,         // from a passive leader
+                     caf::reacts_to<message<schema::Pong>>,         // from the leader it watches
+                     caf::reacts_to<tick_atom>>;
 
 /// Performs the decided batches and answers clients.
 using replica_actor =
-  role_actor::extend<caf::reacts_to<request_atom, message<schema::Requests>>,           // from a client
-                     caf::reacts_to<forward_atom, message<schema::Requests>, uint64_t>, // from another replica
-                     caf::reacts_to<query_atom, message<schema::Requests>>,             // from a client: read-only
-                     caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>,  // from a leader, of a commander
-                     caf::reacts_to<message<schema::Leading>>,                          // from the active leader
-                     caf::reacts_to<message<schema::Progress>>,                         // from a replica it forwards to
-                     caf::reacts_to<message<schema::Highest>>,                          // from an acceptor
-                     caf::reacts_to<message<schema::Learned>>,                          // from an acceptor
-                     caf::reacts_to<expire_atom>,                                       // from itself: log time has to move on
-                     caf::reacts_to<follow_atom, uint64_t>, // grants a follower so many further decisions
+  role_actor::extend<caf::reacts_to<message<schema::Request>>,                         // from a client
+                     caf::reacts_to<forward_atom, message<schema::Request>, uint64_t>, // from another replica
+                     caf::reacts_to<message<schema::Query>>,                           // from a client: read-only
+                     caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>, // from a leader, of a commander
+                     caf::reacts_to<message<schema::Leading>>,                         // from the active leader
+                     caf::reacts_to<message<schema::Received>>, // from a replica or leader that it sent to; from a client
+                     caf::reacts_to<message<schema::Highest>>,  // from an acceptor
+                     caf::reacts_to<message<schema::Learned>>,  // from an acceptor
+                     caf::reacts_to<expire_atom>,               // from itself: log time has to move on
+                     caf::reacts_to<follow_atom, uint64_t>,     // grants a follower so many further decisions
                      caf::reacts_to<tick_atom>>;
 
-/// Whoever sends requests to replicas.
-using client_actor = caf::typed_actor<caf::reacts_to<message<schema::Responses>>>;
+/// Whoever sends requests and queries to replicas.
+using client_actor = caf::typed_actor<caf::reacts_to<message<schema::Opened>>, caf::reacts_to<message<schema::Responses>>,
+                                      caf::reacts_to<message<schema::Answers>>>;
 
 /// Lets clients of some protocol use the state machine.
-using gateway_actor = role_actor::extend<caf::reacts_to<message<schema::Responses>>, // from its replica
+using gateway_actor = role_actor::extend<caf::reacts_to<message<schema::Opened>>,    // from its replica
+                                         caf::reacts_to<message<schema::Responses>>, // from its replica
+                                         caf::reacts_to<message<schema::Answers>>,   // from its replica
                                          caf::reacts_to<tick_atom>>;
 
 /// Whoever follows a replica's decisions, in the order in which it performs them (follow_atom).

@@ -154,28 +154,41 @@ private:
 
 // -- messages -----------------------------------------------------------------
 
-inline message<schema::Requests> request_of(uint64_t session, uint64_t first_cid,
-                                            std::vector<std::vector<std::string>> commands) {
-  builder<schema::Requests> built;
-  built->setSession(session);
-  built->setFirstCid(first_cid);
-  auto operations = built->initOperations(static_cast<unsigned>(commands.size()));
+inline void write_operations(capnp::List<schema::Operation>::Builder operations,
+                             const std::vector<std::vector<std::string>>& commands) {
   for (unsigned i = 0; i < operations.size(); ++i) {
     auto list = operations[i].initArguments(static_cast<unsigned>(commands[i].size()));
     for (unsigned j = 0; j < list.size(); ++j)
       list.set(j, as_data(commands[i][j]));
   }
+}
+
+inline message<schema::Request> request_of(uint64_t session, uint64_t first_cid,
+                                           const std::vector<std::vector<std::string>>& commands) {
+  builder<schema::Request> built;
+  auto to = built->initCommands();
+  to.setSession(session);
+  to.setFirstCid(first_cid);
+  write_operations(to.initOperations(static_cast<unsigned>(commands.size())), commands);
   return built.finish();
 }
 
-inline message<schema::Requests> open_request(uint64_t number, bool keep_results = false) {
-  builder<schema::Requests> built;
-  built->setFirstCid(number);
-  built->initOperations(1)[0].initOpen().setKeepResults(keep_results);
+inline message<schema::Query> query_of(uint64_t number, const std::vector<std::vector<std::string>>& commands) {
+  builder<schema::Query> built;
+  built->setNumber(number);
+  write_operations(built->initOperations(static_cast<unsigned>(commands.size())), commands);
   return built.finish();
 }
 
-inline message<schema::Pvalue> pvalue_of(ballot under, slot_number slot, std::vector<message<schema::Requests>> requests = {},
+inline message<schema::Request> open_request(uint64_t number, bool keep_results = false) {
+  builder<schema::Request> built;
+  auto open = built->initOpen();
+  open.setNumber(number);
+  open.setKeepResults(keep_results);
+  return built.finish();
+}
+
+inline message<schema::Pvalue> pvalue_of(ballot under, slot_number slot, std::vector<message<schema::Request>> requests = {},
                                          int64_t time = 0, slot_number decided_below = 1) {
   builder<schema::Pvalue> built;
   write(under, built->initBallot());
@@ -185,8 +198,13 @@ inline message<schema::Pvalue> pvalue_of(ballot under, slot_number slot, std::ve
   batch.setTime(time);
   auto list = batch.initRequests(static_cast<unsigned>(requests.size()));
   for (unsigned i = 0; i < list.size(); ++i)
-    list.set(i, requests[i].as_data());
+    list.setWithCaveats(i, *requests[i]);
   return built.finish();
+}
+
+/// A cluster of nodes 0, 1, 2 with every role each.
+inline configurations three_members() {
+  return configurations{configuration{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}};
 }
 
 /// A value that differs from others by its time, for roles that do not look into values.

@@ -26,6 +26,7 @@ acceptor::behavior_type acceptor::make_behavior() {
     [this](const message<schema::AskHighest>& request) { on_ask_highest(request); },
     [this](const message<schema::Learn>& request) { on_learn(request); },
     [this](sync_atom) { on_sync(); },
+    [](const done_aside&) {},
   };
 }
 
@@ -145,7 +146,6 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
     answer->setAcceptor(options_.node);
     answer->setFirstSlot(request->getFirstSlot());
     answer->setNextSlot(next);
-    answer->setHighest(highest_durable_);
     answer->setDecidedBelow(decided_below_);
     auto size = static_cast<unsigned>(found.size());
     auto accepted = answer->initAccepted(size);

@@ -20,7 +20,7 @@ namespace synod {
 class acceptor : public acceptor_actor::base {
 public:
   struct options {
-    uint32_t node = 0; ///< this acceptor's name in its answers
+    node_id node = 0; ///< this acceptor's name in its answers
     size_t cache_bytes = 64u << 20;
     size_t piece_bytes = 1u << 20;                 ///< largest p1b or Learned, but for a single larger pvalue
     std::function<void(const std::string&)> fatal; ///< ends the process: the storage failed

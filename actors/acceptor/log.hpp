@@ -1,7 +1,7 @@
 // The acceptor's write-ahead log.
 #pragma once
 
-#include "synod/actors/acceptor/disk.hpp"
+#include "synod/actors/role/disk.hpp"
 #include "synod/actors/acceptor/storage.hpp"
 
 #include <filesystem>
@@ -51,7 +51,7 @@ public:
     std::string cluster;
     std::string node;
     size_t segment_bytes = 16u << 20;
-    std::shared_ptr<disk> files = local_disk();
+    std::shared_ptr<disk> files;
   };
 
   /// Largest content of one record in bytes.

@@ -1,13 +1,13 @@
 #include "synod/actors/gateway/connection.hpp"
 
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
 
 namespace synod {
 
-using key_value::equals_ignoring_case;
-namespace errors = key_value::errors;
+using redis::equals_ignoring_case;
+namespace errors = redis::errors;
 
 /// No key ever has it: an EXEC that carries it performs nothing.
 constexpr uint64_t no_version = UINT64_MAX;

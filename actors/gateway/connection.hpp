@@ -2,7 +2,7 @@
 #pragma once
 
 #include "synod/actors/gateway/resp.hpp"
-#include "synod/actors/replica/state_machine.hpp"
+#include "synod/actors/role/state_machine.hpp"
 
 #include <cstdint>
 #include <deque>

@@ -1,6 +1,6 @@
 #include "synod/actors/gateway/gateway.hpp"
 
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
 
@@ -39,7 +39,9 @@ gateway::behavior_type gateway::make_behavior() {
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
+    [this](const message<schema::Opened>& opened) { on_opened(opened); },
     [this](const message<schema::Responses>& responses) { on_responses(responses); },
+    [this](const message<schema::Answers>& answers) { on_answers(answers); },
     [this](tick_atom) { on_tick(); },
   };
 }
@@ -167,7 +169,7 @@ void gateway::settle(uint64_t id) {
 const command_spec* gateway::find(std::string_view name) const {
   if (name.size() > 64)
     return nullptr;
-  auto found = by_name_.find(key_value::lower_case(name));
+  auto found = by_name_.find(redis::lower_case(name));
   return found == by_name_.end() ? nullptr : found->second;
 }
 
@@ -227,48 +229,39 @@ void gateway::flush_decided() {
   if (decided_.empty() || session_ == 0 || !replica_)
     return;
   auto count = decided_.size();
-  auto requests = decided_.take(session_, next_cid_);
+  auto request = decided_.take_request(session_, next_cid_);
   next_cid_ += count;
-  sent_.emplace_back(next_cid_, requests.size_bytes());
-  outstanding_bytes_ += requests.size_bytes();
+  sent_.emplace_back(next_cid_, request.size_bytes());
+  outstanding_bytes_ += request.size_bytes();
   used_ms_ = now_ms();
-  send(replica_, request_atom_v, requests);
+  send(replica_, request);
 }
 
 void gateway::flush_reads() {
   if (reading_.empty() || !replica_)
     return;
-  auto number = next_read_;
-  next_read_ += reading_.size();
+  auto number = next_read_++;
   reads_.emplace(number, std::exchange(reading_waiting_, {}));
-  send(replica_, query_atom_v, reading_.take(0, number));
+  send(replica_, reading_.take_query(number));
 }
 
 // -- replies --------------------------------------------------------------------
 
-void gateway::on_responses(const message<schema::Responses>& responses) {
-  if (responses->getSession() != 0)
-    on_decided(responses);
-  else if (responses->getFirstCid() == opening_ && opening_ != 0)
-    on_opened(responses);
-  else
-    on_read(responses);
-}
-
-void gateway::on_opened(const message<schema::Responses>& responses) {
-  auto replies = responses->getReplies();
+void gateway::on_opened(const message<schema::Opened>& opened) {
+  if (opened->getNumber() != opening_ || opening_ == 0)
+    return;
   opening_ = 0;
-  if (responses->getRefused() || replies.size() != 1 || !replies[0].isInteger())
+  if (!opened->isSession())
     return; // The next tick asks again.
-  session_ = static_cast<uint64_t>(replies[0].getInteger());
+  session_ = opened->getSession();
   next_cid_ = 1;
   used_ms_ = now_ms();
   flush_decided();
 }
 
 /// Replies to commands in the order of their cids; what lies before the first one was answered already.
-void gateway::on_decided(const message<schema::Responses>& responses) {
-  if (responses->getSession() != session_)
+void gateway::on_responses(const message<schema::Responses>& responses) {
+  if (responses->getSession() != session_ || session_ == 0)
     return;
   if (responses->getSessionEnded() || responses->getRefused())
     return lose_session("the session has ended");
@@ -287,18 +280,23 @@ void gateway::on_decided(const message<schema::Responses>& responses) {
   }
 }
 
-/// Replies to reads come in the order of their numbers, a message's worth at a time.
-void gateway::on_read(const message<schema::Responses>& responses) {
-  auto found = reads_.upper_bound(responses->getFirstCid());
-  if (found == reads_.begin())
+/// Replies to a query come in the order of its operations, a message's worth at a time.
+void gateway::on_answers(const message<schema::Answers>& answers) {
+  auto found = reads_.find(answers->getNumber());
+  if (found == reads_.end())
     return;
-  --found;
-  auto& [first, waiting] = *found;
-  auto index = responses->getFirstCid() - first;
-  auto replies = responses->getReplies();
-  for (unsigned i = 0; i < responses->getAnswered() && i < replies.size() && index < waiting.size(); ++i, ++index)
-    responses->getRefused() ? deliver_error(waiting[index], read_failed) : deliver(waiting[index], replies[i]);
-  if (index == waiting.size())
+  auto& waiting_for = found->second;
+  if (answers->getRefused()) {
+    for (auto& each : waiting_for)
+      deliver_error(each, read_failed);
+    reads_.erase(found);
+    return;
+  }
+  auto replies = answers->getReplies();
+  size_t index = answers->getFirst();
+  for (unsigned i = 0; i < answers->getAnswered() && i < replies.size() && index < waiting_for.size(); ++i, ++index)
+    deliver(waiting_for[index], replies[i]);
+  if (index == waiting_for.size())
     reads_.erase(found);
 }
 
@@ -323,11 +321,11 @@ void gateway::deliver_error(const waiting& x, std::string_view text) {
 void gateway::open_session() {
   if (!replica_)
     return;
-  opening_ = random_() | (uint64_t{1} << 63); // Never the number of a read.
+  opening_ = random_() | 1; // Never 0.
   opened_at_ms_ = now_ms();
-  request_buffer open;
-  open.add_open();
-  send(replica_, request_atom_v, open.take(0, opening_));
+  builder<schema::Request> open;
+  open->initOpen().setNumber(opening_);
+  send(replica_, open.finish());
 }
 
 /// What was sent under it has an unknown outcome; what was not sent yet goes under the next one.

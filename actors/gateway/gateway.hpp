@@ -2,7 +2,7 @@
 #pragma once
 
 #include "synod/actors/gateway/request_buffer.hpp"
-#include "synod/actors/gateway/sockets.hpp"
+#include "synod/actors/role/sockets.hpp"
 #include "synod/messages/roles.hpp"
 #include "synod/messages/status.hpp"
 
@@ -25,7 +25,7 @@ namespace synod {
 class gateway : public gateway_actor::base, private gateway_services, private socket_events {
 public:
   struct options {
-    uint32_t node = 0;
+    node_id node = 0;
     std::string node_name;
     size_t command_limit_bytes = 8u << 20;
     size_t most_clients = 10000;
@@ -86,10 +86,9 @@ private:
   std::vector<std::pair<std::string, std::string>> settings() const override { return options_.settings; }
 
   void on_peer(const peer& x);
+  void on_opened(const message<schema::Opened>& opened);
   void on_responses(const message<schema::Responses>& responses);
-  void on_opened(const message<schema::Responses>& responses);
-  void on_decided(const message<schema::Responses>& responses);
-  void on_read(const message<schema::Responses>& responses);
+  void on_answers(const message<schema::Answers>& answers);
   void on_tick();
 
   bool room() const { return outstanding_bytes() < options_.outstanding_limit_bytes; }
@@ -109,8 +108,8 @@ private:
   std::shared_ptr<sockets> sockets_;
   options options_;
   replica_actor replica_;
-  uint32_t replica_node_ = 0;
-  std::map<uint32_t, replica_actor> replicas_;
+  node_id replica_node_ = 0;
+  std::map<node_id, replica_actor> replicas_;
   std::unordered_map<uint64_t, client> clients_;
   std::vector<uint64_t> dirty_;
   std::vector<command_spec> all_commands_;
@@ -130,7 +129,7 @@ private:
   // reads
   request_buffer reading_;
   std::vector<waiting> reading_waiting_;
-  std::map<uint64_t, std::vector<waiting>> reads_; // by the number of their first
+  std::map<uint64_t, std::vector<waiting>> reads_; // by the number of their query
   uint64_t next_read_ = 1;
 
   std::mt19937_64 random_;

@@ -1,15 +1,15 @@
 // The commands that concern a connection, not the data.
 #include "synod/actors/gateway/connection.hpp"
 
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
 
 namespace synod {
 
-using key_value::equals_ignoring_case;
-using key_value::lower_case;
-namespace errors = key_value::errors;
+using redis::equals_ignoring_case;
+using redis::lower_case;
+namespace errors = redis::errors;
 
 namespace {
 
@@ -125,7 +125,7 @@ void local_commands::answer(connection& of, arguments args, std::string& bytes) 
       "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is "
       "correct?");
   } else if (name == "select") {
-    auto number = key_value::parse_integer(args[1]);
+    auto number = redis::parse_integer(args[1]);
     if (!number)
       out.error(errors::not_an_integer);
     else if (*number != 0)
@@ -157,7 +157,7 @@ void local_commands::hello(connection& of, arguments args, resp::writer out) {
   auto version = of.version_;
   size_t i = 1;
   if (args.size() > 1) {
-    auto asked = key_value::parse_integer(args[1]);
+    auto asked = redis::parse_integer(args[1]);
     if (!asked)
       return out.error("ERR Protocol version is not an integer or out of range");
     if (*asked < 2 || *asked > 3)
@@ -296,7 +296,7 @@ void local_commands::config(connection& of, arguments args, resp::writer out) {
   std::vector<std::pair<std::string, std::string>> found;
   for (auto& setting : of.services_.settings())
     if (std::any_of(args.begin() + 2, args.end(),
-                    [&](auto pattern) { return key_value::matches(lower_case(pattern), setting.first); }))
+                    [&](auto pattern) { return redis::matches(lower_case(pattern), setting.first); }))
       found.push_back(setting);
   out.map(found.size());
   for (auto& [name, value] : found) {

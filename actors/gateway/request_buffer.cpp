@@ -24,10 +24,6 @@ void request_buffer::add_transaction(std::vector<std::vector<std::string>> comma
   transactions_.push_back({std::move(commands), std::move(watched)});
 }
 
-void request_buffer::add_open() {
-  operations_.push_back({kind::open});
-}
-
 void request_buffer::add_keep_alive() {
   operations_.push_back({kind::keep_alive});
 }
@@ -44,9 +40,6 @@ void request_buffer::write(schema::Operation::Builder target, const operation& s
       return write_list(target.initArguments(source.count));
     case kind::versions:
       return write_list(target.initVersions(source.count));
-    case kind::open:
-      target.initOpen();
-      return;
     case kind::keep_alive:
       target.setKeepAlive();
       return;
@@ -68,18 +61,33 @@ void request_buffer::write(schema::Operation::Builder target, const operation& s
   }
 }
 
-message<schema::Requests> request_buffer::take(uint64_t session, uint64_t first_cid) {
+size_t request_buffer::expected_bytes() const {
   constexpr size_t operation_bytes = 40, span_bytes = 16;
-  builder<schema::Requests> built{bytes_.size() + span_bytes * spans_.size() + operation_bytes * operations_.size() + 64};
-  built->setSession(session);
-  built->setFirstCid(first_cid);
-  auto list = built->initOperations(static_cast<unsigned>(operations_.size()));
+  return bytes_.size() + span_bytes * spans_.size() + operation_bytes * operations_.size() + 64;
+}
+
+void request_buffer::write(capnp::List<schema::Operation>::Builder list) {
   for (unsigned i = 0; i < list.size(); ++i)
     write(list[i], operations_[i]);
   operations_.clear();
   spans_.clear();
   bytes_.clear();
   transactions_.clear();
+}
+
+message<schema::Request> request_buffer::take_request(uint64_t session, uint64_t first_cid) {
+  builder<schema::Request> built{expected_bytes()};
+  auto commands = built->initCommands();
+  commands.setSession(session);
+  commands.setFirstCid(first_cid);
+  write(commands.initOperations(static_cast<unsigned>(operations_.size())));
+  return built.finish();
+}
+
+message<schema::Query> request_buffer::take_query(uint64_t number) {
+  builder<schema::Query> built{expected_bytes()};
+  built->setNumber(number);
+  write(built->initOperations(static_cast<unsigned>(operations_.size())));
   return built.finish();
 }
 

@@ -9,7 +9,7 @@
 
 namespace synod {
 
-/// Collects commands and builds one Requests of them. Keeps its storage, so that in the
+/// Collects commands and builds one request, or one query, of them. Keeps its storage, so that in the
 /// steady state a command costs no allocation.
 class request_buffer {
 public:
@@ -19,7 +19,6 @@ public:
   void add(arguments args);
   void add_versions(arguments keys);
   void add_transaction(std::vector<std::vector<std::string>> commands, std::vector<std::pair<std::string, uint64_t>> watched);
-  void add_open();
   void add_keep_alive();
 
   size_t size() const { return operations_.size(); }
@@ -28,10 +27,11 @@ public:
   bool full() const { return bytes_.size() >= full_bytes || operations_.size() >= full_count; }
 
   /// Hands over what was collected.
-  message<schema::Requests> take(uint64_t session, uint64_t first_cid);
+  message<schema::Request> take_request(uint64_t session, uint64_t first_cid);
+  message<schema::Query> take_query(uint64_t number);
 
 private:
-  enum class kind : uint8_t { arguments, versions, transaction, open, keep_alive };
+  enum class kind : uint8_t { arguments, versions, transaction, keep_alive };
 
   struct operation {
     kind what;
@@ -45,6 +45,8 @@ private:
   };
 
   void add_list(kind what, arguments list);
+  size_t expected_bytes() const;
+  void write(capnp::List<schema::Operation>::Builder list);
   void write(schema::Operation::Builder target, const operation& source);
 
   std::vector<operation> operations_;

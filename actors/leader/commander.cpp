@@ -9,7 +9,7 @@ commander::behavior_type commander::make_behavior() {
   send_p2a();
   delayed_send(this, pause_, tick_atom_v);
   return {
-    [this](uint32_t acceptor, ballot under) { on_p2b(acceptor, under); },
+    [this](const vote& x) { on_p2b(x); },
     [this](const audience_ptr& reached) { reached_ = reached; },
     [this](tick_atom) { on_tick(); },
   };
@@ -29,20 +29,20 @@ void commander::send_p2a() {
 }
 
 // p2b for its own ballot: one more of the majority. For another: somebody promised more.
-void commander::on_p2b(uint32_t acceptor, ballot under) {
-  if (under != ballot_of(pvalue_->getBallot())) {
-    send(leader_, preempted{under});
+void commander::on_p2b(const vote& x) {
+  if (x.under != ballot_of(pvalue_->getBallot())) {
+    send(leader_, preempted{x.under});
     return quit();
   }
-  answered_.insert(acceptor);
-  if (answered_.size() < reached_->majority)
+  answered_.insert(x.acceptor);
+  if (!reached_->members.quorum(phase::accept, pvalue_->getSlot()).satisfied_by(answered_))
     return;
   for (auto& to : reached_->replicas) {
     uint64_t mark = 0;
     if (to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))
       caf::send_as(leader_, to.handle, decision_atom_v, pvalue_, mark);
   }
-  send(leader_, decided{pvalue_->getSlot(), under});
+  send(leader_, decided{pvalue_->getSlot(), x.under});
   quit();
 }
 

@@ -4,7 +4,6 @@
 #include "synod/actors/leader/audience.hpp"
 
 #include <chrono>
-#include <set>
 
 namespace synod {
 
@@ -24,14 +23,14 @@ public:
   const char* name() const override { return "commander"; }
 
 protected: // A variant of the role overrides a handler.
-  virtual void on_p2b(uint32_t acceptor, ballot under);
+  virtual void on_p2b(const vote& x);
   void on_tick();
   void send_p2a();
 
   leader_actor leader_;
   audience_ptr reached_;
   message<schema::Pvalue> pvalue_;
-  std::set<uint32_t> answered_;
+  node_set answered_;
   std::chrono::milliseconds pause_ = first_retry_pause;
 };
 

@@ -24,12 +24,11 @@ message<schema::Pvalue> no_op(slot_number slot, slot_number decided_below) {
 leader::leader(caf::actor_config& config, options opts)
   : leader_actor::base{config},
     options_{std::move(opts)},
+    leaders_{options_.peer_limit_bytes},
     timeout_{options_.smallest_timeout},
     random_{static_cast<std::minstd_rand::result_type>(options_.seed)} {
   ballot_ = {0, options_.node, options_.incarnation};
-  auto nobody = std::make_shared<audience>();
-  nobody->majority = options_.acceptors / 2 + 1;
-  audience_ = nobody;
+  audience_ = nobody();
 }
 
 leader::behavior_type leader::make_behavior() {
@@ -40,14 +39,15 @@ leader::behavior_type leader::make_behavior() {
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
-    [this](propose_atom, const message<schema::Pvalue>& proposal) { on_propose(proposal); },
+    [this](propose_atom, const message<schema::Pvalue>& proposal, uint64_t) { on_propose(proposal); },
     [this](const message<schema::P1b>& answer) { on_p1b(answer); },
     [this](const message<schema::P2b>& answer) { on_p2b(answer); },
     [this](adopted& result) { result.scout == scout_number_ ? on_adopted(result) : on_recovered(result); },
     [this](const preempted& x) { on_preempted(x.by); },
     [this](const decided& x) { on_decided(x); },
-    [this](const message<schema::Need>& need) { on_need(need); },
-    [this](const message<schema::Progress>& progress) { on_progress(progress); },
+    [this](const message<schema::DecideAgain>& asked) { on_decide_again(asked); },
+    [this](const message<schema::Received>& received) { on_received(received); },
+    [this](const message<schema::HigherBallot>& told) { on_higher_ballot(told); },
     [this](const message<schema::Ping>& ping) { on_ping(ping); },
     [this](const message<schema::Pong>& pong) { on_pong(pong); },
     [this](tick_atom) { on_tick(); },
@@ -57,8 +57,13 @@ leader::behavior_type leader::make_behavior() {
 // Handles that roles hold of each other would keep all of them alive.
 void leader::on_exit() {
   end_commanders();
-  audience_ = std::make_shared<audience>();
+  audience_ = nobody();
   leaders_.clear();
+}
+
+audience_ptr leader::nobody() const {
+  return std::make_shared<audience>(
+    audience{peers<acceptor_actor>{options_.peer_limit_bytes}, peers<replica_actor>{options_.peer_limit_bytes}, options_.members});
 }
 
 // -- the paper's handlers -----------------------------------------------------
@@ -68,7 +73,7 @@ void leader::on_propose(const message<schema::Pvalue>& proposal) {
   auto slot = proposal->getSlot();
   if (!active_) {
     if (auto other = to_hand_on())
-      send(other, propose_atom_v, proposal);
+      send(other, propose_atom_v, proposal, uint64_t{0});
     return;
   }
   auto known_decided = slot < decided_below_ || decided_above_.contains(slot);
@@ -157,9 +162,7 @@ void leader::on_p1b(const message<schema::P1b>& answer) {
 }
 
 void leader::on_p2b(const message<schema::P2b>& answer) {
-  for (auto& to : audience_->acceptors)
-    if (to.node == answer->getAcceptor())
-      to.flow->received(answer->getMark());
+  audience_->acceptors.received(answer->getAcceptor(), answer->getMark());
   auto under = ballot_of(answer->getBallot());
   if (under > ballot_)
     return on_preempted(under);
@@ -168,7 +171,7 @@ void leader::on_p2b(const message<schema::P2b>& answer) {
   for (auto slot : answer->getSlots()) {
     auto i = commanders_.find(slot);
     if (i != commanders_.end())
-      send(i->second.handle, answer->getAcceptor(), under);
+      send(i->second.handle, vote{answer->getAcceptor(), under});
   }
 }
 
@@ -196,17 +199,17 @@ void leader::end_commanders() {
   }
 }
 
-// Need: a replica cannot learn these slots from the acceptors it reaches. Ask a majority under the present ballot, and
+// DecideAgain: a replica cannot learn these slots from the acceptors it reaches. Ask a majority under the present ballot, and
 // decide again what it tells: the same value, if one was decided (C2), a no-op otherwise.
-void leader::on_need(const message<schema::Need>& need) {
+void leader::on_decide_again(const message<schema::DecideAgain>& asked) {
   if (!active_) {
     if (auto other = to_hand_on())
-      send(other, need);
+      send(other, asked);
     return;
   }
-  if (recovery_ || need->getEndSlot() <= need->getFirstSlot())
+  if (recovery_ || asked->getEndSlot() <= asked->getFirstSlot())
     return;
-  start_scout({++scouts_, ballot_, need->getFirstSlot(), std::min(need->getEndSlot(), need->getFirstSlot() + recovery_slots)});
+  start_scout({++scouts_, ballot_, asked->getFirstSlot(), std::min(asked->getEndSlot(), asked->getFirstSlot() + recovery_slots)});
 }
 
 void leader::on_recovered(adopted& result) {
@@ -297,9 +300,9 @@ void leader::ping() {
   auto built = build_ping(false);
   // Not hearing the one to watch, or not knowing it, ask everybody.
   auto everybody = active_ || !hears_watched();
-  for (auto& [node, handle] : leaders_)
-    if (node != options_.node && (everybody || node == watched_.leader))
-      send(handle, built);
+  for (auto& to : leaders_)
+    if (to.node != options_.node && (everybody || to.node == watched_.leader))
+      send(to.handle, built);
 }
 
 /// Asks a leader that hears the watched one to take over; once, then it is time to become a candidate. False: there is none.
@@ -361,7 +364,7 @@ void leader::on_tick() {
     // A candidate that nobody preempts and no majority answers keeps asking; it takes no harm.
     return;
   }
-  if (now - heard_ >= patience_ && audience_->acceptors.size() >= audience_->majority && !ask_relay())
+  if (now - heard_ >= patience_ && audience_->members.quorum(phase::promise, first_slot_).satisfied_by(audience_->acceptors.nodes()) && !ask_relay())
     become_candidate();
 }
 
@@ -371,7 +374,7 @@ std::chrono::milliseconds leader::jittered_timeout() {
 
 // -- beside the paper: clocks, peers, progress --------------------------------
 
-void leader::note_clock(uint32_t node, int64_t wall_clock) {
+void leader::note_clock(node_id node, int64_t wall_clock) {
   clock_offsets_[node] = wall_clock - options_.wall_clock();
   if (clock_ahead() != clock_told_) {
     clock_told_ = !clock_told_;
@@ -389,36 +392,28 @@ bool leader::clock_ahead() const {
   return offsets[(offsets.size() - 1) / 2] < -options_.clock_limit.count();
 }
 
-void leader::on_progress(const message<schema::Progress>& progress) {
-  if (auto told = ballot_of(progress->getBallot()); active_ && told > ballot_)
-    return on_preempted(told);
-  for (auto& to : audience_->replicas)
-    if (to.node == progress->getNode())
-      to.flow->received(progress->getMark());
+void leader::on_received(const message<schema::Received>& received) {
+  audience_->replicas.received(received->getNode(), received->getMark());
 }
 
-template <class Handle>
-void renew(std::vector<destination<Handle>>& list, const peer& x, uint64_t limit_bytes) {
-  std::erase_if(list, [&](auto& known) { return known.node == x.node; });
-  if (x.handle)
-    list.push_back({x.node, caf::actor_cast<Handle>(x.handle), std::make_shared<outlet>(limit_bytes)});
+void leader::on_higher_ballot(const message<schema::HigherBallot>& told) {
+  if (auto higher = ballot_of(told->getBallot()); active_ && higher > ballot_)
+    on_preempted(higher);
 }
 
 void leader::on_peer(const peer& x) {
   if (x.role == "leader") {
-    leaders_.erase(x.node);
-    if (x.handle)
-      leaders_.emplace(x.node, caf::actor_cast<leader_actor>(x.handle));
-    else if (any_watched_ && x.node == watched_.leader)
+    leaders_.renew(x);
+    if (!x.handle && any_watched_ && x.node == watched_.leader)
       patience_ = std::min(patience_, std::chrono::duration_cast<std::chrono::milliseconds>(clock().now() - heard_)
                                         + jittered_timeout() - timeout_); // Its connection broke: only the jitter is waited for.
     return;
   }
   auto renewed = std::make_shared<audience>(*audience_);
   if (x.role == "acceptor")
-    renew(renewed->acceptors, x, options_.peer_limit_bytes);
+    renewed->acceptors.renew(x);
   else if (x.role == "replica")
-    renew(renewed->replicas, x, options_.peer_limit_bytes);
+    renewed->replicas.renew(x);
   else
     return;
   audience_ = renewed;
@@ -440,28 +435,22 @@ slot_number leader::free_slot() const {
   return next;
 }
 
-leader_actor leader::leader_of(uint32_t node) const {
-  auto found = leaders_.find(node);
-  return found == leaders_.end() || node == options_.node ? leader_actor{} : found->second;
+leader_actor leader::leader_of(node_id node) const {
+  return node == options_.node ? leader_actor{} : leaders_.handle_of(node);
 }
 
 /// Who gets what a replica sent here while this leader is passive. What another leader handed on goes no further: two that
 /// take each other for the active one would send it to and fro for ever.
 leader_actor leader::to_hand_on() {
-  for (auto& [node, handle] : leaders_)
-    if (node != options_.node && handle == current_sender())
+  for (auto& from : leaders_)
+    if (from.node != options_.node && from.handle == current_sender())
       return {};
   return any_watched_ ? leader_of(watched_.leader) : leader_actor{};
 }
 
 /// To the one acceptor or replica with the most on the way.
 uint64_t leader::most_owed_bytes() const {
-  uint64_t most = 0;
-  for (auto& to : audience_->acceptors)
-    most = std::max(most, to.flow->owed_bytes());
-  for (auto& to : audience_->replicas)
-    most = std::max(most, to.flow->owed_bytes());
-  return most;
+  return std::max(audience_->acceptors.most_owed_bytes(), audience_->replicas.most_owed_bytes());
 }
 
 message<schema::RoleStatus> leader::status() const {

@@ -27,9 +27,9 @@ namespace synod {
 class leader : public leader_actor::base {
 public:
   struct options {
-    uint32_t node = 0;
+    node_id node = 0;
     uint32_t incarnation = 1; ///< higher than in any earlier start of this leader, durable (C1)
-    size_t acceptors = 1;     ///< in the cluster; a majority of them decides
+    configurations members;   ///< whose quorums decide
     bool first = true;        ///< becomes a candidate at once; the others wait to hear of it
     uint64_t window = 1024;
     uint64_t peer_limit_bytes = 16u << 20;
@@ -72,8 +72,9 @@ protected: // A variant of the role overrides a handler.
   virtual void on_p1b(const message<schema::P1b>& answer);
   virtual void on_p2b(const message<schema::P2b>& answer);
   virtual void on_decided(const decided& x);
-  virtual void on_need(const message<schema::Need>& need);
-  virtual void on_progress(const message<schema::Progress>& progress);
+  virtual void on_decide_again(const message<schema::DecideAgain>& asked);
+  virtual void on_received(const message<schema::Received>& received);
+  void on_higher_ballot(const message<schema::HigherBallot>& told);
   virtual void on_ping(const message<schema::Ping>& ping);
   virtual void on_pong(const message<schema::Pong>& pong);
   virtual void on_tick();
@@ -83,6 +84,7 @@ protected: // A variant of the role overrides a handler.
   virtual commander_actor spawn_commander(const message<schema::Pvalue>& pvalue);
   void start_scout(scout::task what);
   void start_commander(slot_number slot);
+  audience_ptr nobody() const;
   void become_candidate();
   void watch(ballot other);
   void end_commanders();
@@ -94,11 +96,10 @@ protected: // A variant of the role overrides a handler.
   bool hears_watched() const;
   bool ask_relay();
   message<schema::Ping> build_ping(bool asks_to_lead) const;
-  void note_clock(uint32_t node, int64_t wall_clock);
-  void renew_audience();
+  void note_clock(node_id node, int64_t wall_clock);
   std::chrono::milliseconds jittered_timeout();
   slot_number free_slot() const;
-  leader_actor leader_of(uint32_t node) const;
+  leader_actor leader_of(node_id node) const;
   leader_actor to_hand_on();
   message<schema::RoleStatus> status() const;
 
@@ -109,7 +110,7 @@ protected: // A variant of the role overrides a handler.
 
   options options_;
   audience_ptr audience_;
-  std::map<uint32_t, leader_actor> leaders_;
+  peers<leader_actor> leaders_;
 
   std::map<slot_number, commanded> commanders_;
   scout_actor scout_; // the candidate's
@@ -128,12 +129,12 @@ protected: // A variant of the role overrides a handler.
   time_point heard_{};
   time_point pinged_{};
   time_point announced_{};
-  std::optional<uint32_t> relay_; // a node that hears the watched leader, when this one does not
+  std::optional<node_id> relay_; // a node that hears the watched leader, when this one does not
   bool relay_asked_ = false;
   std::chrono::milliseconds timeout_{};
   std::chrono::milliseconds patience_{}; // the timeout with this round's jitter
   std::minstd_rand random_;
-  std::map<uint32_t, int64_t> clock_offsets_; // of other nodes against this one, ms
+  std::map<node_id, int64_t> clock_offsets_; // of other nodes against this one, ms
   bool clock_told_ = false;
 
   uint64_t adoptions_ = 0;

@@ -28,7 +28,7 @@ void scout::on_exit() {
   reached_ = nullptr;
 }
 
-void scout::send_p1a(const destination<acceptor_actor>& to) {
+void scout::send_p1a(const peers<acceptor_actor>::entry& to) {
   auto told = next_slot_.find(to.node);
   if (told != next_slot_.end() && told->second == 0)
     return;
@@ -52,13 +52,15 @@ void scout::on_p1b(const message<schema::P1b>& answer) {
   gather(answer);
   told->second = answer->getNextSlot();
   if (told->second != 0) {
-    for (auto& to : reached_->acceptors)
-      if (to.node == told->first)
-        send_p1a(to);
+    if (auto* to = reached_->acceptors.find(told->first))
+      send_p1a(*to);
     return;
   }
-  auto complete = std::count_if(next_slot_.begin(), next_slot_.end(), [](auto& x) { return x.second == 0; });
-  if (static_cast<size_t>(complete) < reached_->majority)
+  node_set complete;
+  for (auto& [acceptor, next] : next_slot_)
+    if (next == 0)
+      complete.insert(acceptor);
+  if (!reached_->members.quorum(phase::promise, task_.first_slot).satisfied_by(complete))
     return;
   send(leader_, std::move(result_));
   quit();

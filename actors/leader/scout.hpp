@@ -28,12 +28,12 @@ protected: // A variant of the role overrides a handler.
   virtual void on_p1b(const message<schema::P1b>& answer);
   virtual void gather(const message<schema::P1b>& answer);
   void on_tick();
-  void send_p1a(const destination<acceptor_actor>& to);
+  void send_p1a(const peers<acceptor_actor>::entry& to);
 
   leader_actor leader_;
   audience_ptr reached_;
   task task_;
-  std::map<uint32_t, slot_number> next_slot_; // per acceptor: how far it has told; 0: all
+  std::map<node_id, slot_number> next_slot_; // per acceptor: how far it has told; 0: all
   adopted result_;
   std::chrono::milliseconds pause_ = first_retry_pause;
 };

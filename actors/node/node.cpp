@@ -8,9 +8,7 @@ namespace synod {
 
 namespace {
 
-constexpr uint32_t protocol_version = 1;
-constexpr std::chrono::milliseconds first_pause{50};
-constexpr std::chrono::milliseconds last_pause{1000};
+constexpr uint32_t protocol_version = 2;
 constexpr std::chrono::seconds hello_limit{5};
 constexpr std::chrono::seconds status_limit{2};
 
@@ -33,11 +31,11 @@ node::behavior_type node::make_behavior() {
     monitor(role.handle);
     tell_roles({options_.self, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
   }
-  for (uint32_t other = 0; options_.connects && other < options_.config->nodes.size(); ++other) {
+  for (node_id other = 0; options_.connects && other < options_.config->nodes.size(); ++other) {
     if (other == options_.self)
       continue;
     auto& link = links_[other];
-    link.pause = first_pause;
+    link.pauses.reset();
     if (other > options_.self) {
       link.connector = spawn_connector(system());
       connect(other);
@@ -45,7 +43,7 @@ node::behavior_type node::make_behavior() {
   }
   return {
     [this](const message<schema::Hello>& hello, const handles& roles) { return on_hello(hello, roles); },
-    [this](tick_atom, uint32_t other) { connect(other); },
+    [this](tick_atom, node_id other) { connect(other); },
     [this](status_atom) {
       auto promise = make_response_promise<message<schema::NodeStatus>>();
       on_status(promise);
@@ -69,11 +67,11 @@ void node::tell_roles(const peer& x) {
 
 // -- links --------------------------------------------------------------------
 
-void node::connect(uint32_t other) {
+void node::connect(node_id other) {
   auto& link = links_[other];
   if (link.other || std::exchange(link.trying, true))
     return;
-  auto& where = options_.config->nodes[other].address;
+  auto& where = options_.config->find(other)->address;
   request(link.connector, caf::infinite, caf::connect_atom::value, where.host, where.port)
     .then(
       [this, other](const caf::node_id&, const caf::strong_actor_ptr& actor, const std::set<std::string>&) {
@@ -85,24 +83,25 @@ void node::connect(uint32_t other) {
       [this, other](const caf::error&) { connect_later(other); });
 }
 
-void node::connect_later(uint32_t other) {
+void node::connect_later(node_id other) {
   auto& link = links_[other];
   link.trying = false;
-  auto jitter = std::uniform_int_distribution<int64_t>{0, link.pause.count() / 2}(random_);
-  delayed_send(this, link.pause + std::chrono::milliseconds{jitter}, tick_atom_v, other);
-  link.pause = std::min(2 * link.pause, last_pause);
+  auto pause = link.pauses.pause();
+  auto jitter = std::uniform_int_distribution<int64_t>{0, pause.count() / 2}(random_);
+  delayed_send(this, pause + std::chrono::milliseconds{jitter}, tick_atom_v, other);
+  link.pauses.tried(clock().now());
 }
 
-void node::say_hello(uint32_t other, const node_actor& to) {
+void node::say_hello(node_id other, const node_actor& to) {
   request(to, hello_limit, hello(), role_handles())
     .then(
       [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
         auto why = answer->getRefusal().size() > 0 ? std::string{answer->getRefusal().cStr()} : refusal_of(*answer);
-        if (why.empty() && options_.config->nodes[other].name != answer->getNode().cStr())
+        if (why.empty() && name_of(other) != answer->getNode().cStr())
           why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
         if (!why.empty()) {
-          options_.log->warn("node {} at {} is not taken: {}", options_.config->nodes[other].name,
-                             to_string(options_.config->nodes[other].address), why);
+          options_.log->warn("node {} at {} is not taken: {}", name_of(other),
+                             to_string(options_.config->find(other)->address), why);
           return connect_later(other);
         }
         links_[other].trying = false;
@@ -118,7 +117,7 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
     options_.log->warn("a node is not taken: {}", why);
     return {hello(why), handles{}};
   }
-  auto other = *options_.config->index_of(hello_of_other->getNode().cStr());
+  auto other = options_.config->find(std::string{hello_of_other->getNode().cStr()})->id;
   link_up(other, current_sender(), *hello_of_other, roles);
   return {hello(), role_handles()};
 }
@@ -128,13 +127,13 @@ std::string node::refusal_of(const schema::Hello::Reader& x) const {
     return "protocol version " + std::to_string(x.getVersion()) + ", expected " + std::to_string(protocol_version);
   if (x.getCluster() != options_.config->name.c_str())
     return std::string{"cluster '"} + x.getCluster().cStr() + "', expected '" + options_.config->name + "'";
-  auto index = options_.config->index_of(x.getNode().cStr());
-  if (!index || *index == options_.self)
+  auto* known = options_.config->find(std::string{x.getNode().cStr()});
+  if (!known || known->id == options_.self)
     return std::string{"node '"} + x.getNode().cStr() + "' is not another node of the cluster file";
   return {};
 }
 
-void node::link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
+void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
   auto& link = links_[other];
   if (link.other) {
@@ -142,9 +141,9 @@ void node::link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::He
     link_down(other);
   }
   link.other = std::move(actor);
-  link.pause = first_pause;
+  link.pauses.reset();
   monitor(link.other);
-  options_.log->info("connected with node {}", options_.config->nodes[other].name);
+  options_.log->info("connected with node {}", name_of(other));
   auto names = hello_of_other.getRoles();
   for (unsigned i = 0; i < names.size() && i < roles.size(); ++i) {
     link.roles.emplace_back(names[i].cStr());
@@ -152,9 +151,9 @@ void node::link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::He
   }
 }
 
-void node::link_down(uint32_t other) {
+void node::link_down(node_id other) {
   auto& link = links_[other];
-  options_.log->info("node {} is not connected any more", options_.config->nodes[other].name);
+  options_.log->info("node {} is not connected any more", name_of(other));
   link.other = nullptr;
   for (auto& role : std::exchange(link.roles, {}))
     tell_roles({other, role, nullptr});
@@ -166,7 +165,7 @@ message<schema::Hello> node::hello(const std::string& refusal) const {
   builder<schema::Hello> built;
   built->setVersion(protocol_version);
   built->setCluster(options_.config->name);
-  built->setNode(options_.config->nodes[options_.self].name);
+  built->setNode(name_of(options_.self));
   auto names = built->initRoles(static_cast<unsigned>(options_.roles.size()));
   for (unsigned i = 0; i < names.size(); ++i)
     names.set(i, options_.roles[i].name.c_str());
@@ -207,7 +206,7 @@ void node::on_status(caf::typed_response_promise<message<schema::NodeStatus>> pr
 
 message<schema::NodeStatus> node::write_status(const std::vector<message<schema::RoleStatus>>& roles) const {
   builder<schema::NodeStatus> built{8192};
-  built->setNode(options_.config->nodes[options_.self].name);
+  built->setNode(name_of(options_.self));
   built->setVersion(SYNOD_VERSION);
   auto list = built->initRoles(static_cast<unsigned>(roles.size()));
   for (unsigned i = 0; i < list.size(); ++i)
@@ -215,7 +214,7 @@ message<schema::NodeStatus> node::write_status(const std::vector<message<schema:
   auto connections = built->initConnections(static_cast<unsigned>(links_.size()));
   unsigned i = 0;
   for (auto& [other, link] : links_) {
-    connections[i].setNode(options_.config->nodes[other].name);
+    connections[i].setNode(name_of(other));
     connections[i++].setUp(link.other != nullptr);
   }
   return built.finish();

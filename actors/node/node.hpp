@@ -1,7 +1,8 @@
 // The node actor: the roles of one node, and the links to other nodes.
 #pragma once
 
-#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/role/backoff.hpp"
+#include "synod/actors/role/cluster.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <caf/io/all.hpp>
@@ -10,13 +11,18 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
+
+namespace spdlog {
+class logger;
+}
 
 namespace synod {
 
 /// Tells every role of this node how the other roles are reached, as hosts come and go.
 ///
-/// Of each pair of nodes the one named earlier in the cluster file connects; both say
+/// Of each pair of nodes the one with the smaller id connects; both say
 /// hello with the handles of their roles. A broken connection is tried again with growing
 /// pauses, and brings fresh handles.
 class node : public node_actor::base {
@@ -28,7 +34,7 @@ public:
 
   struct options {
     std::shared_ptr<const cluster> config;
-    uint32_t self = 0;
+    node_id self = 0;
     std::vector<local_role> roles;
     bool connects = true; ///< false when all nodes are in this process: they are given to each other
     uint64_t seed = 1;    ///< for jitter
@@ -48,7 +54,7 @@ private:
     caf::io::middleman_actor connector;
     caf::strong_actor_ptr other; // the node actor at the other end; null: not connected
     std::vector<std::string> roles;
-    std::chrono::milliseconds pause{};
+    backoff pauses{std::chrono::milliseconds{50}, std::chrono::milliseconds{1000}};
     bool trying = false;
   };
 
@@ -58,15 +64,16 @@ private:
   message<schema::Hello> hello(const std::string& refusal = {}) const;
   handles role_handles() const;
   std::string refusal_of(const schema::Hello::Reader& hello) const;
-  void connect(uint32_t other);
-  void connect_later(uint32_t other);
-  void say_hello(uint32_t other, const node_actor& to);
-  void link_up(uint32_t other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello, const handles& roles);
-  void link_down(uint32_t other);
+  void connect(node_id other);
+  void connect_later(node_id other);
+  void say_hello(node_id other, const node_actor& to);
+  void link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello, const handles& roles);
+  void link_down(node_id other);
   void tell_roles(const peer& x);
+  const std::string& name_of(node_id other) const { return options_.config->find(other)->name; }
 
   options options_;
-  std::map<uint32_t, link> links_;
+  std::map<node_id, link> links_;
   std::minstd_rand random_;
 };
 

@@ -2,35 +2,6 @@
 
 namespace synod {
 
-namespace {
-
-void visit(capnp::List<capnp::Data>::Reader list) {
-  for (auto each : list)
-    static_cast<void>(each);
-}
-
-/// Reads all that performing will read.
-void visit(schema::Operation::Reader operation) {
-  switch (operation.which()) {
-    case schema::Operation::ARGUMENTS:
-      visit(operation.getArguments());
-      break;
-    case schema::Operation::VERSIONS:
-      visit(operation.getVersions());
-      break;
-    case schema::Operation::TRANSACTION:
-      for (auto command : operation.getTransaction().getCommands())
-        visit(command);
-      for (auto watched : operation.getTransaction().getWatched())
-        watched.getKey();
-      break;
-    default:
-      break;
-  }
-}
-
-} // namespace
-
 void reply::copy(schema::Reply::Reader other) {
   if (!target_)
     return;
@@ -50,13 +21,6 @@ void reply::copy(schema::Reply::Reader other) {
     case schema::Reply::NO_ARRAY:
       return target_->setNoArray();
   }
-}
-
-bool are_sound(std::span<const uint64_t> requests) {
-  return is_sound(requests, [](capnp::MessageReader& reader) {
-    for (auto operation : reader.getRoot<schema::Requests>().getOperations())
-      visit(operation);
-  });
 }
 
 arguments arguments_of(capnp::List<capnp::Data>::Reader list) {

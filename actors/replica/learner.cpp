@@ -16,7 +16,7 @@ void learner::forget() {
   values_.clear();
 }
 
-bool learner::needs_ballots(uint32_t acceptor) const {
+bool learner::needs_ballots(node_id acceptor) const {
   auto found = told_.find(acceptor);
   return found == told_.end() || found->second.next_slot <= first_;
 }
@@ -33,11 +33,11 @@ std::vector<message<schema::Pvalue>> learner::on_learned(const message<schema::L
   std::vector<message<schema::Pvalue>> chosen;
   for (auto& [slot, pvalue] : values_) {
     auto under = ballot_of(pvalue->getBallot());
-    auto same = std::count_if(told_.begin(), told_.end(), [&, slot = slot](auto& each) {
-      auto found = each.second.ballots.find(slot);
-      return found != each.second.ballots.end() && found->second == under;
-    });
-    if (static_cast<size_t>(same) >= majority_)
+    node_set same;
+    for (auto& [acceptor, each] : told_)
+      if (auto found = each.ballots.find(slot); found != each.ballots.end() && found->second == under)
+        same.insert(acceptor);
+    if (members_.quorum(phase::accept, slot).satisfied_by(same))
       chosen.push_back(pvalue);
   }
   return chosen;

@@ -16,14 +16,14 @@ namespace synod {
 /// slots at once. When that did not help, all is forgotten and another one is asked for values.
 class learner {
 public:
-  explicit learner(size_t majority) : majority_{majority} {}
+  explicit learner(configurations members) : members_{std::move(members)} {}
 
   /// Slots from `first` on are wanted now.
   void begin(slot_number first);
   void forget();
 
   /// True if the acceptor has not told its ballot for the first slot wanted.
-  bool needs_ballots(uint32_t acceptor) const;
+  bool needs_ballots(node_id acceptor) const;
 
   /// Takes an answer; gives the pvalues wanted that are now known to be chosen, in slot order.
   std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
@@ -34,9 +34,9 @@ private:
     std::map<slot_number, ballot> ballots;
   };
 
-  size_t majority_;
+  configurations members_;
   slot_number first_ = 0;
-  std::map<uint32_t, told> told_; // per acceptor
+  std::map<node_id, told> told_; // per acceptor
   pvalue_map values_;
 };
 

@@ -30,7 +30,7 @@ void replica::learn_if_behind() {
     learn_pause_ = {};
   } else if ((!informed_ || slot_out_ < target()) && now - learned_at_ >= learn_pause_) {
     learn_pause_ = std::clamp(2 * learn_pause_, first_learn_pause, last_learn_pause);
-    if (++learn_attempts_ > options_.acceptors)
+    if (++learn_attempts_ > acceptors_.size())
       ask_leader();
     ++learn_source_;
     learner_.forget();
@@ -43,34 +43,33 @@ void replica::ask_leader() {
   auto leader = leader_to_ask();
   if (!leader)
     return;
-  builder<schema::Need> need;
-  need->setFirstSlot(slot_out_);
-  need->setEndSlot(target());
-  send(leader, need.finish());
+  builder<schema::DecideAgain> asked;
+  asked->setFirstSlot(slot_out_);
+  asked->setEndSlot(target());
+  send(leader, asked.finish());
 }
 
 void replica::learn() {
-  auto majority = options_.acceptors / 2 + 1;
-  if (acceptors_.size() < majority)
+  if (!reaches_quorum())
     return;
   learner_.begin(slot_out_);
   learn_progress_ = slot_out_;
   learned_at_ = clock().now();
   // Values from the acceptor beside it; from another one when that did not help, and then from that one on and on.
-  auto source = acceptors_.find(options_.node);
+  auto source = std::find_if(acceptors_.begin(), acceptors_.end(), [this](auto& x) { return x.node == options_.node; });
   if (source == acceptors_.end())
     source = acceptors_.begin();
   for (uint32_t i = 0; i < learn_source_ % acceptors_.size(); ++i)
     if (++source == acceptors_.end())
       source = acceptors_.begin();
-  for (auto& [node, handle] : acceptors_) {
-    auto with_values = node == source->first;
-    if (!with_values && !learner_.needs_ballots(node))
+  for (auto& to : acceptors_) {
+    auto with_values = to.node == source->node;
+    if (!with_values && !learner_.needs_ballots(to.node))
       continue;
     builder<schema::Learn> ask;
     ask->setFirstSlot(slot_out_);
     ask->setWithValues(with_values);
-    send(handle, ask.finish());
+    send(to.handle, ask.finish());
   }
 }
 

@@ -13,53 +13,40 @@ void replica::perform(const message<schema::Pvalue>& decided) {
   machine_->begin_batch(log_time_, slot_out_);
   sessions_.expire(log_time_);
   uint64_t index = 0;
-  for (auto encoded : batch.getRequests()) {
+  for (auto x : batch.getRequests()) {
     auto id = slot_out_ * 65536 + index++;
-    auto words = words_of(encoded);
-    if (!are_sound(words))
-      continue; // The same bytes and the same verdict at every replica.
-    borrowed<schema::Requests> x{words};
-    if (x->getSession() == 0)
-      open_session(x, id);
+    if (x.isOpen())
+      open_session(x.getOpen(), id);
     else
-      perform_request(x);
-    requests_.on_performed(x->getSession(), sessions_);
+      perform_commands(x.getCommands());
+    requests_.on_performed(x.isOpen() ? 0 : x.getCommands().getSession(), sessions_);
   }
 }
 
-void replica::open_session(const borrowed<schema::Requests>& x, uint64_t id) {
-  auto operations = x->getOperations();
-  auto number = x->getFirstCid();
-  auto opened = operations.size() == 1 && operations[0].isOpen()
-                  ? sessions_.open(number, id, operations[0].getOpen().getKeepResults(), log_time_)
-                  : std::nullopt;
-  auto waiting = openings_.find(number);
+void replica::open_session(schema::Open::Reader x, uint64_t id) {
+  auto opened = sessions_.open(x.getNumber(), id, x.getKeepResults(), log_time_);
+  auto waiting = openings_.find(x.getNumber());
   if (waiting == openings_.end())
     return;
-  answer_opening(number, opened, waiting->second.client);
+  send(waiting->second.client, opened_as(x.getNumber(), opened));
   outstanding_bytes_ -= waiting->second.asked.size_bytes();
   openings_.erase(waiting);
 }
 
-void replica::answer_opening(uint64_t number, std::optional<uint64_t> session, const client_actor& client) {
-  builder<schema::Responses> answer;
-  answer->setFirstCid(number);
-  answer->setAnswered(1);
-  auto replies = answer->initReplies(1);
-  if (session)
-    replies[0].setInteger(static_cast<int64_t>(*session));
-  else
-    replies[0].setError("ERR too many sessions");
-  send(client, answer.finish());
+message<schema::Opened> replica::opened_as(uint64_t number, std::optional<uint64_t> session) {
+  builder<schema::Opened> answer;
+  answer->setNumber(number);
+  session ? answer->setSession(*session) : answer->setTooMany();
+  return answer.finish();
 }
 
 /// Performs the commands whose turn it is; answers them if their client waits here.
-void replica::perform_request(const borrowed<schema::Requests>& x) {
-  auto session = x->getSession();
-  auto operations = x->getOperations();
+void replica::perform_commands(schema::Commands::Reader x) {
+  auto session = x.getSession();
+  auto operations = x.getOperations();
   auto local = local_sessions_.find(session);
   auto waited_for = local != local_sessions_.end();
-  auto first = x->getFirstCid();
+  auto first = x.getFirstCid();
   unsigned skip = 0;
   while (skip < operations.size() && sessions_.turn_of(session, first + skip) == session_table::turn::performed)
     ++skip;
@@ -91,7 +78,7 @@ void replica::perform_request(const borrowed<schema::Requests>& x) {
     return;
   }
   auto client = local->second.client;
-  response_writer answers{session, first + skip, count, [&](auto part) { send(client, std::move(part)); }};
+  response_writer<commands_format> answers{{session, first + skip}, count, [&](auto part) { send(client, std::move(part)); }};
   for (unsigned i = 0; i < count; ++i)
     apply(session, first + skip + i, operations[skip + i], answers.next());
   answers.finish();
@@ -123,9 +110,6 @@ void replica::apply_operation(uint64_t session, schema::Operation::Reader operat
     case schema::Operation::CLOSE:
       answer.status("OK");
       sessions_.close(session);
-      break;
-    case schema::Operation::OPEN:
-      answer.error("ERR a session does not open sessions");
       break;
     case schema::Operation::KEEP_ALIVE:
       answer.status("OK");

@@ -9,12 +9,12 @@
 namespace synod {
 
 // query: takes no slot (section 4.5).
-void replica::on_query(const request& x) {
+void replica::on_query(const query& x) {
   auto client = caf::actor_cast<client_actor>(current_sender());
   if (!client)
     return;
   if (reads_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
-    return refuse(x, client);
+    return refuse_query(x, client);
   reads_bytes_ += x.size_bytes();
   waiting_reads_.push_back({x, client});
   if (asking_reads_.empty())
@@ -29,35 +29,33 @@ void replica::start_read_round(bool ask_all) {
       return;
     ++read_round_;
     ++read_rounds_;
-    highest_.clear();
+    told_highest_.clear();
+    highest_ = 0;
   }
   read_since_ = clock().now();
   builder<schema::AskHighest> ask;
   ask->setRound(read_round_);
   auto built = ask.finish();
-  auto majority = options_.acceptors / 2 + 1;
-  size_t asked = 0;
-  auto own = acceptors_.find(options_.node);
-  if (own != acceptors_.end() && ++asked)
-    send(own->second, built);
-  // The others behind this node first, so that nodes do not all ask the same one.
-  auto next = acceptors_.upper_bound(options_.node);
-  for (size_t i = 0; i < acceptors_.size() && (ask_all || asked < majority); ++i, ++next) {
+  auto enough = options_.members.quorum(phase::promise, slot_out_);
+  node_set asked;
+  // The one beside it, then those behind this node first, so that nodes do not all ask the same one.
+  auto next = std::find_if(acceptors_.begin(), acceptors_.end(), [this](auto& x) { return x.node >= options_.node; });
+  for (size_t i = 0; i < acceptors_.size() && (ask_all || !enough.satisfied_by(asked)); ++i, ++next) {
     if (next == acceptors_.end())
       next = acceptors_.begin();
-    if (next->first != options_.node && ++asked)
-      send(next->second, built);
+    asked.insert(next->node);
+    send(next->handle, built);
   }
 }
 
 void replica::on_highest(const message<schema::Highest>& answer) {
   if (answer->getRound() != read_round_ || asking_reads_.empty())
     return;
-  highest_[answer->getAcceptor()] = answer->getSlot();
-  if (highest_.size() < options_.acceptors / 2 + 1)
+  told_highest_.insert(answer->getAcceptor());
+  highest_ = std::max(highest_, answer->getSlot());
+  if (!options_.members.quorum(phase::promise, slot_out_).satisfied_by(told_highest_))
     return;
-  auto highest = std::max_element(highest_.begin(), highest_.end(), [](auto& a, auto& b) { return a.second < b.second; })->second;
-  indexed_reads_.emplace_back(highest, std::exchange(asking_reads_, {}));
+  indexed_reads_.emplace_back(highest_, std::exchange(asking_reads_, {}));
   answer_reads();
   start_read_round(false);
 }
@@ -72,11 +70,17 @@ void replica::answer_reads() {
   }
 }
 
-void replica::answer_query(const request& x, const client_actor& client) {
+void replica::refuse_query(const query& x, const client_actor& client) {
+  builder<schema::Answers> answer;
+  answer->setNumber(x->getNumber());
+  answer->setRefused(true);
+  send(client, answer.finish());
+}
+
+void replica::answer_query(const query& x, const client_actor& client) {
   auto operations = x->getOperations();
   reads_ += operations.size();
-  response_writer answers{x->getSession(), x->getFirstCid(), operations.size(),
-                          [&](auto part) { send(client, std::move(part)); }};
+  response_writer<query_format> answers{{x->getNumber()}, operations.size(), [&](auto part) { send(client, std::move(part)); }};
   for (auto operation : operations) {
     auto answer = answers.next();
     if (operation.isArguments())

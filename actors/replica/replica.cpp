@@ -1,5 +1,7 @@
 #include "synod/actors/replica/replica.hpp"
 
+#include "synod/messages/batch.hpp"
+
 #include <algorithm>
 
 namespace synod {
@@ -9,25 +11,21 @@ namespace {
 constexpr std::chrono::milliseconds tick_interval{50};
 constexpr std::chrono::milliseconds last_resend_pause{5000};
 constexpr std::chrono::milliseconds read_pause{100};
-constexpr uint64_t prompt_progress_bytes = 1u << 20;
 // With a decision within this time one slot in flight is best; each further multiple pays for one more.
 constexpr std::chrono::microseconds decision_time_per_slot{2000};
-
-bool same_value(schema::Batch::Reader a, schema::Batch::Reader b) {
-  auto x = a.getRequests(), y = b.getRequests();
-  return a.getTime() == b.getTime() && x.size() == y.size()
-         && std::equal(x.begin(), x.end(), y.begin(), [](auto i, auto j) { return view(i) == view(j); });
-}
 
 } // namespace
 
 replica::replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts)
   : replica_actor::base{config},
     machine_{std::move(machine)},
+    leaders_{opts.peer_limit_bytes},
     options_{std::move(opts)},
     sessions_{options_.session_lifetime.count()},
+    acceptors_{options_.peer_limit_bytes},
+    replicas_{options_.peer_limit_bytes},
     resend_pause_{first_resend_pause},
-    learner_{options_.acceptors / 2 + 1} {}
+    learner_{options_.members} {}
 
 replica::behavior_type replica::make_behavior() {
   set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
@@ -37,18 +35,15 @@ replica::behavior_type replica::make_behavior() {
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
-    [this](request_atom, const request& x) { on_request(x); },
+    [this](const request& x) { on_request(x); },
     [this](forward_atom, const request& x, uint64_t mark) { on_forward(x, mark); },
-    [this](query_atom, const request& x) { on_query(x); },
+    [this](const query& x) { on_query(x); },
     [this](decision_atom, const message<schema::Pvalue>& pvalue, uint64_t mark) {
       note_mark(mark);
       on_decision(pvalue);
     },
     [this](const message<schema::Leading>& leading) { on_leading(leading); },
-    [this](const message<schema::Progress>& progress) {
-      if (auto to = replicas_.find(progress->getNode()); to != replicas_.end())
-        to->second.flow->received(progress->getMark());
-    },
+    [this](const message<schema::Received>& received) { replicas_.received(received->getNode(), received->getMark()); },
     [this](const message<schema::Highest>& answer) { on_highest(answer); },
     [this](const message<schema::Learned>& answer) { on_learned(answer); },
     [this](expire_atom) {
@@ -72,19 +67,19 @@ void replica::on_exit() {
   waiting_reads_.clear();
   asking_reads_.clear();
   indexed_reads_.clear();
-  marks_.clear();
+  marks_.take();
 }
 
 // -- proposals ----------------------------------------------------------------
 
 bool replica::proposer() const {
-  return any_active_ && (active_.leader == options_.node || !options_.replica_nodes.contains(active_.leader));
+  return any_active_ && (active_.leader == options_.node || !options_.members.ruling(slot_in_).replicas().contains(active_.leader));
 }
 
 leader_actor replica::leader_to_ask() const {
   for (auto node : {active_.leader, options_.node})
-    if (auto found = leaders_.find(node); found != leaders_.end())
-      return found->second;
+    if (auto found = leaders_.handle_of(node))
+      return found;
   return {};
 }
 
@@ -116,7 +111,7 @@ void replica::propose() {
     auto pvalue = form_batch(slot_in_);
     proposals_[slot_in_] = {pvalue, clock().now()};
     ++slot_in_;
-    send(leader, propose_atom_v, pvalue);
+    send(leader, propose_atom_v, pvalue, uint64_t{0});
   }
 }
 
@@ -149,7 +144,7 @@ message<schema::Pvalue> replica::form_batch(slot_number slot) {
   batch.setTime(clock_ahead_ ? 0 : options_.wall_clock());
   auto list = batch.initRequests(static_cast<unsigned>(batch_.size()));
   for (unsigned i = 0; i < list.size(); ++i)
-    list.set(i, batch_[i].as_data());
+    list.setWithCaveats(i, *batch_[i]);
   batch_.clear();
   return pvalue.finish();
 }
@@ -159,7 +154,7 @@ void replica::propose_again() {
   if (auto leader = leader_to_ask())
     for (auto& [slot, x] : proposals_) {
       x.since = clock().now();
-      send(leader, propose_atom_v, x.pvalue);
+      send(leader, propose_atom_v, x.pvalue, uint64_t{0});
     }
 }
 
@@ -221,10 +216,10 @@ void replica::settle_proposal(const message<schema::Pvalue>& decided) {
     return; // The replicas that have these requests outstanding hand them on to the new proposer.
   auto list = pvalue->getValue().getRequests();
   for (auto i = list.size(); i-- > 0;)
-    if (auto back = request::from(words_of(list[i])); back && (is_own(*back) || has_room_for_forwarded(*back)))
-      requests_.put_back(std::move(*back));
-    else if (back)
-      requests_.break_chain((*back)->getSession());
+    if (auto back = copy_of(list[i]); is_own(back) || has_room_for_forwarded(back))
+      requests_.put_back(std::move(back));
+    else if (back->isCommands())
+      requests_.break_chain(back->getCommands().getSession());
 }
 
 void replica::tell_followers(const message<schema::Pvalue>& decided) {
@@ -272,11 +267,9 @@ void replica::on_leading(const message<schema::Leading>& leading) {
 void replica::tell_ballot(const leader_actor& stale) {
   if (!stale)
     return;
-  builder<schema::Progress> progress;
-  progress->setNode(options_.node);
-  progress->setSlotOut(slot_out_);
-  write(active_, progress->initBallot());
-  send(stale, progress.finish());
+  builder<schema::HigherBallot> told;
+  write(active_, told->initBallot());
+  send(stale, told.finish());
 }
 
 /// A new leader: what is under way goes to it. It has proposals below `free_slot`; what an earlier leader had behind may be
@@ -297,33 +290,24 @@ void replica::follow_ballot(ballot active, slot_number free_slot) {
 // -- housekeeping -------------------------------------------------------------
 
 void replica::note_mark(uint64_t mark) {
-  auto known = std::find_if(marks_.begin(), marks_.end(), [this](auto& x) { return x.first == current_sender(); });
-  if (known == marks_.end())
-    known = marks_.insert(known, {current_sender(), 0});
-  marks_bytes_ += mark > known->second ? mark - known->second : 0;
-  known->second = std::max(known->second, mark);
-  if (marks_bytes_ >= prompt_progress_bytes)
-    tell_progress();
+  marks_.note(current_sender(), mark);
+  if (marks_.urgent())
+    return_marks();
 }
 
-/// Returns the marks, so that senders know what they still owe.
-void replica::tell_progress() {
-  marks_bytes_ = 0;
-  for (auto& [sender, mark] : marks_) {
-    builder<schema::Progress> progress;
-    progress->setNode(options_.node);
-    progress->setSlotOut(slot_out_);
-    progress->setMark(mark);
-    caf::anon_send(caf::actor_cast<caf::actor>(sender), progress.finish());
+void replica::return_marks() {
+  for (auto& [sender, mark] : marks_.take()) {
+    builder<schema::Received> received;
+    received->setNode(options_.node);
+    received->setMark(mark);
+    caf::anon_send(caf::actor_cast<caf::actor>(sender), received.finish());
   }
-  marks_.clear();
 }
 
 void replica::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   auto now = clock().now();
-  if (!marks_.empty())
-    tell_progress();
+  return_marks();
   if (!asking_reads_.empty() && now - read_since_ >= read_pause)
     start_read_round(true);
   if (outstanding_bytes_ > 0 && any_active_ && !proposer() && now - resent_ >= resend_pause_) {
@@ -341,29 +325,24 @@ void replica::on_tick() {
 }
 
 void replica::on_peer(const peer& x) {
-  auto renew = [&](auto& map, auto value) {
-    map.erase(x.node);
-    if (x.handle)
-      map.emplace(x.node, std::move(value));
-  };
   if (x.role == "leader") {
-    renew(leaders_, caf::actor_cast<leader_actor>(x.handle));
+    leaders_.renew(x);
   } else if (x.role == "acceptor") {
-    renew(acceptors_, caf::actor_cast<acceptor_actor>(x.handle));
-    if (!informed_ && acceptors_.size() >= options_.acceptors / 2 + 1)
+    acceptors_.renew(x);
+    if (!informed_ && reaches_quorum())
       learn();
   } else if (x.role == "replica" && x.node != options_.node) {
-    renew(replicas_,
-          other_replica{caf::actor_cast<replica_actor>(x.handle), std::make_shared<outlet>(options_.peer_limit_bytes)});
+    replicas_.renew(x);
   }
+}
+
+bool replica::reaches_quorum() const {
+  return options_.members.quorum(phase::promise, slot_out_).satisfied_by(acceptors_.nodes());
 }
 
 /// To the one replica with the most forwarded requests on the way.
 uint64_t replica::most_owed_bytes() const {
-  uint64_t most = 0;
-  for (auto& [node, to] : replicas_)
-    most = std::max(most, to.flow->owed_bytes());
-  return most;
+  return replicas_.most_owed_bytes();
 }
 
 message<schema::RoleStatus> replica::status() const {

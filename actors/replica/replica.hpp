@@ -4,9 +4,8 @@
 #include "synod/actors/replica/learner.hpp"
 #include "synod/actors/replica/request_queue.hpp"
 #include "synod/actors/replica/sessions.hpp"
-#include "synod/actors/replica/state_machine.hpp"
-#include "synod/messages/outlet.hpp"
-#include "synod/messages/roles.hpp"
+#include "synod/actors/role/state_machine.hpp"
+#include "synod/actors/role/peers.hpp"
 #include "synod/messages/status.hpp"
 
 #include <algorithm>
@@ -31,10 +30,9 @@ namespace synod {
 class replica : public replica_actor::base {
 public:
   struct options {
-    uint32_t node = 0;
-    size_t acceptors = 1;             ///< in the cluster
-    std::set<uint32_t> replica_nodes; ///< nodes that hold a replica
-    uint64_t window = 256;            ///< WINDOW of the paper
+    node_id node = 0;
+    configurations members;
+    uint64_t window = 256; ///< WINDOW of the paper
     size_t batch_limit_bytes = 1u << 20;
     size_t batch_limit_requests = 4096;
     size_t waiting_limit_bytes = 64u << 20;
@@ -70,7 +68,8 @@ public:
 protected: // A variant of the role overrides a handler.
   static constexpr std::chrono::milliseconds first_resend_pause{300};
   using time_point = caf::actor_clock::time_point;
-  using request = message<schema::Requests>;
+  using query = message<schema::Query>;
+  using request = message<schema::Request>;
 
   void on_peer(const peer& x);
 
@@ -83,7 +82,7 @@ protected: // A variant of the role overrides a handler.
   request_queue::outcome add(const request& x);
   void route(const request& x);
   bool is_own(const request& x) const {
-    return openings_.contains(x->getFirstCid()) || local_sessions_.contains(x->getSession());
+    return x->isOpen() ? openings_.contains(x->getOpen().getNumber()) : local_sessions_.contains(x->getCommands().getSession());
   }
   bool has_room_for_forwarded(const request& x) const {
     return requests_.bytes() + x.size_bytes() <= options_.waiting_limit_bytes;
@@ -110,9 +109,9 @@ protected: // A variant of the role overrides a handler.
   virtual void perform_decided();
   void settle_proposal(const message<schema::Pvalue>& decided);
   virtual void perform(const message<schema::Pvalue>& decided);
-  virtual void perform_request(const borrowed<schema::Requests>& x);
-  void open_session(const borrowed<schema::Requests>& x, uint64_t session_id);
-  void answer_opening(uint64_t number, std::optional<uint64_t> session, const client_actor& client);
+  virtual void perform_commands(schema::Commands::Reader x);
+  void open_session(schema::Open::Reader x, uint64_t session_id);
+  static message<schema::Opened> opened_as(uint64_t number, std::optional<uint64_t> session);
   void apply(uint64_t session, uint64_t cid, schema::Operation::Reader operation, reply answer);
   void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);
   void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
@@ -128,21 +127,23 @@ protected: // A variant of the role overrides a handler.
   void follow_ballot(ballot active, slot_number free_slot = 0);
 
   // reads
-  virtual void on_query(const request& x);
+  virtual void on_query(const query& x);
   void start_read_round(bool ask_all);
   virtual void on_highest(const message<schema::Highest>& answer);
   void answer_reads();
-  void answer_query(const request& x, const client_actor& client);
+  void answer_query(const query& x, const client_actor& client);
+  void refuse_query(const query& x, const client_actor& client);
 
   // learning
   slot_number target() const;
+  bool reaches_quorum() const;
   void learn_if_behind();
   void ask_leader();
   void learn();
   virtual void on_learned(const message<schema::Learned>& answer);
 
   void note_mark(uint64_t mark);
-  void tell_progress();
+  void return_marks();
   void on_tick();
   message<schema::RoleStatus> status() const;
 
@@ -158,17 +159,13 @@ protected: // A variant of the role overrides a handler.
   };
   std::map<slot_number, proposal> proposals_; // own ones, undecided
   pvalue_map decisions_;                      // from slot_out on
-  std::map<uint32_t, leader_actor> leaders_;
+  peers<leader_actor> leaders_;
 
   options options_;
   int64_t log_time_ = 0;
   session_table sessions_;
-  std::map<uint32_t, acceptor_actor> acceptors_;
-  struct other_replica {
-    replica_actor handle;
-    std::shared_ptr<outlet> flow;
-  };
-  std::map<uint32_t, other_replica> replicas_;
+  peers<acceptor_actor> acceptors_;
+  peers<replica_actor> replicas_;
 
   // who leads
   ballot active_;
@@ -197,7 +194,7 @@ protected: // A variant of the role overrides a handler.
 
   // one read round at a time
   struct read {
-    request asked;
+    query asked;
     client_actor client;
   };
   std::vector<read> waiting_reads_;                                     // for the next round
@@ -205,7 +202,8 @@ protected: // A variant of the role overrides a handler.
   std::deque<std::pair<slot_number, std::vector<read>>> indexed_reads_; // wait for slot_out to pass the slot
   uint64_t read_round_ = 0;
   time_point read_since_{};
-  std::map<uint32_t, slot_number> highest_;
+  node_set told_highest_;
+  slot_number highest_ = 0;
   size_t reads_bytes_ = 0;
 
   learner learner_;
@@ -216,8 +214,7 @@ protected: // A variant of the role overrides a handler.
   std::chrono::milliseconds learn_pause_{};
   time_point learned_at_{};
 
-  std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> marks_; // to be returned, by sender
-  uint64_t marks_bytes_ = 0;
+  marks marks_; // to be returned
   std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> followers_; // with their credit
   int64_t expiry_scheduled_ = 0;
   std::chrono::microseconds decision_time_{0}; // smoothed, from propose to decision

@@ -3,13 +3,13 @@
 namespace synod {
 
 request_queue::outcome request_queue::add(const request& x, const session_table& sessions, bool turns_known) {
-  auto session = x->getSession();
-  auto first = x->getFirstCid();
-  if (session == 0) {
-    if (sessions.opened_by(first))
+  if (x->isOpen()) {
+    if (sessions.opened_by(x->getOpen().getNumber()))
       return outcome::known;
   } else {
-    auto end = first + x->getOperations().size();
+    auto session = x->getCommands().getSession();
+    auto first = x->getCommands().getFirstCid();
+    auto end = first + x->getCommands().getOperations().size();
     auto chain = chain_end_.find(session);
     auto performed_below = sessions.known(session) ? sessions.next_cid(session) : 0;
     auto next = chain != chain_end_.end() ? chain->second : turns_known && performed_below != 0 ? performed_below : first;
@@ -46,7 +46,7 @@ void request_queue::break_chain(uint64_t session) {
   if (chain_end_.erase(session) == 0)
     return;
   std::erase_if(requests_, [&](const request& x) {
-    if (x->getSession() != session)
+    if (x->isOpen() || x->getCommands().getSession() != session)
       return false;
     bytes_ -= x.size_bytes();
     return true;

@@ -15,7 +15,7 @@ namespace synod {
 /// It has no bound of its own: its owner looks at bytes() before it adds.
 class request_queue {
 public:
-  using request = message<schema::Requests>;
+  using request = message<schema::Request>;
 
   enum class outcome {
     added,

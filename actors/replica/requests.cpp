@@ -9,9 +9,9 @@ namespace synod {
 // once, at the handle that asked last.
 void replica::on_request(const request& x) {
   auto client = caf::actor_cast<client_actor>(current_sender());
-  if (!client || x->getOperations().size() == 0)
+  if (!client || (x->isCommands() && (x->getCommands().getOperations().size() == 0 || x->getCommands().getSession() == 0)))
     return;
-  auto taken = x->getSession() == 0 ? take_opening(x, client) : take_request(x, client);
+  auto taken = x->isOpen() ? take_opening(x, client) : take_request(x, client);
   if (!taken)
     return;
   outstanding_bytes_ += x.size_bytes();
@@ -19,31 +19,36 @@ void replica::on_request(const request& x) {
 }
 
 bool replica::take_opening(const request& x, const client_actor& client) {
-  if (auto known = openings_.find(x->getFirstCid()); known != openings_.end()) {
+  auto number = x->getOpen().getNumber();
+  if (auto known = openings_.find(number); known != openings_.end()) {
     known->second.client = client;
     return false;
   }
-  if (auto opened = sessions_.opened_by(x->getFirstCid())) {
-    answer_opening(x->getFirstCid(), opened, client);
+  if (auto opened = sessions_.opened_by(number)) {
+    send(client, opened_as(number, opened));
     return false;
   }
   if (!has_room(x)) {
-    refuse(x, client);
+    builder<schema::Opened> answer;
+    answer->setNumber(number);
+    answer->setRefused();
+    send(client, answer.finish());
     return false;
   }
-  openings_.emplace(x->getFirstCid(), opening{client, x});
+  openings_.emplace(number, opening{client, x});
   return true;
 }
 
 bool replica::take_request(const request& x, const client_actor& client) {
   if (answer_again(x, client))
     return false;
-  auto& session = local_sessions_[x->getSession()];
+  auto commands = x->getCommands();
+  auto& session = local_sessions_[commands.getSession()];
   session.client = client;
-  auto first = x->getFirstCid();
-  auto repeated = [first](const request& each) { return each->getFirstCid() == first; };
+  auto first = commands.getFirstCid();
+  auto repeated = [first](const request& each) { return each->getCommands().getFirstCid() == first; };
   auto& outstanding = session.outstanding;
-  if (!outstanding.empty() && first <= outstanding.back()->getFirstCid()
+  if (!outstanding.empty() && first <= outstanding.back()->getCommands().getFirstCid()
       && std::any_of(outstanding.begin(), outstanding.end(), repeated))
     return false;
   // What comes behind a refused request could not be performed, only fill the room that the refused one needs.
@@ -58,27 +63,29 @@ bool replica::take_request(const request& x, const client_actor& client) {
 }
 
 void replica::refuse(const request& x, const client_actor& client) {
+  auto commands = x->getCommands();
   builder<schema::Responses> answer;
-  answer->setSession(x->getSession());
-  answer->setFirstCid(x->getFirstCid());
+  answer->setSession(commands.getSession());
+  answer->setFirstCid(commands.getFirstCid());
   answer->setRefused(true);
-  answer->setAnswered(x->getOperations().size());
-  answer->initReplies(x->getOperations().size());
+  answer->setAnswered(commands.getOperations().size());
+  answer->initReplies(commands.getOperations().size());
   send(client, answer.finish());
 }
 
 /// A client that turned here from another replica asks for what was performed already: its kept results.
 bool replica::answer_again(const request& x, const client_actor& client) {
-  auto count = x->getOperations().size();
   if (!is_performed(x))
     return false;
+  auto commands = x->getCommands();
+  auto count = commands.getOperations().size();
   builder<schema::Responses> answer;
-  answer->setSession(x->getSession());
-  answer->setFirstCid(x->getFirstCid());
+  answer->setSession(commands.getSession());
+  answer->setFirstCid(commands.getFirstCid());
   answer->setAnswered(count);
   auto replies = answer->initReplies(count);
   for (unsigned i = 0; i < count; ++i) {
-    if (auto kept = sessions_.result(x->getSession(), x->getFirstCid() + i))
+    if (auto kept = sessions_.result(commands.getSession(), commands.getFirstCid() + i))
       replies.setWithCaveats(i, *kept);
     else
       replies[i].setError("ERR the command was performed, its result is no longer kept");
@@ -108,19 +115,19 @@ void replica::route(const request& x) {
     return; // It is outstanding; it goes on its way when a leader is known.
   if (proposer()) {
     if (add(x) == request_queue::outcome::too_early)
-      waiting_for_turn_.insert(x->getSession());
+      waiting_for_turn_.insert(x->getCommands().getSession());
     return propose();
   }
-  auto to = replicas_.find(active_.leader);
+  auto* to = replicas_.find(active_.leader);
   uint64_t mark = 0;
-  if (to != replicas_.end() && to->second.flow->admit(x.size_bytes(), clock().now(), mark))
-    send(to->second.handle, forward_atom_v, x, mark);
+  if (to && to->flow->admit(x.size_bytes(), clock().now(), mark))
+    send(to->handle, forward_atom_v, x, mark);
 }
 
 void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
   // Whose first is not the session's next waits: for what its client has not sent here, or until this replica has caught up.
   // Proposing it would do nothing.
-  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getFirstCid()) == session_table::turn::too_early) {
+  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getCommands().getFirstCid()) == session_table::turn::too_early) {
     waiting_for_turn_.insert(session);
     return;
   }
@@ -148,10 +155,11 @@ void replica::resend_outstanding() {
 
 /// Whose commands have all been performed: it was sent more than once, and would only take up a slot.
 bool replica::is_performed(const request& x) const {
-  if (x->getSession() == 0)
-    return sessions_.opened_by(x->getFirstCid()).has_value();
-  auto last = x->getFirstCid() + x->getOperations().size() - 1;
-  return sessions_.turn_of(x->getSession(), last) == session_table::turn::performed;
+  if (x->isOpen())
+    return sessions_.opened_by(x->getOpen().getNumber()).has_value();
+  auto commands = x->getCommands();
+  auto last = commands.getFirstCid() + commands.getOperations().size() - 1;
+  return sessions_.turn_of(commands.getSession(), last) == session_table::turn::performed;
 }
 
 void replica::forget_outstanding(uint64_t id) {
@@ -160,7 +168,7 @@ void replica::forget_outstanding(uint64_t id) {
     return;
   auto next = sessions_.known(id) ? sessions_.next_cid(id) : UINT64_MAX;
   auto& outstanding = local->second.outstanding;
-  while (!outstanding.empty() && outstanding.front()->getFirstCid() + outstanding.front()->getOperations().size() <= next) {
+  while (!outstanding.empty() && outstanding.front()->getCommands().getFirstCid() + outstanding.front()->getCommands().getOperations().size() <= next) {
     outstanding_bytes_ -= outstanding.front().size_bytes();
     outstanding.pop_front();
   }

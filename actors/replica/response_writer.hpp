@@ -1,7 +1,7 @@
 // Replies to a run of commands, in messages of bounded size.
 #pragma once
 
-#include "synod/actors/replica/state_machine.hpp"
+#include "synod/actors/role/state_machine.hpp"
 #include "synod/messages/message.hpp"
 
 #include <algorithm>
@@ -10,17 +10,38 @@
 
 namespace synod {
 
-/// Collects the replies to commands with consecutive cids and sends them in messages of at most
+/// Replies to a session's commands, <session, first_cid + i>.
+struct commands_format {
+  using schema = synod::schema::Responses;
+  uint64_t session;
+  uint64_t first_cid;
+  void begin(schema::Builder part, unsigned first) const {
+    part.setSession(session);
+    part.setFirstCid(first_cid + first);
+  }
+};
+
+/// Replies to the operations of a query.
+struct query_format {
+  using schema = synod::schema::Answers;
+  uint64_t number;
+  void begin(schema::Builder part, unsigned first) const {
+    part.setNumber(number);
+    part.setFirst(first);
+  }
+};
+
+/// Collects the replies to consecutive operations and sends them in messages of at most
 /// `most_replies` and, but for a single larger reply, about `full_bytes`.
+template <class Format>
 class response_writer {
 public:
   static constexpr unsigned most_replies = 1024;
   static constexpr size_t full_bytes = 1u << 20;
 
-  using sender = std::function<void(message<schema::Responses>)>;
+  using sender = std::function<void(message<typename Format::schema>)>;
 
-  response_writer(uint64_t session, uint64_t first_cid, unsigned count, sender send)
-    : session_{session}, cid_{first_cid}, left_{count}, send_{std::move(send)} {}
+  response_writer(Format format, unsigned count, sender send) : format_{format}, left_{count}, send_{std::move(send)} {}
 
   /// Where the reply to the next command goes; valid until the next call.
   reply next() {
@@ -36,7 +57,7 @@ public:
     (*built_)->setAnswered(used_);
     auto message = built_->finish();
     built_.reset();
-    cid_ += used_;
+    first_ += used_;
     left_ -= used_;
     if (message.size_bytes() <= message_limit_bytes)
       return send_(std::move(message));
@@ -50,28 +71,26 @@ private:
     finish();
     auto count = std::min(left_, most_replies);
     built_.emplace(64 + expected_reply_bytes * count);
-    (*built_)->setSession(session_);
-    (*built_)->setFirstCid(cid_);
+    format_.begin(**built_, first_);
     replies_ = (*built_)->initReplies(count);
     used_ = 0;
   }
 
   /// Only a single reply can be that large, the last one of its message: those before it share its fate.
   void send_too_large() {
-    builder<schema::Responses> refusal{64 + 128 * used_};
-    refusal->setSession(session_);
-    refusal->setFirstCid(cid_ - used_);
+    builder<typename Format::schema> refusal{64 + 128 * used_};
+    format_.begin(*refusal, first_ - used_);
     refusal->setAnswered(used_);
     for (auto each : refusal->initReplies(used_))
       each.setError("ERR the command was performed, its reply is larger than the limit of 64 MiB");
     send_(refusal.finish());
   }
 
-  uint64_t session_;
-  uint64_t cid_;
+  Format format_;
+  unsigned first_ = 0; // of the part under way
   unsigned left_;
   sender send_;
-  std::optional<builder<schema::Responses>> built_;
+  std::optional<builder<typename Format::schema>> built_;
   capnp::List<schema::Reply>::Builder replies_;
   unsigned used_ = 0;
 };

@@ -1,5 +1,6 @@
 // synod-ctl: looks at a running cluster.
-#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/node/built_in.hpp"
+#include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/system_config.hpp"
@@ -109,10 +110,10 @@ int main(int argc, char** argv) {
   app.fallthrough();
   if (auto exit = synod::parse_command_line(app, argc, argv))
     return *exit;
-  auto config = synod::read_cluster(config_file, synod::registry::built_in().accept_unknown());
+  auto config = synod::read_cluster(config_file, synod::built_in().accept_unknown());
   if (!config)
     return synod::bad_arguments(synod::text_of(config.error()));
-  if (!node.empty() && !config->index_of(node))
+  if (!node.empty() && !config->find(node))
     return synod::bad_arguments("unknown node '" + node + "'");
   if (status->parsed())
     return show_status(*config, node, json);

@@ -1,5 +1,6 @@
-#include "synod/actors/node/host.hpp"
+#include "synod/actors/node/built_in.hpp"
+#include "synod/actors/node/run.hpp"
 
 int main(int argc, char** argv) {
-  return synod::run_node(synod::registry::built_in(), argc, argv);
+  return synod::run_node(synod::built_in(), argc, argv);
 }

@@ -3,7 +3,7 @@
 
 #include "random.hpp"
 
-#include "synod/actors/acceptor/disk.hpp"
+#include "synod/actors/role/disk.hpp"
 
 #include <functional>
 #include <map>

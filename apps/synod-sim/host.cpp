@@ -1,6 +1,6 @@
 #include "host.hpp"
 
-#include "synod/actors/gateway/sockets.hpp"
+#include "synod/actors/role/sockets.hpp"
 
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
@@ -59,35 +59,45 @@ void host::set_clock(int64_t ahead_us, int64_t drift_per_million) {
 }
 
 void host::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
+  auto& nodes = stage_.drawn.config->nodes;
+  auto id = other < nodes.size() ? nodes[other].id : node_id{0}; // A client has none.
   for (auto& each : roles_)
-    stage_.time.as(*each.on, [&] { caf::anon_send(each.handle, peer{other, role_name, handle}); });
+    stage_.time.as(*each.on, [&] { caf::anon_send(each.handle, peer{id, role_name, handle}); });
 }
 
+/// What the roles of one start see. A role of a dead process may still hold it.
+class host::simulated_environment : public environment {
+public:
+  explicit simulated_environment(host& on) : host_{on}, directory_{"/" + on.name()}, files_{on.disk_.plug()} {}
+
+  caf::actor_system& system() override { return host_.stage_.time.system(); }
+  int64_t wall_clock_us() const override { return host_.wall_clock_us(); }
+  uint64_t random() override { return host_.random_.next(); }
+  std::shared_ptr<synod::disk> files() override { return files_; }
+  bool one_thread() const override { return true; }
+  const std::filesystem::path& data_directory() const override { return directory_; }
+  caf::expected<std::shared_ptr<sockets>> listen(const endpoint&) override {
+    return host_.stage_.connections->listen(host_.index_, host_.main_);
+  }
+  void start_thread(std::function<void()> run) override { run(); } // What needs a thread for itself cannot be simulated.
+  std::unique_ptr<state_machine> make_state_machine() override {
+    auto& config = *host_.stage_.drawn.config;
+    auto made = host_.stage_.known.machine(config.state_machine)->make(config.machine_options, random());
+    return host_.spawning_ == "replica" ? host_.stage_.checks->observe(host_.index_, std::move(made)) : std::move(made);
+  }
+  spdlog::logger& log() override { return *host_.log_; }
+  void fatal(const std::string& why) override { host_.die(why); }
+
+private:
+  host& host_;
+  std::filesystem::path directory_;
+  std::shared_ptr<synod::disk> files_;
+};
+
 caf::expected<caf::actor> host::spawn(const std::string& role_name) {
-  auto& config = *stage_.drawn.config;
-  auto* machine = stage_.known.machine(config.state_machine);
-  role_context context{
-    stage_.time.system(),
-    config,
-    description_,
-    index_,
-    config.options_of(role_name),
-    "/" + description_.name,
-    incarnation_,
-    random_.next(),
-    [this] { return wall_clock_us(); },
-    log_,
-    [this](const std::string& why) { die(why); },
-    files_,
-    [this](const endpoint&) { return stage_.connections->listen(index_, main_); },
-    [](std::function<void()> run) { run(); }, // A role that needs a thread for itself cannot be simulated.
-    true,
-    [this, machine, &config, role_name] {
-      auto made = machine->make(config.machine_options, random_.next());
-      return role_name == "replica" ? stage_.checks->observe(index_, std::move(made)) : std::move(made);
-    },
-  };
-  return stage_.known.role(role_name)->spawn(context);
+  spawning_ = role_name;
+  return stage_.known.role(role_name)->spawn(
+    {{stage_.drawn.config, description_.id, incarnation_}, stage_.drawn.config->options_of(role_name), world_});
 }
 
 void host::start() {
@@ -95,7 +105,7 @@ void host::start() {
   ++incarnation_;
   alive_ = starting_ = true;
   stage_.told.say(time.now(), "{} STARTS, for the {}. time", name(), incarnation_);
-  files_ = disk_.plug();
+  world_ = std::make_shared<simulated_environment>(*this);
   main_ = strand{};
   storage_ = strand{};
   main_.process = storage_.process = ++stage_.processes;

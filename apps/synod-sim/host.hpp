@@ -69,6 +69,8 @@ public:
   std::optional<slot_number> slot_out() const;
 
 private:
+  class simulated_environment;
+
   template <class Role>
   const Role* find() const;
   caf::expected<caf::actor> spawn(const std::string& role);
@@ -78,7 +80,8 @@ private:
   uint32_t index_;
   const node_description& description_;
   platter disk_;
-  std::shared_ptr<synod::disk> files_; // as the process sees it
+  environment_ptr world_; // as the process sees it
+  std::string spawning_;  // the role
   random_stream random_;
   std::shared_ptr<spdlog::logger> log_;
   uint32_t incarnation_ = 0;

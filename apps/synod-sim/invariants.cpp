@@ -142,7 +142,7 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
       on_p2a(from, *pvalue);
     else if (content.match_element<decision_atom>(0) && content.size() == 3)
       on_decision(from, *pvalue);
-  } else if (auto* forwarded = as<schema::Requests>(content, 1)) {
+  } else if (auto* forwarded = as<schema::Request>(content, 1)) {
     largest_message_ = std::max<uint64_t>(largest_message_, forwarded->size_bytes());
   }
 }

@@ -14,8 +14,9 @@ constexpr milliseconds longest_silence{3700};
 
 /// Messages of clients, which need a connection that keeps them and their order.
 bool needs_order(const caf::message& content) {
-  return content.match_elements<message<schema::Responses>>() || content.match_elements<request_atom, message<schema::Requests>>()
-         || content.match_elements<query_atom, message<schema::Requests>>();
+  return content.match_elements<message<schema::Request>>() || content.match_elements<message<schema::Query>>()
+         || content.match_elements<message<schema::Opened>>() || content.match_elements<message<schema::Responses>>()
+         || content.match_elements<message<schema::Answers>>();
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "plan.hpp"
 
+#include "synod/actors/node/cluster_file.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 
 #include "random.hpp"
 
-#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/role/registry.hpp"
 
 #include <array>
 #include <bitset>

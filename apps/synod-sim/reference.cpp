@@ -38,11 +38,12 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
   machine_->begin_batch(log_time_, slot);
   expire_sessions();
   uint64_t index = 0;
-  for (auto encoded : batch.getRequests()) {
+  for (auto request : batch.getRequests()) {
     auto id = slot * 65536 + index++;
-    auto words = words_of(encoded);
-    if (are_sound(words))
-      perform(*borrowed<schema::Requests>{words}, id);
+    if (request.isOpen())
+      open(request.getOpen(), id);
+    else
+      perform(request.getCommands());
   }
   performed_.push_back(present_);
 }
@@ -52,24 +53,22 @@ reference::occurrence reference::find(uint64_t sum) const {
   return found == occurrences_.end() ? occurrence{} : found->second;
 }
 
-void reference::perform(schema::Requests::Reader requests, uint64_t id) {
-  auto operations = requests.getOperations();
-  if (requests.getSession() == 0) {
-    auto number = requests.getFirstCid();
-    auto lasts = std::any_of(sessions_.begin(), sessions_.end(), [&](auto& x) { return x.second.number == number; });
-    if (operations.size() == 1 && operations[0].isOpen() && !lasts)
-      sessions_[id] = {number, 1, log_time_};
-    return;
-  }
-  auto cid = requests.getFirstCid();
-  for (auto operation : operations) {
-    auto found = sessions_.find(requests.getSession());
+void reference::open(schema::Open::Reader x, uint64_t id) {
+  auto lasts = std::any_of(sessions_.begin(), sessions_.end(), [&](auto& each) { return each.second.number == x.getNumber(); });
+  if (!lasts)
+    sessions_[id] = {x.getNumber(), 1, log_time_};
+}
+
+void reference::perform(schema::Commands::Reader commands) {
+  auto cid = commands.getFirstCid();
+  for (auto operation : commands.getOperations()) {
+    auto found = sessions_.find(commands.getSession());
     // Not any more, performed before, or not its turn yet.
     if (found == sessions_.end() || found->second.next_cid != cid++)
       continue;
     ++found->second.next_cid;
     found->second.used = log_time_;
-    apply(operation, requests.getSession());
+    apply(operation, commands.getSession());
   }
 }
 

@@ -3,7 +3,7 @@
 
 #include "random.hpp"
 
-#include "synod/actors/replica/state_machine.hpp"
+#include "synod/actors/role/state_machine.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <functional>
@@ -100,7 +100,8 @@ private:
     int64_t used = 0;
   };
 
-  void perform(schema::Requests::Reader requests, uint64_t id);
+  void open(schema::Open::Reader x, uint64_t id);
+  void perform(schema::Commands::Reader commands);
   void apply(schema::Operation::Reader operation, uint64_t session_id);
   void apply(arguments command, reply answer, uint64_t& sum);
   void expire_sessions();

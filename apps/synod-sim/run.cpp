@@ -35,8 +35,9 @@ public:
       all.push_back(hosts_.back().get());
     }
     std::vector<uint32_t> gateways;
-    for (auto node : config.nodes_with("gateway"))
-      gateways.push_back(node);
+    for (uint32_t i = 0; i < config.nodes.size(); ++i)
+      if (config.nodes[i].has("gateway"))
+        gateways.push_back(i);
     random_stream kinds{options.seed, "kinds of clients"};
     for (uint32_t i = 0; i < plan_.clients; ++i) {
       // The connections come with the network, which comes with the participants.

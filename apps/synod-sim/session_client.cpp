@@ -23,11 +23,12 @@ void put(const operation& x, schema::Operation::Builder target) {
     put(x.commands[i], commands.init(i, static_cast<unsigned>(x.commands[i].size())));
 }
 
-message<schema::Requests> build(uint64_t session, uint64_t first_cid, const std::vector<operation>& operations) {
-  builder<schema::Requests> built;
-  built->setSession(session);
-  built->setFirstCid(first_cid);
-  auto list = built->initOperations(static_cast<unsigned>(operations.size()));
+message<schema::Request> build(uint64_t session, uint64_t first_cid, const std::vector<operation>& operations) {
+  builder<schema::Request> built;
+  auto commands = built->initCommands();
+  commands.setSession(session);
+  commands.setFirstCid(first_cid);
+  auto list = commands.initOperations(static_cast<unsigned>(operations.size()));
   for (unsigned i = 0; i < list.size(); ++i)
     put(operations[i], list[i]);
   return built.finish();
@@ -42,8 +43,12 @@ public:
 
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
     auto content = what->move_content_to_message();
-    if (content.match_elements<message<schema::Responses>>())
+    if (content.match_elements<message<schema::Opened>>())
+      of_.on_opened(content.get_as<message<schema::Opened>>(0));
+    else if (content.match_elements<message<schema::Responses>>())
       of_.on_responses(content.get_as<message<schema::Responses>>(0));
+    else if (content.match_elements<message<schema::Answers>>())
+      of_.on_answers(content.get_as<message<schema::Answers>>(0));
   }
 
 private:
@@ -89,9 +94,12 @@ void session_client::ask() {
 
 void session_client::ask_read(unsigned group, operation x) {
   auto number = next_read_++;
-  auto request = build(0, number, {x});
-  reads_.emplace(number, read{begin(group, std::move(x)), request, {}});
-  send(query_atom_v, request);
+  builder<schema::Query> built;
+  built->setNumber(number);
+  put(x, built->initOperations(1)[0]);
+  auto query = built.finish();
+  reads_.emplace(number, read{begin(group, std::move(x)), query, {}});
+  send(query);
 }
 
 /// The first half of a transaction that is performed only if the register is still what it is now: what it is, and versions.
@@ -99,14 +107,14 @@ void session_client::look_at(unsigned group) {
   operation x{index_, operation::kind::command, {{"GET", key('r', group)}}};
   auto watched = draw_watched(group);
   auto number = next_read_++;
-  builder<schema::Requests> built;
-  built->setFirstCid(number);
+  builder<schema::Query> built;
+  built->setNumber(number);
   auto both = built->initOperations(2);
   put(x, both[0]);
   put(watched, both[1].initVersions(static_cast<unsigned>(watched.size())));
-  auto request = built.finish();
-  reads_.emplace(number, read{begin(group, std::move(x)), request, std::move(watched)});
-  send(query_atom_v, request);
+  auto query = built.finish();
+  reads_.emplace(number, read{begin(group, std::move(x)), query, std::move(watched)});
+  send(query);
 }
 
 /// One to three operations in one request.
@@ -122,10 +130,10 @@ void session_client::ask_write() {
   send_write(std::move(places), build(session_, next_cid_, operations));
 }
 
-void session_client::send_write(std::vector<place> operations, message<schema::Requests> request) {
+void session_client::send_write(std::vector<place> operations, message<schema::Request> request) {
   writes_.push_back({next_cid_, std::move(operations), 0, std::move(request)});
   next_cid_ += writes_.back().operations.size();
-  send(request_atom_v, writes_.back().request);
+  send(writes_.back().request);
 }
 
 /// The second half.
@@ -137,10 +145,11 @@ void session_client::ask_checked(const read& looked, schema::Reply::Reader befor
   auto x = checked_transaction(group);
   x.stream = session_;
   x.expects = text_of(before);
-  builder<schema::Requests> built;
-  built->setSession(session_);
-  built->setFirstCid(next_cid_);
-  auto target = built->initOperations(1)[0];
+  builder<schema::Request> built;
+  auto commands = built->initCommands();
+  commands.setSession(session_);
+  commands.setFirstCid(next_cid_);
+  auto target = commands.initOperations(1)[0];
   put(x, target);
   auto watched = target.getTransaction().initWatched(told);
   for (unsigned i = 0; i < told; ++i) {
@@ -177,30 +186,23 @@ std::string session_client::waits_for() const {
 
 // -- what it is told ----------------------------------------------------------
 
-void session_client::on_responses(const message<schema::Responses>& responses) {
-  if (responses->getRefused())
-    return; // Too much waits at that replica: it is asked again later.
-  ++progress_;
-  if (responses->getSession() != 0)
-    on_decided(responses);
-  else if (opening_ != 0 && responses->getFirstCid() == opening_)
-    on_opened(responses);
-  else
-    on_read(responses);
-}
-
-void session_client::on_opened(const message<schema::Responses>& responses) {
-  opening_ = 0;
-  auto replies = responses->getReplies();
-  if (replies.size() != 1 || !replies[0].isInteger())
+void session_client::on_opened(const message<schema::Opened>& opened) {
+  if (opening_ == 0 || opened->getNumber() != opening_ || opened->isRefused())
     return;
-  session_ = static_cast<uint64_t>(replies[0].getInteger());
+  ++progress_;
+  opening_ = 0;
+  if (!opened->isSession())
+    return;
+  session_ = opened->getSession();
   next_cid_ = 1;
   if (last_write_)
     ask_last_write();
 }
 
-void session_client::on_decided(const message<schema::Responses>& responses) {
+void session_client::on_responses(const message<schema::Responses>& responses) {
+  if (responses->getRefused())
+    return; // Too much waits at that replica: it is asked again later.
+  ++progress_;
   if (responses->getSession() != session_)
     return;
   if (responses->getSessionEnded())
@@ -220,13 +222,16 @@ void session_client::on_decided(const message<schema::Responses>& responses) {
     last_write_ = false;
 }
 
-void session_client::on_read(const message<schema::Responses>& responses) {
-  auto found = reads_.find(responses->getFirstCid());
-  if (found == reads_.end() || responses->getReplies().size() == 0)
+void session_client::on_answers(const message<schema::Answers>& answers) {
+  if (answers->getRefused())
+    return; // The same.
+  ++progress_;
+  auto found = reads_.find(answers->getNumber());
+  if (found == reads_.end() || answers->getReplies().size() == 0)
     return;
   auto done = found->second;
   reads_.erase(found);
-  auto replies = responses->getReplies();
+  auto replies = answers->getReplies();
   end(done.asked, text_of(replies[0]));
   if (!done.watched.empty() && !finishing_ && replies.size() == 2)
     ask_checked(done, replies[0], replies[1]);
@@ -278,9 +283,9 @@ void session_client::send_all() {
   if (opening_ != 0)
     open_session();
   for (auto& x : writes_)
-    send(request_atom_v, x.request);
+    send(x.request);
   for (auto& [number, x] : reads_)
-    send(query_atom_v, x.request);
+    send(x.query);
 }
 
 template <class... Ts>
@@ -295,11 +300,12 @@ void session_client::send(const Ts&... xs) {
 
 void session_client::open_session() {
   if (opening_ == 0)
-    opening_ = random_.next() | (uint64_t{1} << 63); // Never the number of a read.
-  builder<schema::Requests> built;
-  built->setFirstCid(opening_);
-  built->initOperations(1)[0].initOpen().setKeepResults(true);
-  send(request_atom_v, built.finish());
+    opening_ = random_.next() | 1; // Never 0.
+  builder<schema::Request> built;
+  auto open = built->initOpen();
+  open.setNumber(opening_);
+  open.setKeepResults(true);
+  send(built.finish());
 }
 
 /// What was under way under it has an unknown outcome.

@@ -33,18 +33,17 @@ private:
     uint64_t first_cid = 0;
     std::vector<place> operations; // one for each cid
     size_t answered = 0;           // of them, from the front
-    message<schema::Requests> request;
+    message<schema::Request> request;
   };
   struct read {
     place asked;
-    message<schema::Requests> request;
+    message<schema::Query> query;
     std::vector<std::string> watched; // by the transaction that is to follow; none: there is none
   };
 
+  void on_opened(const message<schema::Opened>& opened);
   void on_responses(const message<schema::Responses>& responses);
-  void on_opened(const message<schema::Responses>& responses);
-  void on_decided(const message<schema::Responses>& responses);
-  void on_read(const message<schema::Responses>& responses);
+  void on_answers(const message<schema::Answers>& answers);
 
   void next();
   void ask();
@@ -61,7 +60,7 @@ private:
   void send_all();
   template <class... Ts>
   void send(const Ts&... xs);
-  void send_write(std::vector<place> operations, message<schema::Requests> request);
+  void send_write(std::vector<place> operations, message<schema::Request> request);
   bool idle() const { return writes_.empty() && reads_.empty(); }
 
   std::string name_;

@@ -3,7 +3,7 @@
 
 #include "network.hpp"
 
-#include "synod/actors/gateway/sockets.hpp"
+#include "synod/actors/role/sockets.hpp"
 
 #include <map>
 #include <memory>

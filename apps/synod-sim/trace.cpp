@@ -1,7 +1,5 @@
 #include "trace.hpp"
 
-#include <xxhash.h>
-
 #include <functional>
 
 namespace synod::simulation {
@@ -16,21 +14,15 @@ void trace::write(duration now, std::string text) {
     last_.pop_front();
 }
 
-uint64_t fingerprint(schema::Batch::Reader value) {
-  auto sum = static_cast<uint64_t>(value.getTime()) * 0x9e3779b97f4a7c15;
-  for (auto each : value.getRequests())
-    sum = XXH3_64bits_withSeed(each.begin(), each.size(), sum + 1);
-  return sum;
-}
-
 namespace {
 
-std::string describe(schema::Requests::Reader x) {
-  auto count = x.getOperations().size();
-  if (x.getSession() == 0)
-    return fmt::format("number {}, {} operation{}", x.getFirstCid(), count, count == 1 ? "" : "s");
-  return fmt::format("session {} cid {}{}", x.getSession(), x.getFirstCid(),
-                     count > 1 ? fmt::format("..{}", x.getFirstCid() + count - 1) : std::string{});
+std::string describe(schema::Request::Reader x) {
+  if (x.isOpen())
+    return fmt::format("open, number {}", x.getOpen().getNumber());
+  auto commands = x.getCommands();
+  auto count = commands.getOperations().size();
+  return fmt::format("session {} cid {}{}", commands.getSession(), commands.getFirstCid(),
+                     count > 1 ? fmt::format("..{}", commands.getFirstCid() + count - 1) : std::string{});
 }
 
 } // namespace
@@ -42,7 +34,7 @@ std::string describe(schema::Batch::Reader value) {
   auto text = fmt::format("#{:04x}", fingerprint(value) & 0xffff);
   constexpr unsigned most = 2;
   for (unsigned i = 0; i < requests.size() && i < most; ++i)
-    text += (i == 0 ? ": " : ", ") + describe(*borrowed<schema::Requests>{words_of(requests[i])});
+    text += (i == 0 ? ": " : ", ") + describe(requests[i]);
   return text
          + (requests.size() > most ? fmt::format(" and {} more", requests.size() - most)
             : requests.size() == 0 ? ": the time"
@@ -69,8 +61,8 @@ std::string describe(schema::P2b::Reader x) {
 }
 
 std::string describe(schema::Learned::Reader x) {
-  return fmt::format("learned: slots {} up to {}, {} with values, highest {}, decided below {}", x.getFirstSlot(),
-                     x.getNextSlot(), x.getPvalues().size(), x.getHighest(), x.getDecidedBelow());
+  return fmt::format("learned: slots {} up to {}, {} with values, decided below {}", x.getFirstSlot(), x.getNextSlot(),
+                     x.getPvalues().size(), x.getDecidedBelow());
 }
 
 /// Calls `use` with the message if the content begins with, at `index`, one of schema S.
@@ -100,15 +92,26 @@ std::string describe(const caf::message& content) {
             [](Learn::Reader x) {
               return fmt::format("learn from slot {}{}", x.getFirstSlot(), x.getWithValues() ? ", values too" : "");
             })
-      || is(std::type_identity<Need>{},
-            [](Need::Reader x) { return fmt::format("need slots {} up to {}", x.getFirstSlot(), x.getEndSlot()); })
+      || is(std::type_identity<DecideAgain>{},
+            [](DecideAgain::Reader x) { return fmt::format("decide again slots {} up to {}", x.getFirstSlot(), x.getEndSlot()); })
       || is(std::type_identity<Leading>{},
             [](Leading::Reader x) {
               return fmt::format("leading ballot {}, decided below {}, free from {}{}", to_string(ballot_of(x.getBallot())),
                                  x.getDecidedBelow(), x.getFreeSlot(), x.getClockAhead() ? ", its clock is ahead" : "");
             })
-      || is(std::type_identity<Progress>{},
-            [](Progress::Reader x) { return fmt::format("progress slot_out {} mark {}", x.getSlotOut(), x.getMark()); })
+      || is(std::type_identity<Received>{}, [](Received::Reader x) { return fmt::format("received mark {}", x.getMark()); })
+      || is(std::type_identity<HigherBallot>{},
+            [](HigherBallot::Reader x) { return fmt::format("higher ballot {}", to_string(ballot_of(x.getBallot()))); })
+      || is(std::type_identity<Request>{}, [](Request::Reader x) { return "request " + describe(x); })
+      || is(std::type_identity<Query>{}, [](Query::Reader x) { return fmt::format("query {}", x.getNumber()); })
+      || is(std::type_identity<Opened>{},
+            [](Opened::Reader x) {
+              return fmt::format("opened number {}: {}", x.getNumber(), x.isSession() ? fmt::format("session {}", x.getSession()) : std::string{"no"});
+            })
+      || is(std::type_identity<Answers>{},
+            [](Answers::Reader x) {
+              return fmt::format("answers to query {}: {}{}", x.getNumber(), x.getAnswered(), x.getRefused() ? ", refused" : "");
+            })
       || is(std::type_identity<AskHighest>{},
             [](AskHighest::Reader x) { return fmt::format("what is your highest slot? round {}", x.getRound()); })
       || is(std::type_identity<Highest>{},
@@ -134,8 +137,8 @@ std::string describe(const caf::message& content) {
   auto name = named.size() > 2 && named.front() == '\'' ? named.substr(1, named.size() - 2) : named;
   if (with<Pvalue>(
         content, 1, [](Pvalue::Reader x) { return describe(x); }, text)
-      || with<Requests>(
-        content, 1, [](Requests::Reader x) { return describe(x); }, text))
+      || with<Request>(
+        content, 1, [](Request::Reader x) { return describe(x); }, text))
     return name + " " + text;
   return name;
 }

@@ -3,6 +3,7 @@
 
 #include "random.hpp"
 
+#include "synod/messages/batch.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -49,8 +50,5 @@ std::string describe(const caf::message& content);
 /// A value: how many commands, and a number that tells it from others.
 std::string describe(schema::Batch::Reader value);
 std::string describe(schema::Pvalue::Reader pvalue);
-
-/// The same number for the same value, whatever ballot it is proposed under.
-uint64_t fingerprint(schema::Batch::Reader value);
 
 } // namespace synod::simulation

@@ -1,6 +1,7 @@
 #include "synod/actors/acceptor/log.hpp"
 
 #include "harness.hpp"
+#include "synod/actors/node/local_disk.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -19,7 +20,7 @@ namespace {
 constexpr ballot some{1, 0, 1};
 
 struct fixture {
-  file_log::options options(size_t segment_bytes = 64 << 10) const { return {directory.path(), "test", "a", segment_bytes}; }
+  file_log::options options(size_t segment_bytes = 64 << 10) const { return {directory.path(), "test", "a", segment_bytes, local_disk()}; }
 
   /// What a new process finds in the log.
   std::vector<int64_t> replayed(const file_log::options& opts) {

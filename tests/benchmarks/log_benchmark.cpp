@@ -1,6 +1,7 @@
 // One durable append to the acceptor's log against a plain pwrite and fdatasync to a pre-written file, side by side.
 // Usage: log-benchmark [DIRECTORY [APPENDS [BYTES]]]
 #include "synod/actors/acceptor/log.hpp"
+#include "synod/actors/node/local_disk.hpp"
 
 #include "harness.hpp"
 #include "temporary_directory.hpp"
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
   auto bytes = argc > 3 ? static_cast<size_t>(std::atoi(argv[3])) : size_t{10} << 10;
   std::filesystem::create_directories(directory);
 
-  file_log log{{directory / "log", "benchmark", "a"}};
+  file_log log{{directory / "log", "benchmark", "a", 16u << 20, local_disk()}};
   if (log.replay([](auto, auto&, auto) {}))
     fail("cannot open the log");
   auto pvalue = pvalue_of({1, 0, 1}, 1, {request_of(1, 1, {{"SET", "key", std::string(bytes, 'x')}})});

@@ -1,6 +1,6 @@
 #include "auditor.hpp"
 
-#include <synod/actors/node/cluster.hpp>
+#include <synod/messages/batch.hpp>
 #include <synod/messages/roles.hpp>
 #include <synod/messages/status.hpp>
 
@@ -45,13 +45,11 @@ private:
     if (from != replicas_.end())
       send(from->second, synod::follow_atom_v, uint64_t{1}); // One came, one more may.
     ++decisions_;
-    std::string value;
-    for (auto requests : decided->getValue().getRequests())
-      value += synod::view(requests);
-    auto [known, fresh] = values_.try_emplace(decided->getSlot(), std::hash<std::string>{}(value));
+    auto value = synod::fingerprint(decided->getValue());
+    auto [known, fresh] = values_.try_emplace(decided->getSlot(), value);
     if (!fresh) {
       ++compared_;
-      disagreements_ += known->second != std::hash<std::string>{}(value);
+      disagreements_ += known->second != value;
     }
     while (values_.size() > window_)
       values_.erase(values_.begin());
@@ -65,7 +63,7 @@ private:
 
   uint64_t window_;
   std::map<caf::actor_addr, synod::replica_actor> replicas_;
-  std::map<synod::slot_number, size_t> values_;
+  std::map<synod::slot_number, uint64_t> values_;
   uint64_t decisions_ = 0;
   uint64_t compared_ = 0;
   uint64_t disagreements_ = 0;
@@ -80,7 +78,7 @@ synod::role_definition auditor_role() {
           {{"window", kind::number, "4096", "slots remembered", 16, 65536}},
           [](const synod::role_context& context) -> caf::expected<caf::actor> {
             auto window = static_cast<uint64_t>(context.options.number("window"));
-            return caf::actor_cast<caf::actor>(context.system.spawn<auditor>(window));
+            return caf::actor_cast<caf::actor>(context.world->system().spawn<auditor>(window));
           }};
 }
 

@@ -1,7 +1,7 @@
 // A user's role: checks that replicas agree.
 #pragma once
 
-#include <synod/actors/node/registry.hpp>
+#include <synod/actors/role/definition.hpp>
 
 namespace bank {
 

@@ -1,7 +1,7 @@
 // A user's state machine: accounts that never go below zero.
 #pragma once
 
-#include <synod/actors/node/registry.hpp>
+#include <synod/actors/role/definition.hpp>
 
 namespace bank {
 

@@ -2,12 +2,13 @@
 #include "auditor.hpp"
 #include "bank.hpp"
 
-#include <synod/actors/node/host.hpp>
+#include <synod/actors/node/built_in.hpp>
+#include <synod/actors/node/run.hpp>
 
 #include <string_view>
 
 int main(int argc, char** argv) {
-  auto known = synod::registry::built_in();
+  auto known = synod::built_in();
   known.add(bank::bank_machine());
   known.add(bank::auditor_role());
   auto dev = std::string_view{argv[0]}.ends_with("bank-dev");

@@ -12,7 +12,7 @@ namespace {
 struct fixture : world {
   void start(leader::options options = {}) {
     options.node = 0;
-    options.acceptors = 3;
+    options.members = three_members();
     options.wall_clock = [this] { return wall_clock; };
     options.announce = [this](const std::string& text) { announced.push_back(text); };
     subject = spawn<leader>(options);
@@ -75,7 +75,7 @@ struct fixture : world {
   bool has_decision(size_t replica = 0) { return replicas[replica]->has<decision_atom, message<schema::Pvalue>, uint64_t>(); }
 
   void propose(const message<schema::Pvalue>& pvalue) {
-    replicas[0].send(subject, propose_atom_v, pvalue);
+    replicas[0].send(subject, propose_atom_v, pvalue, uint64_t{0});
     run();
   }
 
@@ -421,7 +421,7 @@ TEST_CASE_FIXTURE(fixture, "what is owed to a silent acceptor stays within the l
 TEST_CASE_FIXTURE(fixture, "slots that a replica needs are decided again, with the value that a majority tells") {
   start();
   become_active({}, 10);
-  builder<schema::Need> need;
+  builder<schema::DecideAgain> need;
   need->setFirstSlot(3);
   need->setEndSlot(5);
   for (auto& each : acceptors)
@@ -447,7 +447,7 @@ TEST_CASE_FIXTURE(fixture, "A4: a slot decided while a replica's need is looked 
   propose(value_of(mine, 1, 10));
   for (auto& each : acceptors)
     each->inbox.clear();
-  builder<schema::Need> need;
+  builder<schema::DecideAgain> need;
   need->setFirstSlot(1);
   need->setEndSlot(2);
   replicas[0].send(subject, need.finish());
@@ -494,19 +494,18 @@ TEST_CASE_FIXTURE(fixture, "a passive leader hands on what a replica sends, and 
   other.send(subject, pong.finish());
   run();
   propose(value_of({5, 1, 1}, 1, 10));
-  CHECK(other->count<propose_atom, message<schema::Pvalue>>() == 1);
-  other.send(subject, propose_atom_v, value_of({5, 1, 1}, 1, 10));
+  CHECK(other->count<propose_atom, message<schema::Pvalue>, uint64_t>() == 1);
+  other.send(subject, propose_atom_v, value_of({5, 1, 1}, 1, 10), uint64_t{0});
   run();
-  CHECK(other->count<propose_atom, message<schema::Pvalue>>() == 1);
+  CHECK(other->count<propose_atom, message<schema::Pvalue>, uint64_t>() == 1);
 }
 
 TEST_CASE_FIXTURE(fixture, "an idle leader learns from a replica that slots were decided under a higher ballot") {
   start();
   become_active();
-  builder<schema::Progress> progress;
-  progress->setNode(1);
-  write(ballot{7, 1, 1}, progress->initBallot());
-  replicas[1].send(subject, progress.finish());
+  builder<schema::HigherBallot> told;
+  write(ballot{7, 1, 1}, told->initBallot());
+  replicas[1].send(subject, told.finish());
   run();
   CHECK_FALSE(active());
 }

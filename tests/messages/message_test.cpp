@@ -25,22 +25,22 @@ std::vector<uint64_t> mutated(std::span<const uint64_t> sound, std::mt19937_64& 
 
 TEST_CASE("a message is one block: what is written in place is read in place") {
   auto requests = request_of(5, 6, {{"SET", "k", "v"}, {"GET", "k"}});
-  CHECK(requests->getSession() == 5);
-  CHECK(requests->getOperations()[1].getArguments().size() == 2);
-  auto again = message<schema::Requests>::from(requests.words());
+  CHECK(requests->getCommands().getSession() == 5);
+  CHECK(requests->getCommands().getOperations()[1].getArguments().size() == 2);
+  auto again = message<schema::Request>::from(requests.words());
   REQUIRE(again);
-  CHECK(view((*again)->getOperations()[0].getArguments()[2]) == "v");
+  CHECK(view((*again)->getCommands().getOperations()[0].getArguments()[2]) == "v");
 }
 
 TEST_CASE("a message that outgrows what was expected is still one segment") {
-  builder<schema::Requests> built{64};
-  auto operations = built->initOperations(100);
+  builder<schema::Request> built{64};
+  auto operations = built->initCommands().initOperations(100);
   for (auto each : operations)
     each.initArguments(1).set(0, as_data(std::string(1000, 'x')));
   auto requests = built.finish();
-  CHECK(requests->getOperations().size() == 100);
-  CHECK(is_sound(requests.words(), capnp::Schema::from<schema::Requests>()));
-  CHECK(view(requests->getOperations()[99].getArguments()[0]).size() == 1000);
+  CHECK(requests->getCommands().getOperations().size() == 100);
+  CHECK(is_sound(requests.words(), capnp::Schema::from<schema::Request>()));
+  CHECK(view(requests->getCommands().getOperations()[99].getArguments()[0]).size() == 1000);
 }
 
 TEST_CASE("a message crosses hosts as one block of bytes") {
@@ -75,13 +75,15 @@ TEST_CASE("mutated messages are refused or can be read through") {
   size_t refused = 0;
   for (int run = 0; run < 20000; ++run) {
     auto words = mutated(sound.words(), random);
-    auto found = message<schema::Requests>::from(words);
+    auto found = message<schema::Request>::from(words);
     if (!found) {
       ++refused;
       continue;
     }
     size_t bytes = 0;
-    for (auto operation : (*found)->getOperations())
+    if (!(*found)->isCommands())
+      continue;
+    for (auto operation : (*found)->getCommands().getOperations())
       if (operation.isArguments())
         for (auto argument : operation.getArguments())
           bytes += argument.size();
@@ -96,11 +98,11 @@ TEST_CASE("a pvalue is checked as far as its schema goes") {
   auto value = built->initValue();
   auto requests = value.initRequests(3);
   for (unsigned i = 0; i < 3; ++i)
-    requests.set(i, request_of(5, i, {{"SET", "key", "value"}}).as_data());
+    requests.setWithCaveats(i, i == 1 ? *open_request(7) : *request_of(5, i, {{"SET", "key", "value"}}));
   auto configuration = value.initConfiguration();
   for (auto list : {configuration.initReplicas(2), configuration.initLeaders(2), configuration.initAcceptors(2)}) {
-    list.set(0, "a");
-    list.set(1, "another node");
+    list.set(0, 1);
+    list.set(1, 77);
   }
   auto sound = built.finish();
   REQUIRE(message<schema::Pvalue>::from(sound.words()));
@@ -127,10 +129,10 @@ TEST_CASE("a small message that claims a huge list costs nothing to refuse") {
   for (auto& word : words) {
     auto before = word;
     word |= uint64_t{0xffffffff} << 32;
-    message<schema::Requests>::from(words);
+    message<schema::Request>::from(words);
     word = before;
   }
-  CHECK(message<schema::Requests>::from(words));
+  CHECK(message<schema::Request>::from(words));
 }
 
 TEST_CASE("ballots are ordered by round, then leader, then incarnation; the bottom is below all") {

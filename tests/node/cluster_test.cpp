@@ -1,7 +1,9 @@
-#include "synod/actors/node/cluster.hpp"
+#include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/data_directory.hpp"
 
 #include "temporary_directory.hpp"
+
+#include "synod/actors/node/built_in.hpp"
 
 #include <doctest/doctest.h>
 
@@ -26,7 +28,7 @@ roles = ["acceptor"]
 )";
 
 std::string error_of(const std::string& text) {
-  auto found = parse_cluster(text, "file.conf", registry::built_in());
+  auto found = parse_cluster(text, "file.conf", built_in());
   if (found)
     return "no error";
   std::string what;
@@ -45,7 +47,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 TEST_CASE("a sound cluster file is read, with the defaults of what it leaves out") {
   auto found = parse_cluster(sound + "[replica]\nwindow = 7\nbatch-limit = \"64KiB\"\n[leader]\nping-interval = \"50ms\"\n",
-                             "file.conf", registry::built_in());
+                             "file.conf", built_in());
   REQUIRE(found);
   CHECK(found->nodes.size() == 2);
   CHECK(to_string(*found->nodes[0].resp) == "127.0.0.1:7201");
@@ -53,7 +55,7 @@ TEST_CASE("a sound cluster file is read, with the defaults of what it leaves out
   CHECK(found->options_of("replica").bytes("batch-limit") == 65536);
   CHECK(found->options_of("leader").duration("ping-interval").count() == 50);
   CHECK(found->options_of("leader").duration("smallest-timeout").count() == 500);
-  CHECK(found->nodes_with("acceptor") == std::set<uint32_t>{0, 1});
+  CHECK(found->nodes_with("acceptor") == node_set{id_of_name("a"), id_of_name("b")});
 }
 
 TEST_CASE("what is wrong in a cluster file is named with file, line, key, what was found and what was expected") {
@@ -106,7 +108,7 @@ TEST_CASE("an address that others can reach is refused, unless the file says tha
 
 TEST_CASE("the cluster files that are delivered are sound") {
   for (auto* name : {"three-nodes.conf", "separate-acceptors.conf"})
-    CHECK(read_cluster(std::filesystem::path{SYNOD_CONFIG_DIRECTORY} / name, registry::built_in()));
+    CHECK(read_cluster(std::filesystem::path{SYNOD_CONFIG_DIRECTORY} / name, built_in()));
 }
 
 TEST_CASE("a data directory belongs to one node and one process, and counts starts") {

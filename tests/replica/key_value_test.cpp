@@ -1,5 +1,5 @@
 #include "synod/actors/replica/key_value/machine.hpp"
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include "synod/actors/gateway/resp.hpp"
 
@@ -329,7 +329,7 @@ TEST_CASE_FIXTURE(fixture, "a snapshot restores the same state") {
 }
 
 TEST_CASE("patterns match as Redis's do") {
-  using key_value::matches;
+  using redis::matches;
   CHECK(matches("*", ""));
   CHECK(matches("h?llo", "hello"));
   CHECK(matches("h*llo", "heeeello"));

@@ -48,8 +48,8 @@ TEST_CASE_FIXTURE(fixture, "what was taken is still in the chain, until it was p
   CHECK(add(1, 1) == outcome::known);
   SUBCASE("its proposal lost the slot") {
     subject.put_back(taken);
-    CHECK(subject.take()->getFirstCid() == 1);
-    CHECK(subject.take()->getFirstCid() == 2);
+    CHECK(subject.take()->getCommands().getFirstCid() == 1);
+    CHECK(subject.take()->getCommands().getFirstCid() == 2);
     CHECK(subject.bytes() == 0);
   }
   SUBCASE("it is performed, and so is the rest") {
@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(fixture, "a chain that broke begins anew at the session's next
   subject.take();
   subject.break_chain(70);
   CHECK(subject.size() == 1);
-  CHECK(subject.front()->getSession() == 80);
+  CHECK(subject.front()->getCommands().getSession() == 80);
   CHECK(add(2, 1) == outcome::too_early);
   CHECK(add(1, 1) == outcome::added);
   CHECK(add(2, 1, 80) == outcome::added);

@@ -1,9 +1,11 @@
 #include "mutants.hpp"
 
-#include "synod/actors/acceptor/role.hpp"
-#include "synod/actors/leader/role.hpp"
+#include "synod/actors/node/built_in.hpp"
+
+#include "synod/actors/acceptor/acceptor_role.hpp"
+#include "synod/actors/leader/leader_role.hpp"
 #include "synod/actors/replica/commands.hpp"
-#include "synod/actors/replica/role.hpp"
+#include "synod/actors/replica/replica_role.hpp"
 
 #include <algorithm>
 
@@ -17,7 +19,7 @@ template <class Acceptor>
 role_definition acceptor_variant() {
   auto role = acceptor_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(context.spawn_blocking<Acceptor>(acceptor_storage(context), acceptor_options(context)));
+    return caf::actor_cast<caf::actor>(context.world->system().spawn<Acceptor>(acceptor_storage(context), acceptor_options(context)));
   };
   return role;
 }
@@ -50,7 +52,7 @@ role_definition replies_before_the_sync() {
   auto role = acceptor_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
     return caf::actor_cast<caf::actor>(
-      context.spawn_blocking<acceptor>(std::make_unique<lazy_storage>(acceptor_storage(context)), acceptor_options(context)));
+      context.world->system().spawn<acceptor>(std::make_unique<lazy_storage>(acceptor_storage(context)), acceptor_options(context)));
   };
   return role;
 }
@@ -80,14 +82,16 @@ template <class Leader>
 role_definition leader_variant() {
   auto role = leader_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(context.system.spawn<Leader>(leader_options(context)));
+    return caf::actor_cast<caf::actor>(context.world->system().spawn<Leader>(leader_options(context)));
   };
   return role;
 }
 
 audience_ptr with_one_vote_less(const audience& all) {
   auto fewer = std::make_shared<audience>(all);
-  --fewer->majority;
+  auto& members = all.members.ruling(1);
+  auto needed = members.quorum(phase::accept).needed() - 1;
+  fewer->members = configurations{configuration{members.replicas(), members.leaders(), members.acceptors(), needed, needed}};
   return fewer;
 }
 
@@ -183,7 +187,7 @@ template <class Replica>
 role_definition replica_variant() {
   auto role = replica_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(context.system.spawn<Replica>(context.make_state_machine(), replica_options(context)));
+    return caf::actor_cast<caf::actor>(context.world->system().spawn<Replica>(context.world->make_state_machine(), replica_options(context)));
   };
   return role;
 }
@@ -201,12 +205,12 @@ struct applies_across_a_hole : replica {
 template <session_table::turn Wrong>
 struct performs_out_of_turn : replica {
   using replica::replica;
-  void perform_request(const borrowed<schema::Requests>& x) override {
-    auto cid = x->getFirstCid();
-    for (auto operation : x->getOperations())
-      if (sessions_.turn_of(x->getSession(), cid++) == Wrong && operation.isArguments())
+  void perform_commands(schema::Commands::Reader x) override {
+    auto cid = x.getFirstCid();
+    for (auto operation : x.getOperations())
+      if (sessions_.turn_of(x.getSession(), cid++) == Wrong && operation.isArguments())
         machine_->apply(arguments_of(operation.getArguments()), reply{});
-    replica::perform_request(x);
+    replica::perform_commands(x);
   }
 };
 
@@ -229,15 +233,15 @@ private:
 role_definition forgets_its_sessions_on_restart() {
   auto role = replica_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(context.system.spawn<forgets_its_sessions>(
-      context.make_state_machine(), replica_options(context), context.incarnation > 1));
+    return caf::actor_cast<caf::actor>(context.world->system().spawn<forgets_its_sessions>(
+      context.world->make_state_machine(), replica_options(context), context.self.incarnation > 1));
   };
   return role;
 }
 
 struct reads_without_asking : replica {
   using replica::replica;
-  void on_query(const request& x) override {
+  void on_query(const query& x) override {
     if (auto client = caf::actor_cast<client_actor>(current_sender()))
       answer_query(x, client);
   }
@@ -267,7 +271,10 @@ struct counts_answers_to_earlier_rounds : replica {
 struct learns_from_too_few : replica {
   learns_from_too_few(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts)
     : replica{config, std::move(machine), std::move(opts)} {
-    learner_ = learner{options_.acceptors / 2};
+    auto& members = options_.members.ruling(1);
+    auto needed = members.quorum(phase::accept).needed() - 1;
+    learner_ =
+      learner{configurations{configuration{members.replicas(), members.leaders(), members.acceptors(), needed, needed}}};
   }
 };
 
@@ -311,7 +318,7 @@ const std::vector<mutant>& mutants() {
 }
 
 registry registry_with(const mutant& wrong) {
-  auto known = registry::built_in();
+  auto known = built_in();
   known.add(wrong.role());
   return known;
 }

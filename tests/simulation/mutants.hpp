@@ -1,7 +1,7 @@
 // Wrong variants of the roles: proof that the simulator's checks can fail.
 #pragma once
 
-#include "synod/actors/node/registry.hpp"
+#include "synod/actors/role/registry.hpp"
 
 #include <functional>
 #include <vector>

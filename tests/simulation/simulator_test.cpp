@@ -2,6 +2,8 @@
 
 #include "simulator.hpp"
 
+#include "synod/actors/node/built_in.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,7 +16,7 @@ using namespace synod::simulation;
 
 namespace {
 
-std::string traced(const run_options& options, const registry& known = registry::built_in()) {
+std::string traced(const run_options& options, const registry& known = built_in()) {
   auto* file = std::tmpfile();
   REQUIRE(file);
   run(options, known, {true, file});
@@ -72,7 +74,7 @@ TEST_CASE("the same seed gives the same trace, another one another") {
 }
 
 TEST_CASE("what happens does not depend on whether it is traced") {
-  auto known = registry::built_in();
+  auto known = built_in();
   auto silent = run(seed(7), known);
   auto loud = run(seed(7), known, {true, nullptr});
   CHECK(silent.numbers.steps == loud.numbers.steps);
@@ -85,7 +87,7 @@ TEST_CASE("a run has what was chosen, and does what it says") {
   options.nodes = 7;
   options.clients = 9;
   REQUIRE(!parse_faults("kill,drop", options.faults));
-  auto x = run(options, registry::built_in());
+  auto x = run(options, built_in());
   CHECK(!x.broken);
   CHECK(x.acceptors == 7);
   CHECK(x.clients == 9);
@@ -98,11 +100,11 @@ TEST_CASE("a run has what was chosen, and does what it says") {
 TEST_CASE("without faults nothing is lost, dropped or started twice") {
   auto options = seed(5);
   options.faults.reset();
-  auto x = run(options, registry::built_in());
+  auto x = run(options, built_in());
   CHECK(!x.broken);
   CHECK(x.numbers.fault_events == 0);
   CHECK(x.numbers.unknown == 0);
-  CHECK(x.numbers.starts == draw(options, registry::built_in()).config->nodes.size());
+  CHECK(x.numbers.starts == draw(options, built_in()).config->nodes.size());
 }
 
 TEST_CASE("a failing seed fails again in the same way, and is made smaller") {
@@ -125,7 +127,7 @@ TEST_CASE("a failing seed fails again in the same way, and is made smaller") {
 }
 
 TEST_CASE("a run that crashes is a failure like any other") {
-  auto known = registry::built_in();
+  auto known = built_in();
   auto role = *known.role("acceptor");
   role.spawn = [](const role_context&) -> caf::expected<caf::actor> {
     std::signal(SIGABRT, SIG_DFL); // doctest has a handler

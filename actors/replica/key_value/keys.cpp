@@ -1,10 +1,12 @@
 // Commands on keys whatever their value: DEL, EXPIRE, SCAN and their kin.
 #include "synod/actors/replica/key_value/machine.hpp"
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include <charconv>
 
 namespace synod::key_value {
+
+using namespace redis;
 
 namespace {
 

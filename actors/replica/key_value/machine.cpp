@@ -1,12 +1,14 @@
 #include "synod/actors/replica/key_value/machine.hpp"
 
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
 namespace synod::key_value {
+
+using namespace redis;
 
 namespace {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "synod/actors/replica/key_value/store.hpp"
-#include "synod/actors/replica/state_machine.hpp"
+#include "synod/actors/role/state_machine.hpp"
 
 #include <random>
 

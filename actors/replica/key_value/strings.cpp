@@ -1,11 +1,13 @@
 // GET, SET and their kin.
 #include "synod/actors/replica/key_value/machine.hpp"
-#include "synod/actors/replica/key_value/parse.hpp"
+#include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 namespace synod::key_value {
+
+using namespace redis;
 
 namespace {
 

@@ -1,0 +1,152 @@
+#include "synod/actors/node/process.hpp"
+
+#include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/data_directory.hpp"
+#include "synod/actors/node/local_disk.hpp"
+#include "synod/actors/node/logging.hpp"
+#include "synod/actors/node/socket_server.hpp"
+
+#include <caf/io/all.hpp>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+
+namespace synod {
+
+/// What one node's roles see of this machine.
+class process::local_environment : public environment {
+public:
+  local_environment(process& in, const node_description& self)
+    : process_{in}, log_{make_logger(self.name, in.options_.log_level, in.options_.log_json)} {}
+
+  std::optional<data_directory::failure> open(const std::filesystem::path& path, const node_description& self) {
+    return directory_.open(path, process_.config_->name, self.name);
+  }
+  uint32_t incarnation() const { return directory_.incarnation(); }
+
+  caf::actor_system& system() override { return process_.system_; }
+
+  int64_t wall_clock_us() const override {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  }
+
+  uint64_t random() override { return process_.random(); }
+  std::shared_ptr<disk> files() override { return files_; }
+  bool one_thread() const override { return false; }
+  const std::filesystem::path& data_directory() const override { return directory_.path(); }
+
+  caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) override {
+    auto clients = std::make_shared<socket_server>(process_.system_);
+    if (auto problem = clients->listen(where.host, where.port); !problem.empty())
+      return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
+    return std::shared_ptr<sockets>{std::move(clients)};
+  }
+
+  void start_thread(std::function<void()> run) override { process_.threads_.emplace_back(std::move(run)); }
+
+  std::unique_ptr<state_machine> make_state_machine() override {
+    return process_.known_.machine(process_.config_->state_machine)->make(process_.config_->machine_options, random());
+  }
+
+  spdlog::logger& log() override { return *log_; }
+  std::shared_ptr<spdlog::logger> shared_log() const { return log_; }
+
+  void fatal(const std::string& why) override {
+    // Nothing more is to be sent or written: what is known to be durable stays as it is.
+    log_->critical("{}; this process ends", why);
+    ::_exit(exit_status::failed);
+  }
+
+private:
+  process& process_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::shared_ptr<disk> files_ = local_disk();
+  synod::data_directory directory_;
+};
+
+process::process(const registry& known, std::shared_ptr<const cluster> config, options opts)
+  : known_{known},
+    config_{std::move(config)},
+    options_{std::move(opts)},
+    random_{(uint64_t{device_()} << 32) | device_()} {}
+
+process::~process() = default;
+
+/// From the thread that starts nodes.
+uint64_t process::random() {
+  return random_();
+}
+
+std::optional<int> process::start(const node_description& self, const std::filesystem::path& directory, bool connects) {
+  auto& started = nodes_.emplace_back();
+  started.self = &self;
+  started.world = std::make_shared<local_environment>(*this, self);
+  if (auto wrong = started.world->open(directory, self)) {
+    std::cerr << "error: " << wrong->text << std::endl;
+    return wrong->kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;
+  }
+  identity who{config_, self.id, started.world->incarnation()};
+  for (auto& name : self.roles) {
+    auto spawned = known_.role(name)->spawn({who, config_->options_of(name), started.world});
+    if (!spawned) {
+      std::cerr << "error: node " << self.name << ": " << text_of(spawned.error()) << std::endl;
+      return exit_status::failed;
+    }
+    started.roles.push_back({name, *spawned});
+    caf::scoped_actor asker{system_};
+    asker->request(*spawned, caf::infinite, status_atom_v)
+      .receive([](const message<schema::RoleStatus>&) {}, [](caf::error&) {});
+  }
+  node::options options;
+  options.config = config_;
+  options.self = self.id;
+  options.roles = started.roles;
+  options.connects = connects;
+  options.seed = random();
+  options.log = started.world->shared_log();
+  started.actor = caf::actor_cast<caf::actor>(system_.spawn<node>(options));
+  return std::nullopt;
+}
+
+std::optional<int> process::publish() {
+  auto& self = *nodes_.back().self;
+  auto& where = self.address;
+  auto address = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host;
+  auto port = system_.middleman().publish(caf::actor_cast<node_actor>(nodes_.back().actor), where.port, address.c_str(), true);
+  if (port)
+    return std::nullopt;
+  std::cerr << "error: node " << self.name << ": cannot listen at " << to_string(where)
+            << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")"
+            << std::endl;
+  return exit_status::failed;
+}
+
+void process::introduce() {
+  for (auto& to : nodes_)
+    for (auto& of : nodes_)
+      if (&to != &of)
+        for (auto& role : of.roles)
+          for (auto& told : to.roles)
+            caf::anon_send(told.handle, peer{of.self->id, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
+}
+
+void process::end() {
+  for (auto& each : nodes_)
+    caf::anon_send_exit(each.actor, caf::exit_reason::user_shutdown);
+  for (auto& each : nodes_)
+    for (auto& role : each.roles)
+      caf::anon_send_exit(role.handle, caf::exit_reason::user_shutdown);
+  for (auto& each : nodes_) {
+    each.roles.clear();
+    each.actor = nullptr;
+  }
+  system_.await_all_actors_done();
+  for (auto& each : threads_)
+    each.join();
+  threads_.clear();
+  nodes_.clear(); // The directories' locks go last: nobody writes there any more.
+}
+
+} // namespace synod

@@ -1,0 +1,60 @@
+// A process: the nodes in it, and what lies around their roles.
+#pragma once
+
+#include "synod/actors/node/node.hpp"
+#include "synod/actors/node/system_config.hpp"
+#include "synod/actors/role/registry.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace synod {
+
+/// Starts nodes, gives their roles a real environment, and ends them in order. One for the life of the process.
+class process {
+public:
+  struct options {
+    std::string log_level = "info";
+    bool log_json = false;
+  };
+
+  process(const registry& known, std::shared_ptr<const cluster> config, options opts);
+  ~process();
+
+  /// Starts one node's roles. Returns the exit status to end with, or none when it runs.
+  std::optional<int> start(const node_description& self, const std::filesystem::path& directory, bool connects);
+  /// Lets other nodes, and synod-ctl, connect to the node started last.
+  std::optional<int> publish();
+  /// Gives the nodes of this process each other's roles.
+  void introduce();
+  /// Ends all roles in order, and waits until they have ended.
+  void end();
+
+private:
+  class local_environment;
+
+  struct running {
+    const node_description* self = nullptr;
+    std::shared_ptr<local_environment> world;
+    std::vector<node::local_role> roles;
+    caf::actor actor;
+  };
+
+  uint64_t random();
+
+  const registry& known_;
+  std::shared_ptr<const cluster> config_;
+  options options_;
+  std::random_device device_;
+  std::mt19937_64 random_;
+  system_config system_config_;
+  caf::actor_system system_{system_config_};
+  std::vector<std::thread> threads_;
+  std::vector<running> nodes_;
+};
+
+} // namespace synod

@@ -1,0 +1,188 @@
+#include "synod/actors/node/run.hpp"
+
+#include "synod/actors/node/cluster_file.hpp"
+#include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/process.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+
+namespace synod {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int whole_seconds_to_end = 5;
+
+struct common_options {
+  std::string config_file;
+  std::string data_directory;
+  std::string log_level = "info";
+  bool log_json = false;
+};
+
+void add_common(CLI::App& app, common_options& options) {
+  app.add_option("--log-level", options.log_level, "What is logged to standard error")
+    ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+    ->capture_default_str();
+  app.add_flag("--log-json", options.log_json, "Log one JSON object per line");
+  app.set_version_flag("--version", std::string{SYNOD_VERSION});
+}
+
+std::string describe_options(const registry& known) {
+  std::string text = "Options of the cluster file, with their defaults:\n";
+  auto list = [&](const std::string& name, const std::string& help, const std::vector<option_spec>& options) {
+    text += "[" + name + "]  # " + help + "\n";
+    for (auto& each : options)
+      text += "  " + each.name + " = " + each.initial + "  # " + each.help + "\n";
+  };
+  for (auto& [name, role] : known.roles())
+    list(name, role.help, role.options);
+  for (auto& [name, machine] : known.machines())
+    list("state-machine", "name = \"" + name + "\": " + machine.help, machine.options);
+  return text;
+}
+
+/// Signals are waited for by `wait_for_signal` alone; called before any thread is started.
+sigset_t block_signals() {
+  sigset_t waited_for;
+  sigemptyset(&waited_for);
+  sigaddset(&waited_for, SIGTERM);
+  sigaddset(&waited_for, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &waited_for, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN); // A file size limit is an error of the write, told like a full disk.
+  return waited_for;
+}
+
+/// Ends the process when all roles have ended. CAF's own end would also wait for the memory of every detached actor,
+/// and messages that its middleman still holds for peers keep such memory.
+[[noreturn]] void leave(int status) {
+  std::cout.flush();
+  ::_exit(status);
+}
+
+/// Waits for SIGTERM or SIGINT; then an orderly end has a limit.
+void wait_for_signal(const sigset_t& waited_for) {
+  int received = 0;
+  sigwait(&waited_for, &received);
+  ::signal(SIGALRM, [](int) { ::_exit(exit_status::failed); });
+  ::alarm(whole_seconds_to_end);
+}
+
+void say_what_runs(const cluster& config, const std::string& where) {
+  std::cout << "Synod " << SYNOD_VERSION << ": " << config.nodes.size() << " nodes in this process, data in " << where << "\n";
+  const node_description* first = nullptr;
+  for (auto& each : config.nodes)
+    if (each.resp && each.has("gateway")) {
+      std::cout << "  node " << each.name << ": Redis clients at " << to_string(*each.resp) << "\n";
+      first = first ? first : &each;
+    }
+  if (first)
+    std::cout << "Try: redis-cli -p " << first->resp->port << " set greeting hello\n";
+  std::cout << "Ctrl-C ends it." << std::endl;
+}
+
+} // namespace
+
+int run_node(const registry& known, int argc, char** argv) {
+  common_options options;
+  std::string name;
+  CLI::App app{"Runs one node of a Synod cluster until SIGTERM or SIGINT.", "synod-node"};
+  app.add_option("--config-file", options.config_file, "The cluster file")->required();
+  app.add_option("--node", name, "This node's name in the cluster file")->required();
+  app.add_option("--data-dir", options.data_directory, "Where this node keeps what must survive")->required();
+  add_common(app, options);
+  app.footer(describe_options(known));
+  if (auto status = parse_command_line(app, argc, argv))
+    return *status;
+
+  auto config = read_cluster(options.config_file, known);
+  if (!config)
+    return bad_arguments(text_of(config.error()));
+  if (!config->find(name)) {
+    std::string names;
+    for (auto& each : config->nodes)
+      names += (names.empty() ? "" : ", ") + each.name;
+    return bad_arguments("unknown node '" + name + "': " + options.config_file + " has " + names);
+  }
+  auto waited_for = block_signals();
+  auto shared = std::make_shared<const cluster>(std::move(*config));
+  auto& running = *new process{known, shared, {options.log_level, options.log_json}}; // Lives as long as the process.
+  auto failure = running.start(*shared->find(name), options.data_directory, true);
+  if (!failure)
+    failure = running.publish();
+  if (failure) {
+    running.end();
+    leave(*failure);
+  }
+  auto& self = *shared->find(name);
+  std::cout << "ready node=" << self.name;
+  if (self.resp && self.has("gateway"))
+    std::cout << " resp=" << to_string(*self.resp);
+  std::cout << std::endl;
+  wait_for_signal(waited_for);
+  running.end();
+  leave(exit_status::clean);
+}
+
+int run_dev(const registry& known, int argc, char** argv) {
+  common_options options;
+  size_t count = 3;
+  uint16_t first_port = 7101;
+  CLI::App app{"Runs a whole Synod cluster in one process, to develop with and to look at.", "synod-dev"};
+  app.add_option("--nodes", count, "How many nodes")->check(CLI::Range(1, 9))->capture_default_str();
+  app.add_option("--data-dir", options.data_directory,
+                 "Where the nodes keep their data (default: a temporary directory, deleted at exit)");
+  app.add_option("--resp-port", first_port, "Port for Redis clients of the first node; the others follow")
+    ->check(CLI::Range(1, 65527))
+    ->capture_default_str();
+  app.add_option("--config-file", options.config_file, "A cluster file, instead of nodes with all roles each");
+  add_common(app, options);
+  if (auto status = parse_command_line(app, argc, argv))
+    return *status;
+
+  auto config = options.config_file.empty() ? local_cluster(count, first_port, known) : read_cluster(options.config_file, known);
+  if (!config)
+    return bad_arguments(text_of(config.error()));
+  auto waited_for = block_signals();
+  auto temporary = options.data_directory.empty();
+  if (temporary) {
+    std::string pattern = (fs::temp_directory_path() / "synod-dev-XXXXXX").string();
+    if (!::mkdtemp(pattern.data())) {
+      std::cerr << "error: cannot make a temporary directory " << pattern << std::endl;
+      return exit_status::failed;
+    }
+    options.data_directory = pattern;
+  }
+  auto shared = std::make_shared<const cluster>(std::move(*config));
+  auto& running = *new process{known, shared, {options.log_level, options.log_json}}; // Lives as long as the process.
+  std::optional<int> failure;
+  for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i) {
+    failure = running.start(shared->nodes[i], fs::path{options.data_directory} / shared->nodes[i].name, false);
+    if (!failure && shared->nodes[i].address.port != 0) // Only a cluster file gives one.
+      failure = running.publish();
+  }
+  if (!failure) {
+    running.introduce();
+    say_what_runs(*shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
+    wait_for_signal(waited_for);
+  }
+  running.end();
+  if (temporary) {
+    std::error_code problem;
+    fs::remove_all(options.data_directory, problem);
+    if (problem)
+      std::cerr << "warning: cannot delete " << options.data_directory << ": " << problem.message() << std::endl;
+  }
+  leave(failure.value_or(exit_status::clean));
+}
+
+} // namespace synod

@@ -1,0 +1,235 @@
+#include "synod/actors/node/socket_server.hpp"
+
+#include <sys/socket.h>
+
+namespace synod {
+
+namespace {
+
+constexpr int backlog = 511;
+constexpr size_t read_bytes = 64u << 10;
+constexpr size_t actor_messages_per_turn = 256;
+
+std::string describe(const sockaddr_storage& address) {
+  char host[INET6_ADDRSTRLEN] = "?";
+  uint16_t port = 0;
+  if (address.ss_family == AF_INET) {
+    auto& x = reinterpret_cast<const sockaddr_in&>(address);
+    uv_ip4_name(&x, host, sizeof host);
+    port = ntohs(x.sin_port);
+  } else if (address.ss_family == AF_INET6) {
+    auto& x = reinterpret_cast<const sockaddr_in6&>(address);
+    uv_ip6_name(&x, host, sizeof host);
+    port = ntohs(x.sin6_port);
+  }
+  return std::string{host} + ":" + std::to_string(port);
+}
+
+/// A write that the socket did not take at once.
+struct late_write {
+  uv_write_t request;
+  std::string bytes;
+};
+
+} // namespace
+
+socket_server::socket_server(caf::actor_system& system) : buffer_(read_bytes), unit_{&system} {
+  uv_loop_init(&loop_);
+  loop_.data = this;
+  uv_async_init(&loop_, &wake_, [](uv_async_t* handle) { static_cast<socket_server*>(handle->data)->run_actors(); });
+  wake_.data = this;
+  auto turn_end = [](auto* handle) {
+    auto* self = static_cast<socket_server*>(handle->data);
+    if (self->events_)
+      self->events_->on_turn_end();
+  };
+  uv_prepare_init(&loop_, &prepare_);
+  prepare_.data = this;
+  uv_prepare_start(&prepare_, turn_end);
+}
+
+socket_server::~socket_server() {
+  if (!stopping_)
+    stop();
+  uv_run(&loop_, UV_RUN_DEFAULT); // Lets the handles close.
+  uv_loop_close(&loop_);
+}
+
+std::string socket_server::listen(const std::string& host, uint16_t port) {
+  auto where = host + ":" + std::to_string(port);
+  sockaddr_storage address{};
+  if (uv_ip4_addr(host.c_str(), port, reinterpret_cast<sockaddr_in*>(&address)) != 0
+      && uv_ip6_addr(host.c_str(), port, reinterpret_cast<sockaddr_in6*>(&address)) != 0)
+    return "'" + host + "' is not an IP address";
+  uv_tcp_init(&loop_, &listener_);
+  listener_.data = this;
+  listening_ = true;
+  auto failure = uv_tcp_bind(&listener_, reinterpret_cast<sockaddr*>(&address), 0);
+  if (failure == 0)
+    failure = uv_listen(reinterpret_cast<uv_stream_t*>(&listener_), backlog, [](uv_stream_t* stream, int status) {
+      if (status == 0)
+        static_cast<socket_server*>(stream->data)->on_connection();
+    });
+  if (failure != 0)
+    return "cannot listen at " + where + ": " + uv_strerror(failure);
+  int size = sizeof address;
+  uv_tcp_getsockname(&listener_, reinterpret_cast<sockaddr*>(&address), &size);
+  port_ = ntohs(address.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(address).sin_port
+                                             : reinterpret_cast<sockaddr_in6&>(address).sin6_port);
+  return {};
+}
+
+void socket_server::run() {
+  uv_run(&loop_, UV_RUN_DEFAULT);
+}
+
+void socket_server::schedule(caf::resumable* actor) {
+  {
+    std::lock_guard guard{mutex_};
+    ready_.push_back(actor);
+  }
+  uv_async_send(&wake_);
+}
+
+void socket_server::run_actors() {
+  std::vector<caf::resumable*> ready;
+  {
+    std::lock_guard guard{mutex_};
+    ready.swap(ready_);
+  }
+  for (auto* actor : ready)
+    switch (actor->resume(&unit_, actor_messages_per_turn)) {
+      case caf::resumable::resume_later:
+        schedule(actor);
+        break;
+      case caf::resumable::awaiting_message:
+      case caf::resumable::done:
+        caf::intrusive_ptr_release(actor);
+        break;
+      case caf::resumable::shutdown_execution_unit:
+        break;
+    }
+}
+
+void socket_server::stop() {
+  stopping_ = true;
+  events_ = nullptr;
+  std::vector<uint64_t> ids;
+  for (auto& [id, x] : clients_)
+    ids.push_back(id);
+  for (auto id : ids)
+    close(id);
+  if (listening_)
+    uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), nullptr);
+}
+
+void socket_server::on_connection() {
+  auto* x = new client{{}, this, next_id_++};
+  uv_tcp_init(&loop_, &x->socket);
+  x->socket.data = x;
+  auto discard = [](uv_handle_t* handle) { delete static_cast<client*>(handle->data); };
+  if (uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), reinterpret_cast<uv_stream_t*>(&x->socket)) != 0) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
+    return;
+  }
+  uv_tcp_nodelay(&x->socket, 1);
+  sockaddr_storage remote{}, local{};
+  int size = sizeof remote;
+  uv_tcp_getpeername(&x->socket, reinterpret_cast<sockaddr*>(&remote), &size);
+  size = sizeof local;
+  uv_tcp_getsockname(&x->socket, reinterpret_cast<sockaddr*>(&local), &size);
+  std::string refusal;
+  if (!events_ || !events_->on_connect(x->id, describe(remote), describe(local), refusal)) {
+    uv_buf_t bytes = uv_buf_init(refusal.data(), static_cast<unsigned>(refusal.size()));
+    uv_try_write(reinterpret_cast<uv_stream_t*>(&x->socket), &bytes, 1); // Best effort: it is turned away.
+    uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
+    return;
+  }
+  clients_.emplace(x->id, x);
+  start_reading(*x);
+}
+
+void socket_server::start_reading(client& x) {
+  x.reading = true;
+  uv_read_start(
+    reinterpret_cast<uv_stream_t*>(&x.socket),
+    [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+      auto& shared = static_cast<client*>(handle->data)->owner->buffer_;
+      *buffer = uv_buf_init(shared.data(), static_cast<unsigned>(shared.size()));
+    },
+    [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
+      auto* from = static_cast<client*>(stream->data);
+      if (size > 0 && from->owner->events_)
+        from->owner->events_->on_bytes(from->id, {buffer->base, static_cast<size_t>(size)});
+      else if (size < 0)
+        from->owner->close(from->id);
+    });
+}
+
+void socket_server::read(uint64_t id, bool on) {
+  auto found = clients_.find(id);
+  if (found == clients_.end() || found->second->reading == on)
+    return;
+  if (on) {
+    start_reading(*found->second);
+  } else {
+    found->second->reading = false;
+    uv_read_stop(reinterpret_cast<uv_stream_t*>(&found->second->socket));
+  }
+}
+
+void socket_server::send(uint64_t id, std::string& bytes) {
+  auto found = clients_.find(id);
+  if (found == clients_.end() || bytes.empty())
+    return bytes.clear();
+  auto& x = *found->second;
+  auto* stream = reinterpret_cast<uv_stream_t*>(&x.socket);
+  size_t taken = 0;
+  if (x.unsent == 0) {
+    uv_buf_t now = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
+    auto result = uv_try_write(stream, &now, 1);
+    if (result < 0 && result != UV_EAGAIN) {
+      bytes.clear();
+      return close(id);
+    }
+    taken = result > 0 ? static_cast<size_t>(result) : 0;
+  }
+  if (taken == bytes.size())
+    return bytes.clear();
+  auto* late = new late_write{{}, bytes.substr(taken)};
+  bytes.clear();
+  x.unsent += late->bytes.size();
+  late->request.data = late;
+  uv_buf_t rest = uv_buf_init(late->bytes.data(), static_cast<unsigned>(late->bytes.size()));
+  uv_write(&late->request, stream, &rest, 1, [](uv_write_t* request, int status) {
+    std::unique_ptr<late_write> done{static_cast<late_write*>(request->data)};
+    auto* client_of = static_cast<client*>(request->handle->data);
+    client_of->unsent -= done->bytes.size();
+    auto* owner = client_of->owner;
+    if (status != 0)
+      owner->close(client_of->id);
+    else if (owner->events_ && !client_of->closing)
+      owner->events_->on_sent(client_of->id);
+  });
+}
+
+size_t socket_server::unsent_bytes(uint64_t id) const {
+  auto found = clients_.find(id);
+  return found == clients_.end() ? 0 : found->second->unsent;
+}
+
+void socket_server::close(uint64_t id) {
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  auto* x = found->second;
+  clients_.erase(found);
+  x->closing = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), [](uv_handle_t* handle) { delete static_cast<client*>(handle->data); });
+  if (events_)
+    events_->on_close(id);
+}
+
+} // namespace synod

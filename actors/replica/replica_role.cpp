@@ -1,0 +1,35 @@
+#include "synod/actors/replica/replica_role.hpp"
+
+namespace synod {
+
+replica::options replica_options(const role_context& context) {
+  replica::options options;
+  options.node = context.self.node;
+  options.members = context.self.config->members();
+  options.window = static_cast<uint64_t>(context.options.number("window"));
+  options.batch_limit_bytes = context.options.bytes("batch-limit");
+  options.batch_limit_requests = static_cast<size_t>(context.options.number("batch-count"));
+  options.waiting_limit_bytes = context.options.bytes("waiting-limit");
+  options.peer_limit_bytes = context.options.bytes("peer-limit");
+  options.session_lifetime = context.options.duration("session-lifetime");
+  options.wall_clock = [world = context.world] { return world->wall_clock_ms(); };
+  return options;
+}
+
+role_definition replica_role() {
+  using kind = option_spec::kind;
+  return {"replica",
+          "performs decided commands on the state machine",
+          {{"window", kind::number, "256", "WINDOW: how far slot_in may run ahead of slot_out", 1, 1024},
+           {"batch-limit", kind::bytes, "1MiB", "size of a slot's value, but for a single larger request", 1024, 16 << 20},
+           {"batch-count", kind::number, "4096", "requests in a slot's value", 1, 65535},
+           {"waiting-limit", kind::bytes, "64MiB", "requests that wait, and reads that wait", 16 << 20},
+           {"peer-limit", kind::bytes, "16MiB", "forwarded requests on the way to another replica", 64 << 10},
+           {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000}},
+          [](const role_context& context) -> caf::expected<caf::actor> {
+            return caf::actor_cast<caf::actor>(
+              context.world->system().spawn<replica>(context.world->make_state_machine(), replica_options(context)));
+          }};
+}
+
+} // namespace synod

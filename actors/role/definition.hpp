@@ -1,0 +1,48 @@
+// What a role and a state machine are to whatever runs them.
+#pragma once
+
+#include "synod/actors/role/environment.hpp"
+#include "synod/actors/role/options.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace synod {
+
+/// Which role of which cluster it is, and which start of it.
+struct identity {
+  std::shared_ptr<const cluster> config; ///< the whole cluster file
+  node_id node = 0;                      ///< that it is on: its name in messages
+  uint32_t incarnation = 1;              ///< how often this node has been started, this time included; durable
+
+  const node_description& self() const { return *config->find(node); }
+};
+
+/// What a role is told when it is spawned. Valid during the call only; what it keeps it copies.
+struct role_context {
+  const identity& self;
+  const option_values& options; ///< its own, from the table [role-name] of the file
+  environment_ptr world;
+};
+
+/// A role: a typed actor that understands at least `role_actor`. It learns of the
+/// other roles, its own node's and other nodes', by `peer` messages.
+struct role_definition {
+  std::string name;
+  std::string help;
+  std::vector<option_spec> options;
+  /// Spawns it; an error is told to the user as the reason why the node does not start. It runs in the thread that starts the
+  /// node, so it may take its time: a log is replayed here. The node goes on when the role answers `status_atom`.
+  std::function<caf::expected<caf::actor>(const role_context&)> spawn;
+};
+
+struct state_machine_definition {
+  std::string name;
+  std::string help;
+  std::vector<option_spec> options;
+  std::function<std::unique_ptr<state_machine>(const option_values&, uint64_t seed)> make;
+};
+
+} // namespace synod

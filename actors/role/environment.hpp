@@ -1,0 +1,62 @@
+// All that lies outside a role, as it sees it.
+#pragma once
+
+#include "synod/actors/role/cluster.hpp"
+#include "synod/actors/role/disk.hpp"
+#include "synod/actors/role/sockets.hpp"
+#include "synod/actors/role/state_machine.hpp"
+
+#include <caf/all.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace spdlog {
+class logger;
+}
+
+namespace synod {
+
+/// Clocks, randomness, files, sockets, threads: what the roles of one start of one node get from the world around them. A
+/// process has real ones, the simulator its own, so that both run the same roles. Lives as long as a role holds it.
+///
+/// (Time that passes is the actor system's clock, which every actor has.)
+class environment {
+public:
+  virtual ~environment() = default;
+
+  virtual caf::actor_system& system() = 0;
+
+  /// Microseconds since 1970. May step and drift: nothing that must be right depends on it.
+  virtual int64_t wall_clock_us() const = 0;
+  int64_t wall_clock_ms() const { return wall_clock_us() / 1000; }
+
+  /// A random number, to seed a generator with.
+  virtual uint64_t random() = 0;
+
+  virtual std::shared_ptr<disk> files() = 0;
+  /// A simulation: no role may have a thread of its own.
+  virtual bool one_thread() const = 0;
+  /// The node's; a role that stores makes its own folder in it.
+  virtual const std::filesystem::path& data_directory() const = 0;
+
+  /// A listening socket for clients, or why it cannot be.
+  virtual caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) = 0;
+  /// Runs it in a thread that is waited for at the end.
+  virtual void start_thread(std::function<void()> run) = 0;
+
+  /// A new one, of the kind that the cluster file names.
+  virtual std::unique_ptr<state_machine> make_state_machine() = 0;
+
+  virtual spdlog::logger& log() = 0;
+  /// Says why and ends the process: nothing more is sent or written. From any thread. Does not return in a process; in a
+  /// simulation it does, and nothing that the role does afterwards gets out.
+  virtual void fatal(const std::string& why) = 0;
+};
+
+using environment_ptr = std::shared_ptr<environment>;
+
+} // namespace synod

@@ -1,0 +1,87 @@
+// Flow control: what may be on its way to a slow or stopped receiver, and what comes back from it.
+#pragma once
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace synod {
+
+/// At the sender: counts what is owed to one receiver, bytes sent and not yet known to be received.
+/// Every message bears a mark, the count of bytes sent with it; the receiver returns the
+/// highest mark it saw. Above `limit_bytes` only a probe a second passes, so that a
+/// stopped receiver costs a stated amount and one whose answers were lost is found again.
+/// May be shared by several senders.
+class flow_control {
+public:
+  using time_point = caf::actor_clock::time_point;
+
+  explicit flow_control(uint64_t limit_bytes) : limit_bytes_{limit_bytes} {}
+
+  /// True if a message of `bytes` may be sent now; counts it and sets its `mark`.
+  bool admit(uint64_t bytes, time_point now, uint64_t& mark) {
+    auto sent = sent_.load(std::memory_order_relaxed);
+    if (sent - received_.load(std::memory_order_relaxed) + bytes > limit_bytes_) {
+      auto last = last_probe_.load(std::memory_order_relaxed);
+      if (now.time_since_epoch() - last < std::chrono::seconds{1}
+          || !last_probe_.compare_exchange_strong(last, now.time_since_epoch())) {
+        held_back_.store(true, std::memory_order_relaxed);
+        return false;
+      }
+    }
+    mark = sent_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    return true;
+  }
+
+  /// The receiver has everything up to `mark`. True: something was not admitted since the last time that this was true, and
+  /// there is credit now, so it is to be sent.
+  bool received(uint64_t mark) {
+    if (mark > received_.load(std::memory_order_relaxed) && mark <= sent_.load(std::memory_order_relaxed))
+      received_.store(mark, std::memory_order_relaxed);
+    return owed_bytes() < limit_bytes_ && held_back_.exchange(false, std::memory_order_relaxed);
+  }
+
+  uint64_t owed_bytes() const { return sent_.load(std::memory_order_relaxed) - received_.load(std::memory_order_relaxed); }
+
+private:
+  uint64_t limit_bytes_;
+  std::atomic<uint64_t> sent_{0};
+  std::atomic<uint64_t> received_{0};
+  std::atomic<time_point::duration> last_probe_{};
+  std::atomic<bool> held_back_{false};
+};
+
+/// At the receiver: the highest mark of each sender, until it is returned.
+class marks {
+public:
+  void note(const caf::strong_actor_ptr& sender, uint64_t mark) {
+    auto known = std::find_if(marks_.begin(), marks_.end(), [&](auto& x) { return x.first == sender; });
+    if (known == marks_.end())
+      known = marks_.insert(known, {sender, 0});
+    bytes_ += mark > known->second ? mark - known->second : 0;
+    known->second = std::max(known->second, mark);
+  }
+
+  bool empty() const { return marks_.empty(); }
+  /// So much came that senders should know of it now rather than with the next tick.
+  bool urgent() const { return bytes_ >= urgent_bytes; }
+
+  /// Hands over what is to be returned: each sender with its mark.
+  std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> take() {
+    bytes_ = 0;
+    return std::exchange(marks_, {});
+  }
+
+private:
+  static constexpr uint64_t urgent_bytes = 1u << 20;
+
+  std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> marks_;
+  uint64_t bytes_ = 0;
+};
+
+} // namespace synod

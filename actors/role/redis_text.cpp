@@ -1,0 +1,139 @@
+#include "synod/actors/role/redis_text.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+namespace synod::redis {
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+  auto digits = text.starts_with('-') ? text.substr(1) : text;
+  if (digits.empty() || (digits[0] == '0' && (digits.size() > 1 || text.size() > 1)))
+    return std::nullopt;
+  int64_t number = 0;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc{} || end != text.data() + text.size())
+    return std::nullopt;
+  return number;
+}
+
+std::optional<long double> parse_float(std::string_view text) {
+  if (text.empty() || text.size() > 256 || std::isspace(static_cast<unsigned char>(text[0])))
+    return std::nullopt;
+  std::string copy{text};
+  char* end = nullptr;
+  auto number = std::strtold(copy.c_str(), &end);
+  if (end != copy.c_str() + copy.size() || !std::isfinite(number))
+    return std::nullopt;
+  return number;
+}
+
+std::string format_float(long double number) {
+  char buffer[5 * 1024];
+  auto size = std::snprintf(buffer, sizeof buffer, "%.17Lf", number);
+  std::string text{buffer, static_cast<size_t>(size)};
+  if (text.find('.') != std::string::npos) {
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.'))
+      text.pop_back();
+  }
+  return text == "-0" ? "0" : text;
+}
+
+namespace {
+
+/// Matches one bracket expression; moves `pattern` to its end.
+bool matches_set(std::string_view& pattern, char c) {
+  pattern.remove_prefix(1); // '['
+  auto negated = pattern.starts_with('^');
+  if (negated)
+    pattern.remove_prefix(1);
+  bool found = false;
+  while (!pattern.empty() && pattern[0] != ']') {
+    if (pattern[0] == '\\' && pattern.size() >= 2) {
+      found |= pattern[1] == c;
+      pattern.remove_prefix(2);
+    } else if (pattern.size() >= 3 && pattern[1] == '-') {
+      auto first = static_cast<unsigned char>(pattern[0]), last = static_cast<unsigned char>(pattern[2]);
+      auto code = static_cast<unsigned char>(c);
+      found |= std::min(first, last) <= code && code <= std::max(first, last);
+      pattern.remove_prefix(3);
+    } else {
+      found |= pattern[0] == c;
+      pattern.remove_prefix(1);
+    }
+  }
+  if (!pattern.empty())
+    pattern.remove_prefix(1); // ']'
+  return found != negated;
+}
+
+/// Matches one element that is not a star; moves `pattern` behind it.
+bool matches_one(std::string_view& pattern, char c) {
+  switch (pattern[0]) {
+    case '?':
+      pattern.remove_prefix(1);
+      return true;
+    case '[':
+      return matches_set(pattern, c);
+    case '\\':
+      if (pattern.size() >= 2)
+        pattern.remove_prefix(1);
+      [[fallthrough]];
+    default: {
+      auto same = pattern[0] == c;
+      pattern.remove_prefix(1);
+      return same;
+    }
+  }
+}
+
+} // namespace
+
+bool matches(std::string_view pattern, std::string_view text) {
+  // Going back to the last star alone is enough, and keeps the time bounded by the product of the lengths.
+  std::optional<std::pair<std::string_view, std::string_view>> star; // pattern behind it, text it ends at
+  while (true) {
+    if (!pattern.empty() && pattern[0] == '*') {
+      pattern.remove_prefix(1);
+      star.emplace(pattern, text);
+      continue;
+    }
+    if (text.empty() && pattern.empty())
+      return true;
+    if (!text.empty() && !pattern.empty() && matches_one(pattern, text[0])) {
+      text.remove_prefix(1);
+      continue;
+    }
+    if (!star || star->second.empty())
+      return false;
+    star->second.remove_prefix(1);
+    pattern = star->first;
+    text = star->second;
+  }
+}
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
+                    [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result{text};
+  for (auto& c : result)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+std::string errors::wrong_arity(std::string_view command) {
+  return "ERR wrong number of arguments for '" + lower_case(command) + "' command";
+}
+
+std::string errors::invalid_expire(std::string_view command) {
+  return "ERR invalid expire time in '" + lower_case(command) + "' command";
+}
+
+} // namespace synod::redis
