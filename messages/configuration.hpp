@@ -85,9 +85,7 @@ public:
   const node_set& acceptors() const { return acceptors_; }
 
   /// Valid as long as this configuration.
-  synod::quorum quorum(phase which) const {
-    return {acceptors_, which == phase::promise ? promises_needed_ : accepts_needed_};
-  }
+  synod::quorum quorum(phase which) const { return {acceptors_, which == phase::promise ? promises_needed_ : accepts_needed_}; }
 
 private:
   node_set replicas_;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "synod/messages/ballot.hpp"
-#include "synod/messages/configuration.hpp"
 #include "synod/messages/client.capnp.h"
+#include "synod/messages/configuration.hpp"
 #include "synod/messages/leadership.capnp.h"
 #include "synod/messages/message.hpp"
 #include "synod/messages/node.capnp.h"

@@ -52,9 +52,8 @@ role_definition acceptor_role() {
             auto& system = context.world->system();
             auto stable = acceptor_storage(context);
             return caf::actor_cast<caf::actor>(
-              context.world->one_thread()
-                ? system.spawn<acceptor>(std::move(stable), acceptor_options(context))
-                : system.spawn<acceptor, caf::detached>(std::move(stable), acceptor_options(context)));
+              context.world->one_thread() ? system.spawn<acceptor>(std::move(stable), acceptor_options(context))
+                                          : system.spawn<acceptor, caf::detached>(std::move(stable), acceptor_options(context)));
           }};
 }
 

@@ -1,8 +1,8 @@
 // The acceptor's write-ahead log.
 #pragma once
 
-#include "synod/actors/role/disk.hpp"
 #include "synod/actors/acceptor/storage.hpp"
+#include "synod/actors/role/disk.hpp"
 
 #include <filesystem>
 #include <future>

@@ -29,10 +29,9 @@ struct vote {
 };
 
 /// Gets one pvalue decided; ends with it.
-using commander_actor =
-  caf::typed_actor<caf::reacts_to<vote>,         // a p2b for its slot, from its leader
-                   caf::reacts_to<audience_ptr>, // from its leader: hosts came or went
-                   caf::reacts_to<tick_atom>>;
+using commander_actor = caf::typed_actor<caf::reacts_to<vote>,         // a p2b for its slot, from its leader
+                                         caf::reacts_to<audience_ptr>, // from its leader: hosts came or went
+                                         caf::reacts_to<tick_atom>>;
 
 } // namespace synod
 

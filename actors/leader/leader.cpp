@@ -62,8 +62,8 @@ void leader::on_exit() {
 }
 
 audience_ptr leader::nobody() const {
-  return std::make_shared<audience>(
-    audience{peers<acceptor_actor>{options_.peer_limit_bytes}, peers<replica_actor>{options_.peer_limit_bytes}, options_.members});
+  return std::make_shared<audience>(audience{peers<acceptor_actor>{options_.peer_limit_bytes},
+                                             peers<replica_actor>{options_.peer_limit_bytes}, options_.members});
 }
 
 // -- the paper's handlers -----------------------------------------------------
@@ -364,7 +364,8 @@ void leader::on_tick() {
     // A candidate that nobody preempts and no majority answers keeps asking; it takes no harm.
     return;
   }
-  if (now - heard_ >= patience_ && audience_->members.quorum(phase::promise, first_slot_).satisfied_by(audience_->acceptors.nodes()) && !ask_relay())
+  if (now - heard_ >= patience_
+      && audience_->members.quorum(phase::promise, first_slot_).satisfied_by(audience_->acceptors.nodes()) && !ask_relay())
     become_candidate();
 }
 

@@ -100,8 +100,8 @@ void node::say_hello(node_id other, const node_actor& to) {
         if (why.empty() && name_of(other) != answer->getNode().cStr())
           why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
         if (!why.empty()) {
-          options_.log->warn("node {} at {} is not taken: {}", name_of(other),
-                             to_string(options_.config->find(other)->address), why);
+          options_.log->warn("node {} at {} is not taken: {}", name_of(other), to_string(options_.config->find(other)->address),
+                             why);
           return connect_later(other);
         }
         links_[other].trying = false;

@@ -67,10 +67,7 @@ private:
 };
 
 process::process(const registry& known, std::shared_ptr<const cluster> config, options opts)
-  : known_{known},
-    config_{std::move(config)},
-    options_{std::move(opts)},
-    random_{(uint64_t{device_()} << 32) | device_()} {}
+  : known_{known}, config_{std::move(config)}, options_{std::move(opts)}, random_{(uint64_t{device_()} << 32) | device_()} {}
 
 process::~process() = default;
 
@@ -96,8 +93,7 @@ std::optional<int> process::start(const node_description& self, const std::files
     }
     started.roles.push_back({name, *spawned});
     caf::scoped_actor asker{system_};
-    asker->request(*spawned, caf::infinite, status_atom_v)
-      .receive([](const message<schema::RoleStatus>&) {}, [](caf::error&) {});
+    asker->request(*spawned, caf::infinite, status_atom_v).receive([](const message<schema::RoleStatus>&) {}, [](caf::error&) {});
   }
   node::options options;
   options.config = config_;

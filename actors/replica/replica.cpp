@@ -73,7 +73,8 @@ void replica::on_exit() {
 // -- proposals ----------------------------------------------------------------
 
 bool replica::proposer() const {
-  return any_active_ && (active_.leader == options_.node || !options_.members.ruling(slot_in_).replicas().contains(active_.leader));
+  return any_active_
+         && (active_.leader == options_.node || !options_.members.ruling(slot_in_).replicas().contains(active_.leader));
 }
 
 leader_actor replica::leader_to_ask() const {

@@ -4,8 +4,8 @@
 #include "synod/actors/replica/learner.hpp"
 #include "synod/actors/replica/request_queue.hpp"
 #include "synod/actors/replica/sessions.hpp"
-#include "synod/actors/role/state_machine.hpp"
 #include "synod/actors/role/peers.hpp"
+#include "synod/actors/role/state_machine.hpp"
 #include "synod/messages/status.hpp"
 
 #include <algorithm>
@@ -214,7 +214,7 @@ protected: // A variant of the role overrides a handler.
   std::chrono::milliseconds learn_pause_{};
   time_point learned_at_{};
 
-  marks marks_; // to be returned
+  marks marks_;                                                       // to be returned
   std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> followers_; // with their credit
   int64_t expiry_scheduled_ = 0;
   std::chrono::microseconds decision_time_{0}; // smoothed, from propose to decision

@@ -1,8 +1,8 @@
 // The replica, as it is registered.
 #pragma once
 
-#include "synod/actors/role/definition.hpp"
 #include "synod/actors/replica/replica.hpp"
+#include "synod/actors/role/definition.hpp"
 
 namespace synod {
 

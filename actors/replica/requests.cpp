@@ -127,7 +127,8 @@ void replica::route(const request& x) {
 void replica::resend(uint64_t session, const std::deque<request>& outstanding) {
   // Whose first is not the session's next waits: for what its client has not sent here, or until this replica has caught up.
   // Proposing it would do nothing.
-  if (!outstanding.empty() && sessions_.turn_of(session, outstanding.front()->getCommands().getFirstCid()) == session_table::turn::too_early) {
+  if (!outstanding.empty()
+      && sessions_.turn_of(session, outstanding.front()->getCommands().getFirstCid()) == session_table::turn::too_early) {
     waiting_for_turn_.insert(session);
     return;
   }
@@ -168,7 +169,9 @@ void replica::forget_outstanding(uint64_t id) {
     return;
   auto next = sessions_.known(id) ? sessions_.next_cid(id) : UINT64_MAX;
   auto& outstanding = local->second.outstanding;
-  while (!outstanding.empty() && outstanding.front()->getCommands().getFirstCid() + outstanding.front()->getCommands().getOperations().size() <= next) {
+  while (!outstanding.empty()
+         && outstanding.front()->getCommands().getFirstCid() + outstanding.front()->getCommands().getOperations().size()
+              <= next) {
     outstanding_bytes_ -= outstanding.front().size_bytes();
     outstanding.pop_front();
   }

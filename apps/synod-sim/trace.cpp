@@ -106,7 +106,8 @@ std::string describe(const caf::message& content) {
       || is(std::type_identity<Query>{}, [](Query::Reader x) { return fmt::format("query {}", x.getNumber()); })
       || is(std::type_identity<Opened>{},
             [](Opened::Reader x) {
-              return fmt::format("opened number {}: {}", x.getNumber(), x.isSession() ? fmt::format("session {}", x.getSession()) : std::string{"no"});
+              return fmt::format("opened number {}: {}", x.getNumber(),
+                                 x.isSession() ? fmt::format("session {}", x.getSession()) : std::string{"no"});
             })
       || is(std::type_identity<Answers>{},
             [](Answers::Reader x) {

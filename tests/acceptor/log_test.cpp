@@ -20,7 +20,9 @@ namespace {
 constexpr ballot some{1, 0, 1};
 
 struct fixture {
-  file_log::options options(size_t segment_bytes = 64 << 10) const { return {directory.path(), "test", "a", segment_bytes, local_disk()}; }
+  file_log::options options(size_t segment_bytes = 64 << 10) const {
+    return {directory.path(), "test", "a", segment_bytes, local_disk()};
+  }
 
   /// What a new process finds in the log.
   std::vector<int64_t> replayed(const file_log::options& opts) {

@@ -61,7 +61,7 @@ TEST_CASE("a sound cluster file is read, with the defaults of what it leaves out
 TEST_CASE("what is wrong in a cluster file is named with file, line, key, what was found and what was expected") {
   CHECK_ERROR("clusster = \"x\"\n" + sound, "file.conf:1: unknown key 'clusster'");
   CHECK_ERROR(replaced(sound, "roles = [\"acceptor\"]", "rolles = [\"acceptor\"]"),
-              "file.conf:10: unknown key 'rolles' in [[node]]; known are: name, address");
+              "file.conf:10: unknown key 'rolles' in [[node]]; known are: name, id, address");
   CHECK_ERROR(sound + "[replica]\nwindw = 5\n", "file.conf:12: unknown key 'windw' in [replica]; known are: window");
   CHECK_ERROR(sound + "[replica]\nwindow = \"x\"\n", "file.conf:12: key 'window' in [replica]: a string is of the wrong type");
   CHECK_ERROR(sound + "[replica]\nwindow = 0\n", "out of range (1 to 1024)");

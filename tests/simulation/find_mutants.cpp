@@ -2,7 +2,7 @@
 // Usage: find-mutants [NAME ...]
 //        find-mutants --table                   writes mutants.md
 //        find-mutants --run NAME [OPTION ...]   is synod-sim with that wrong role
-#include "mutants.hpp"
+#include "simulation/mutants.hpp"
 
 #include "simulator.hpp"
 

@@ -16,6 +16,11 @@ struct mutant {
 
 const std::vector<mutant>& mutants();
 
+// Of each role, in a file of its own (mutants/).
+std::vector<mutant> wrong_acceptors();
+std::vector<mutant> wrong_leaders();
+std::vector<mutant> wrong_replicas();
+
 /// The built-in roles, one of them wrong.
 registry registry_with(const mutant& wrong);
 
