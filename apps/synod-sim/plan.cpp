@@ -89,6 +89,16 @@ std::vector<std::vector<std::string>> draw_layout(random_stream& random, unsigne
   return nodes;
 }
 
+/// Given in any order, or not at all.
+std::vector<uint64_t> draw_ids(random_stream& random, size_t count) {
+  std::vector<uint64_t> ids;
+  if (random.below(2) == 0)
+    return ids;
+  for (size_t i = 0; i < count; ++i)
+    ids.insert(ids.begin() + static_cast<long>(random.below(ids.size() + 1)), i + 1);
+  return ids;
+}
+
 std::string write_cluster(random_stream& random, const plan& x, const std::vector<std::vector<std::string>>& nodes) {
   std::string text = "cluster = \"simulated\"\n";
   auto say = [&](const char* what, auto value, const char* unit = "") {
@@ -111,12 +121,15 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   say("piece-size", random.of<int>({4, 64, 1024}), "KiB");
   text += "\n[gateway]\n";
   say("request-timeout", random.of<int>({1000, 5000}), "ms");
+  auto ids = draw_ids(random, nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
     std::string roles;
     for (auto& each : nodes[i])
       roles += (roles.empty() ? "\"" : ", \"") + each + "\"";
     text += fmt::format("\n[[node]]\nname = \"{}\"\naddress = \"127.0.0.1:{}\"\nroles = [{}]\n", static_cast<char>('a' + i),
                         7001 + i, roles);
+    if (!ids.empty())
+      text += fmt::format("id = {}\n", ids[i]);
     if (nodes[i].back() == "gateway")
       text += fmt::format("resp = \"127.0.0.1:{}\"\n", 6001 + i);
   }

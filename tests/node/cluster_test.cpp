@@ -85,6 +85,26 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR(sound + "node = 5\n", "file.conf");
 }
 
+TEST_CASE("a node's id is given in the file or made of its name, and does not depend on the order of nodes") {
+  auto ids = [](const std::string& text) {
+    auto found = parse_cluster(text, "file.conf", built_in());
+    REQUIRE(found);
+    return std::pair{found->find("a")->id, found->find("b")->id};
+  };
+  auto swapped = sound.substr(0, sound.find("[[node]]")) + sound.substr(sound.rfind("[[node]]"))
+                 + sound.substr(sound.find("[[node]]"), sound.rfind("[[node]]") - sound.find("[[node]]"));
+  CHECK(ids(sound) == std::pair{id_of_name("a"), id_of_name("b")});
+  CHECK(ids(swapped) == ids(sound));
+  CHECK(ids(replaced(sound, "name = \"b\"", "name = \"b\"\nid = 7")) == std::pair{id_of_name("a"), node_id{7}});
+  auto with_ids = [](const std::string& a, const std::string& b) {
+    return replaced(replaced(sound, "name = \"b\"", "name = \"b\"\nid = " + b), "name = \"a\"", "name = \"a\"\nid = " + a);
+  };
+  CHECK_ERROR(with_ids("7", "7"), "node 'b' has the id of node 'a' in line 2, 7: expected an id of its own");
+  CHECK_ERROR(with_ids("7", "0"), "key 'id': expected a whole number from 1 to 4294967295");
+  CHECK_ERROR(with_ids("7", "4294967296"), "key 'id': expected a whole number");
+  CHECK_ERROR(with_ids("7", "\"x\""), "key 'id': expected a whole number");
+}
+
 TEST_CASE("a mutated cluster file is read or refused") {
   std::mt19937 random{1};
   const std::string alphabet = "[]{}=\"'.,#\n\\ \0ab1-";
