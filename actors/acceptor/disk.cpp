@@ -1,5 +1,7 @@
 #include "synod/actors/acceptor/disk.hpp"
 
+#include <caf/sec.hpp>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

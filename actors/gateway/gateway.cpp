@@ -2,6 +2,8 @@
 
 #include "synod/actors/replica/key_value/parse.hpp"
 
+#include <caf/detail/sync_request_bouncer.hpp>
+
 #include <algorithm>
 
 namespace synod {
