@@ -2,6 +2,8 @@
 
 #include "synod/actors/role/redis_text.hpp"
 
+#include <caf/detail/sync_request_bouncer.hpp>
+
 #include <algorithm>
 
 namespace synod {

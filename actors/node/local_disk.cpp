@@ -1,5 +1,7 @@
 #include "synod/actors/node/local_disk.hpp"
 
+#include <caf/sec.hpp>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -1,5 +1,12 @@
 #include "client.hpp"
 
+#include "workload.hpp"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <numeric>
+
 namespace synod::simulation {
 
 using std::chrono::milliseconds;
@@ -21,8 +28,51 @@ std::vector<std::string> client::draw_watched(unsigned group) {
   return keys;
 }
 
-operation client::last_write(unsigned group) {
-  return {index_, operation::kind::command, {{"INCRBY", key('c', group), fresh_number()}}};
+std::optional<operation> client::last_write(unsigned group) {
+  if (of_user())
+    return draw_of_user(false);
+  return operation{index_, operation::kind::command, {{"INCRBY", key('c', group), fresh_number()}}};
+}
+
+std::vector<std::pair<unsigned, operation>> client::last_reads() {
+  std::vector<std::pair<unsigned, operation>> all;
+  if (of_user()) {
+    if (auto x = draw_of_user(true))
+      all.emplace_back(0, std::move(*x));
+    return all;
+  }
+  for (unsigned group = 0; group < stage_.drawn.groups; ++group)
+    for (auto kind : {'r', 'c', 'l'}) {
+      operation x{index_, operation::kind::command, {{"GET", key(kind, group)}}};
+      all.emplace_back(group, x);
+    }
+  return all;
+}
+
+operation client::draw_of_user() {
+  operation x{index_, operation::kind::command, {stage_.drawn.options.of_user->next(random_, index_)}};
+  auto& command = x.commands.front();
+  auto known = stage_.checks->expected().machine().commands();
+  auto found = std::find_if(known.begin(), known.end(), [&](auto& spec) {
+    return !command.empty() && ::strcasecmp(spec.name, command.front().c_str()) == 0;
+  });
+  auto size =
+    std::accumulate(command.begin(), command.end(), size_t{0}, [](size_t sum, auto& each) { return sum + each.size(); });
+  auto arity = found == known.end() ? 0 : found->arity;
+  auto count = static_cast<int>(command.size());
+  if (found == known.end() || (arity < 0 ? count < -arity : count != arity) || size > workload::largest_command)
+    stage_.checks->fail("workload", "the workload draws what the state machine does not know, or a command that is too large: "
+                                      + describe(x));
+  x.reads = found != known.end() && found->access == command_spec::read;
+  return x;
+}
+
+std::optional<operation> client::draw_of_user(bool reads) {
+  constexpr int most_draws = 1000;
+  for (int i = 0; i < most_draws && !stage_.checks->broken(); ++i)
+    if (auto x = draw_of_user(); x.reads == reads)
+      return x;
+  return std::nullopt;
 }
 
 operation client::draw_write(unsigned group) {
@@ -83,6 +133,8 @@ client::place client::begin(unsigned group, operation x) {
   x.earliest_log_time = stage_.checks->expected().log_time();
   x.number = ++book_.operations;
   ++book_.unknown;
+  if (of_user() && is_read(x))
+    stage_.checks->expected().begin_read(x.number, x.commands.front());
   book_.groups[group].push_back(std::move(x));
   return {group, book_.groups[group].size() - 1};
 }
@@ -92,11 +144,13 @@ void client::end(place where, std::optional<std::string> reply) {
   x.returned = stage_.time.now();
   x.reply = std::move(reply);
   x.latest_log_time = stage_.checks->latest_time();
+  x.possible = stage_.checks->expected().end_read(x.number);
   --book_.unknown;
 }
 
 void client::withdraw(place where) {
   at(where).withdrawn = true;
+  stage_.checks->expected().end_read(at(where).number);
   --book_.unknown;
 }
 

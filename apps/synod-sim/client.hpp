@@ -34,7 +34,12 @@ protected:
   unsigned some_group() { return static_cast<unsigned>(random_.below(stage_.drawn.groups)); }
   operation draw_read(unsigned group);
   operation draw_write(unsigned group);
-  operation last_write(unsigned group);
+  /// The user's workload draws, not this one.
+  bool of_user() const { return stage_.drawn.options.of_user != nullptr; }
+  operation draw_of_user();
+  /// What is asked for at the end; of a user's workload there may be none.
+  std::optional<operation> last_write(unsigned group);
+  std::vector<std::pair<unsigned, operation>> last_reads();
   /// To be performed only if nobody has changed the register since it was looked at.
   operation checked_transaction(unsigned group);
   /// The keys that it watches.
@@ -57,6 +62,8 @@ private:
   std::vector<std::string> draw_command(unsigned group);
   std::string fresh_value();
   std::string fresh_number();
+  /// The next one that reads, or that writes.
+  std::optional<operation> draw_of_user(bool reads);
 
   record_book& book_;
   uint64_t values_ = 0;

@@ -1,5 +1,7 @@
 #include "disk.hpp"
 
+#include <caf/sec.hpp>
+
 #include <algorithm>
 #include <cstring>
 

@@ -1,8 +1,13 @@
 #include "end_checks.hpp"
 
 #include "linearizability.hpp"
+#include "workload.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
+
+#include <algorithm>
+#include <unordered_map>
 
 namespace synod::simulation {
 
@@ -15,23 +20,52 @@ uint64_t sum_of(const operation& x) {
   return sum;
 }
 
-/// No write is asked for twice, so none may be performed twice; one that a gateway has turned away, never; one whose result
-/// was told, once.
-bool check_once(history& all, invariants& checks) {
+/// How often the same was asked for: of the built-in workload once, of a user's as often as it likes.
+struct asked_times {
+  uint64_t asked = 0; // and not turned away by a gateway
+  uint64_t told = 0;  // that it was performed
+  std::vector<std::string> replies;
+};
+
+bool told(const operation& x) {
+  return x.returned != operation::never && !x.withdrawn && x.reply != "none";
+}
+
+std::unordered_map<uint64_t, asked_times> count(const history& all) {
+  std::unordered_map<uint64_t, asked_times> counts;
   for (auto& x : all) {
     if (is_read(x))
       continue;
+    auto& same = counts[sum_of(x)];
+    same.asked += !x.withdrawn;
+    same.told += told(x);
+    if (told(x) && x.reply)
+      same.replies.push_back(*x.reply);
+  }
+  return counts;
+}
+
+/// A write is performed at most as often as it was asked for, not counting what a gateway has turned away, and at least as
+/// often as its result was told.
+bool check_once(history& all, invariants& checks) {
+  auto counts = count(all);
+  for (auto& x : all) {
+    if (is_read(x))
+      continue;
+    auto& same = counts[sum_of(x)];
     auto found = checks.expected().find(sum_of(x));
-    if (found.times > (x.withdrawn ? 0u : 1u)) {
+    if (found.times > same.asked) {
       checks.fail("exactly-once", fmt::format("performed {} times{}: {}", found.times,
                                               x.withdrawn ? " although it was turned away" : "", describe(x)));
       return false;
     }
-    auto told = x.returned != operation::never && !x.withdrawn && x.reply != "none";
-    if (told && found.times == 0) {
-      checks.fail("exactly-once", "its result was told, and it was not performed: " + describe(x));
+    if (found.times < same.told) {
+      checks.fail("exactly-once", fmt::format("its result was told, and it was {} performed: {}",
+                                              found.times == 0 ? "not" : "less often", describe(x)));
       return false;
     }
+    if (same.asked != 1)
+      continue; // Which of them it was nobody knows.
     x.place = found.place;
     if (x.place != 0)
       x.earliest_log_time = x.latest_log_time = found.log_time;
@@ -63,14 +97,56 @@ bool tells_nothing(const operation& x) {
   return x.withdrawn || (x.place == 0 && x.returned == operation::never);
 }
 
+/// What was told is what the state machine answers: a read in a state between its call and its return, a write in the
+/// decided order. The decided order keeps to the order of calls and returns, for no slot is decided before what it holds was
+/// asked for, and what was told was decided before; so this is linearizability.
+bool check_replies(const history& all, invariants& checks) {
+  for (auto& x : all)
+    if (is_read(x) && x.returned != operation::never && !x.withdrawn && !x.possible.contains(x.reply.value_or(""))) {
+      checks.fail("linearizability", fmt::format("no state between call and return has that answer, but {}: {}",
+                                                 fmt::join(x.possible, " or "), describe(x)));
+      return false;
+    }
+  for (auto& [sum, same] : count(all)) {
+    auto left = checks.expected().find(sum).replies;
+    for (auto& reply : same.replies) {
+      auto found = std::find(left.begin(), left.end(), reply);
+      if (found != left.end()) {
+        left.erase(found);
+        continue;
+      }
+      auto one = std::find_if(all.begin(), all.end(), [&, sum = sum](auto& x) { return sum_of(x) == sum && x.reply == reply; });
+      checks.fail("linearizability", fmt::format("in the decided order the answers are {}: {}",
+                                                 fmt::join(checks.expected().find(sum).replies, ", "), describe(*one)));
+      return false;
+    }
+  }
+  return true;
+}
+
+void check_of_user(const workload& of_user, const history& all, invariants& checks) {
+  if (!check_replies(all, checks) || !of_user.check)
+    return;
+  std::vector<asked_command> asked;
+  for (auto& x : all)
+    if (!x.withdrawn) {
+      auto known = x.returned != operation::never;
+      asked.push_back({x.commands.front(), x.client, x.called, known ? std::optional{x.returned} : std::nullopt, x.reply});
+    }
+  if (auto problem = of_user.check(checks.expected().machine(), asked))
+    checks.fail("workload", *problem);
+}
+
 } // namespace
 
-void check_histories(record_book& book, invariants& checks, uint64_t& undecided) {
+void check_histories(record_book& book, invariants& checks, const workload* of_user, uint64_t& undecided) {
   for (auto& all : book.groups)
     if (!check_once(all, checks))
       return;
   if (!check_order(book, checks))
     return;
+  if (of_user)
+    return check_of_user(*of_user, book.groups.front(), checks);
   for (auto& all : book.groups) {
     std::erase_if(all, tells_nothing);
     for (auto& x : all)

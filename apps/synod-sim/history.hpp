@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct operation {
   uint64_t number = 0; ///< in the order in which operations were asked for
   kind what = kind::command;
   std::vector<std::vector<std::string>> commands; ///< one, or those of the transaction
+  std::optional<bool> reads;                      ///< of a user's command: it only looks
+  std::set<std::string> possible;                 ///< replies of a user's read, which only looks
   /// Of a transaction that depends on its first command's key: what GET told of it while it was watched.
   std::optional<std::string> expects;
   bool withdrawn = false; ///< it is certain to have no effect
@@ -42,7 +45,7 @@ struct operation {
 
 /// It only looks.
 inline bool is_read(const operation& x) {
-  return std::all_of(x.commands.begin(), x.commands.end(), [](auto& each) { return each.front() == "GET"; });
+  return x.reads ? *x.reads : std::all_of(x.commands.begin(), x.commands.end(), [](auto& each) { return each.front() == "GET"; });
 }
 
 /// In the order of calls.

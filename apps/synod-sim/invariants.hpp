@@ -53,6 +53,7 @@ public:
   const std::optional<violation>& broken() const { return broken_; }
 
   const reference& expected() const { return reference_; }
+  reference& expected() { return reference_; }
   /// The latest time that any proposer has put into a batch.
   int64_t latest_time() const { return latest_time_; }
   uint64_t chosen() const { return reference_.slot_out() - 1; }

@@ -1,10 +1,14 @@
 #include "plan.hpp"
 
+#include "workload.hpp"
+
 #include "synod/actors/node/cluster_file.hpp"
+#include "synod/actors/node/command_line.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
@@ -99,6 +103,14 @@ std::vector<uint64_t> draw_ids(random_stream& random, size_t count) {
   return ids;
 }
 
+/// On one node, or on more.
+void place(random_stream random, const std::string& role, std::vector<std::vector<std::string>>& nodes) {
+  nodes[random.below(nodes.size())].push_back(role);
+  for (auto& each : nodes)
+    if (each.back() != role && random.below(3) == 0)
+      each.push_back(role);
+}
+
 std::string write_cluster(random_stream& random, const plan& x, const std::vector<std::vector<std::string>>& nodes) {
   std::string text = "cluster = \"simulated\"\n";
   auto say = [&](const char* what, auto value, const char* unit = "") {
@@ -122,6 +134,11 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   text += "\n[gateway]\n";
   say("request-timeout", random.of<int>({1000, 5000}), "ms");
   auto ids = draw_ids(random, nodes.size());
+  if (auto* user = x.options.of_user) {
+    text += fmt::format("\n[state-machine]\nname = \"{}\"\n", user->machine);
+    for (auto& [name, value] : user->options)
+      text += fmt::format("{} = {}\n", name, value);
+  }
   for (size_t i = 0; i < nodes.size(); ++i) {
     std::string roles;
     for (auto& each : nodes[i])
@@ -130,7 +147,7 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
                         7001 + i, roles);
     if (!ids.empty())
       text += fmt::format("id = {}\n", ids[i]);
-    if (nodes[i].back() == "gateway")
+    if (std::find(nodes[i].begin(), nodes[i].end(), "gateway") != nodes[i].end())
       text += fmt::format("resp = \"127.0.0.1:{}\"\n", 6001 + i);
   }
   return text;
@@ -142,7 +159,7 @@ void make_limits_small(random_stream random, plan& x, std::map<std::string, opti
     options[role].set(name, bytes);
     x.cluster_file += fmt::format("\n# beyond what a file may say: [{}] {} = {}", role, name, bytes);
   };
-  auto largest_request = 2048 + 9 * x.large_value_bytes; // of a client: three operations of three values
+  auto largest_request = 2048 + 9 * x.large_value_bytes; // of a client: three operations of three values, or of a user's
   if (random.below(3) == 0)
     set("replica", "waiting-limit", random.between(largest_request, 4 * largest_request));
   if (random.below(3) == 0) {
@@ -168,10 +185,15 @@ plan draw(const run_options& options, const registry& known) {
     x.faults.set(i, options.faults.test(i) && random_stream{options.seed, "has fault", i}.chance(450'000));
   auto drawn_nodes = static_cast<unsigned>(shape.of<int>({3, 3, 3, 5, 7}));
   auto layout = draw_layout(shape, options.nodes.value_or(drawn_nodes));
+  if (options.of_user)
+    for (auto& role : options.of_user->roles)
+      place(random_stream{options.seed, "user's role " + role}, role, layout);
   x.cluster_file = write_cluster(shape, x, layout);
   auto config = parse_cluster(x.cluster_file, "simulated cluster", known);
-  if (!config)
-    std::abort(); // The text above is not what a cluster file is.
+  if (!config) { // The text above is not what a cluster file is, or a user's part of it is not.
+    std::fputs((text_of(config.error()) + "\n" + x.cluster_file).c_str(), stderr);
+    std::abort();
+  }
   random_stream load{options.seed, "load"};
   auto drawn_clients = static_cast<unsigned>(load.between(1, 12));
   x.clients = options.clients.value_or(drawn_clients);
@@ -184,6 +206,8 @@ plan draw(const run_options& options, const registry& known) {
   x.pipeline = static_cast<unsigned>(load.of<int>({1, 1, 2, 4}));
   x.reads_percent = static_cast<unsigned>(load.between(10, 70));
   x.large_value_bytes = static_cast<unsigned>(load.of<int>({0, 0, 300, 3000}));
+  if (options.of_user)
+    x.groups = 1; // Any command may touch any key.
   make_limits_small(random_stream{options.seed, "limits"}, x, config->role_options);
   x.config = std::make_shared<const cluster>(std::move(*config));
   return x;

@@ -48,8 +48,12 @@ const std::array<fault_description, fault_count>& fault_descriptions();
 std::optional<std::string> parse_faults(const std::string& text, fault_set& chosen);
 std::string to_string(const fault_set& faults);
 
+struct workload;
+
 /// What a user may choose; everything else is drawn.
 struct run_options {
+  std::string program = "synod-sim"; ///< as a command that repeats a run names it
+  const workload* of_user = nullptr; ///< for a state machine that is not the built-in one
   uint64_t seed = 1;
   std::optional<unsigned> nodes; ///< acceptors: 3, 5 or 7
   std::optional<unsigned> clients;

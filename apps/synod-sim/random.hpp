@@ -1,8 +1,6 @@
 // Random numbers that are the same on every machine.
 #pragma once
 
-#include <xxhash.h>
-
 #include <chrono>
 #include <cstdint>
 #include <random>
@@ -19,8 +17,7 @@ using duration = std::chrono::nanoseconds;
 /// numbers everywhere, its distributions do not, hence the few here.
 class random_stream {
 public:
-  random_stream(uint64_t seed, std::string_view purpose, uint64_t index = 0)
-    : engine_{XXH3_64bits_withSeed(purpose.data(), purpose.size(), seed + index * 0x9e3779b97f4a7c15)} {}
+  random_stream(uint64_t seed, std::string_view purpose, uint64_t index = 0);
 
   uint64_t next() { return engine_(); }
   uint64_t below(uint64_t limit) { return limit == 0 ? 0 : engine_() % limit; }

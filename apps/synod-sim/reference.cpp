@@ -1,5 +1,7 @@
 #include "reference.hpp"
 
+#include "history.hpp"
+
 #include "synod/actors/replica/commands.hpp"
 
 #include <xxhash.h>
@@ -36,6 +38,7 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
   log_time_ = std::max(log_time_, batch.getTime());
   present_ = {slot, log_time_, 0, 0};
   machine_->begin_batch(log_time_, slot);
+  look_again();
   expire_sessions();
   uint64_t index = 0;
   for (auto request : batch.getRequests()) {
@@ -46,6 +49,29 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
       perform(request.getCommands());
   }
   performed_.push_back(present_);
+}
+
+void reference::begin_read(uint64_t number, std::vector<std::string> command) {
+  auto& x = reads_[number];
+  x.command = std::move(command);
+  look(x.command, x.answers);
+}
+
+std::set<std::string> reference::end_read(uint64_t number) {
+  auto found = reads_.extract(number);
+  return found ? std::move(found.mapped().answers) : std::set<std::string>{};
+}
+
+/// Within a batch, too: a gateway lets a read that follows a write be decided with it.
+void reference::look_again() {
+  for (auto& [number, x] : reads_)
+    look(x.command, x.answers);
+}
+
+void reference::look(const std::vector<std::string>& command, std::set<std::string>& answers) const {
+  builder<schema::Reply> told;
+  machine_->query(std::vector<std::string_view>(command.begin(), command.end()), reply{*told});
+  answers.insert(text_of(told->asReader()));
 }
 
 reference::occurrence reference::find(uint64_t sum) const {
@@ -90,8 +116,12 @@ void reference::apply(schema::Operation::Reader operation, uint64_t session_id) 
       apply(arguments_of(commands[i]), answer.element(i), sum);
   }
   ++operations_;
-  if (auto& found = occurrences_[sum]; ++found.times == 1)
-    found = {operations_, log_time_, 1};
+  auto& found = occurrences_[sum];
+  if (++found.times == 1)
+    found = {operations_, log_time_, 1, {}};
+  if (keeps_replies_)
+    found.replies.push_back(text_of(told->asReader()));
+  look_again();
 }
 
 void reference::apply(arguments command, reply answer, uint64_t& sum) {

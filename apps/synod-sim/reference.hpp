@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -87,9 +88,18 @@ public:
     uint64_t place = 0;   ///< in the sequence of all that was performed, from 1; of the first time
     int64_t log_time = 0; ///< of that slot
     uint64_t times = 0;
+    std::vector<std::string> replies; ///< as text_of() writes them, if they are kept
   };
+  /// Remembers what each command is answered.
+  void keep_replies() { keeps_replies_ = true; }
   /// Where commands of this sum (`add_to_sum` from 0) were performed, alone or as one transaction.
   occurrence find(uint64_t sum) const;
+
+  /// From now on, until `end_read`, the state machine is asked this in every state.
+  void begin_read(uint64_t number, std::vector<std::string> command);
+  /// What it was answered, in any state since then.
+  std::set<std::string> end_read(uint64_t number);
+
   size_t sessions() const { return sessions_.size(); }
   const state_machine& machine() const { return *machine_; }
 
@@ -105,6 +115,8 @@ private:
   void apply(schema::Operation::Reader operation, uint64_t session_id);
   void apply(arguments command, reply answer, uint64_t& sum);
   void expire_sessions();
+  void look_again();
+  void look(const std::vector<std::string>& command, std::set<std::string>& answers) const;
 
   std::unique_ptr<state_machine> machine_;
   int64_t session_lifetime_ms_;
@@ -116,6 +128,12 @@ private:
   int64_t expired_at_ = 0;
   uint64_t operations_ = 0;
   std::unordered_map<uint64_t, occurrence> occurrences_; // by sum
+  bool keeps_replies_ = false;
+  struct open_read {
+    std::vector<std::string> command;
+    std::set<std::string> answers;
+  };
+  std::map<uint64_t, open_read> reads_; // by number
 };
 
 } // namespace synod::simulation

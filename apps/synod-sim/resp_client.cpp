@@ -45,6 +45,8 @@ void resp_client::next() {
 /// One to three operations, sent in one go.
 void resp_client::ask() {
   auto count = random_.below(4) == 0 ? random_.between(2, 3) : 1;
+  for (; count > 0 && of_user(); --count)
+    ask_for(0, draw_of_user());
   for (; count > 0 && !looking_; --count) {
     auto group = some_group();
     auto roll = random_.below(100);
@@ -96,19 +98,23 @@ void resp_client::flush() {
 
 void resp_client::ask_last() {
   stage_.connections->slow_down(connection_, duration{0});
-  last_.emplace_back();
-  for (unsigned group = 0; group < stage_.drawn.groups; ++group)
-    for (auto kind : {'r', 'c', 'l'})
-      last_.push_back(key(kind, group));
+  last_.emplace_back(0, std::nullopt);
+  for (auto& each : last_reads())
+    last_.emplace_back(std::move(each));
   ask_next_of_last();
 }
 
 void resp_client::ask_next_of_last() {
   if (!connected_ || last_.empty() || !pending_.empty())
     return;
-  auto& key = last_.front();
-  auto group = key.empty() ? some_group() : static_cast<unsigned>(std::stoul(key.substr(1)));
-  ask_for(group, key.empty() ? last_write(group) : operation{index_, operation::kind::command, {{"GET", key}}});
+  auto& read = last_.front().second;
+  auto group = read ? last_.front().first : some_group();
+  auto x = read ? read : last_write(group);
+  if (!x) { // The user's workload never writes.
+    last_.pop_front();
+    return ask_next_of_last();
+  }
+  ask_for(group, std::move(*x));
   flush();
 }
 

@@ -62,8 +62,8 @@ private:
   std::optional<place> looking_; // reads a key that it watches
   bool watches_ = false;         // WATCH was answered OK
   uint64_t replies_ = 0;
-  /// Asked for at the end, one by one: keys to be read; an empty one stands for the write.
-  std::deque<std::string> last_;
+  /// Asked for at the end, one by one, each in its group; none stands for the write.
+  std::deque<std::pair<unsigned, std::optional<operation>>> last_;
 };
 
 } // namespace synod::simulation

@@ -53,6 +53,8 @@ public:
     checks_ = std::make_unique<invariants>(
       time_, trace_, names, config.nodes_with("acceptor").size(),
       reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime")});
+    if (plan_.options.of_user)
+      checks_->expected().keep_replies();
     stage_.checks = checks_.get();
     listener_ = std::make_unique<listens_to_roles>(*checks_);
     std::vector<participant*> all;
@@ -119,7 +121,7 @@ public:
     come_to_rest("the last operations are still pending");
     agree();
     if (!checks_->broken())
-      check_histories(book_, *checks_, undecided_);
+      check_histories(book_, *checks_, plan_.options.of_user, undecided_);
     for (auto& each : hosts_)
       each->stop(host::end::quiet);
     if (time_.running() > 0)

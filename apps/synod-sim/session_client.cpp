@@ -82,6 +82,8 @@ void session_client::next() {
 }
 
 void session_client::ask() {
+  if (of_user())
+    return ask_of_user();
   auto group = some_group();
   auto roll = random_.below(100);
   if (roll < stage_.drawn.reads_percent)
@@ -119,13 +121,32 @@ void session_client::look_at(unsigned group) {
 
 /// One to three operations in one request.
 void session_client::ask_write() {
-  std::vector<operation> operations;
-  std::vector<place> places;
+  std::vector<std::pair<unsigned, operation>> drawn;
   for (auto left = random_.below(4) == 0 ? random_.between(2, 3) : 1; left > 0; --left) {
     auto group = some_group();
-    operations.push_back(draw_write(group));
-    operations.back().stream = session_;
-    places.push_back(begin(group, operations.back()));
+    drawn.emplace_back(group, draw_write(group));
+  }
+  ask_writes(std::move(drawn));
+}
+
+void session_client::ask_of_user() {
+  std::vector<std::pair<unsigned, operation>> writes;
+  for (auto left = random_.below(4) == 0 ? random_.between(2, 3) : 1; left > 0; --left)
+    if (auto x = draw_of_user(); is_read(x))
+      ask_read(0, std::move(x));
+    else
+      writes.emplace_back(0, std::move(x));
+  if (!writes.empty())
+    ask_writes(std::move(writes));
+}
+
+void session_client::ask_writes(std::vector<std::pair<unsigned, operation>> drawn) {
+  std::vector<operation> operations;
+  std::vector<place> places;
+  for (auto& [group, x] : drawn) {
+    x.stream = session_;
+    places.push_back(begin(group, x));
+    operations.push_back(std::move(x));
   }
   send_write(std::move(places), build(session_, next_cid_, operations));
 }
@@ -162,9 +183,8 @@ void session_client::ask_checked(const read& looked, schema::Reply::Reader befor
 void session_client::ask_last() {
   last_write_ = true;
   ask_last_write();
-  for (unsigned group = 0; group < stage_.drawn.groups; ++group)
-    for (auto kind : {'r', 'c', 'l'})
-      ask_read(group, {index_, operation::kind::command, {{"GET", key(kind, group)}}});
+  for (auto& [group, x] : last_reads())
+    ask_read(group, std::move(x));
 }
 
 void session_client::ask_last_write() {
@@ -172,8 +192,12 @@ void session_client::ask_last_write() {
     return open_session();
   auto group = some_group();
   auto x = last_write(group);
-  x.stream = session_;
-  send_write({begin(group, x)}, build(session_, next_cid_, {x}));
+  if (!x) { // The user's workload never writes.
+    last_write_ = false;
+    return;
+  }
+  x->stream = session_;
+  send_write({begin(group, *x)}, build(session_, next_cid_, {*x}));
 }
 
 std::string session_client::waits_for() const {

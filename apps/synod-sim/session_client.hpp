@@ -48,6 +48,8 @@ private:
   void next();
   void ask();
   void ask_write();
+  void ask_of_user();
+  void ask_writes(std::vector<std::pair<unsigned, operation>> drawn);
   void ask_last_write();
   void ask_read(unsigned group, operation x);
   void look_at(unsigned group);

@@ -1,5 +1,8 @@
 #include "simulator.hpp"
 
+#include "processes.hpp"
+#include "shrink.hpp"
+
 #include "synod/actors/node/command_line.hpp"
 
 #include <CLI/CLI.hpp>
@@ -7,51 +10,12 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <random>
 #include <thread>
 
 namespace synod::simulation {
-
-run_options shrink(const run_options& failing, const outcome& first, const registry& known) {
-  auto best = failing;
-  auto fails = [&](const run_options& candidate) { return run_apart(candidate, known).what != outcome::kind::passed; };
-  auto try_with = [&](auto change) {
-    auto candidate = best;
-    change(candidate);
-    if (fails(candidate))
-      best = candidate;
-  };
-  if (first.what == outcome::kind::broken) {
-    // Nothing that the run did not have, and no more time than until it broke.
-    try_with([&](auto& x) {
-      x.faults = fault_set{first.faults};
-      x.clients = first.clients;
-    });
-    auto seconds = std::chrono::seconds{first.numbers.virtual_ms / 1000 + 1};
-    if (seconds < best.virtual_time)
-      try_with([&](auto& x) { x.virtual_time = seconds; });
-    if (first.acceptors > 3)
-      try_with([&](auto& x) { x.nodes = 3; });
-  }
-  for (size_t i = 0; i < fault_count; ++i)
-    if (best.faults.test(i))
-      try_with([&](auto& x) { x.faults.reset(i); });
-  for (unsigned clients : {1u, 2u, 3u, 5u, 8u})
-    if (clients < best.clients.value_or(13))
-      try_with([&](auto& x) { x.clients = clients; });
-  return best;
-}
-
-std::string command_line(const run_options& options) {
-  auto text = fmt::format("synod-sim --seed={} --faults={} --virtual-seconds={}", options.seed, to_string(options.faults),
-                          options.virtual_time.count());
-  if (options.clients)
-    text += fmt::format(" --clients={}", *options.clients);
-  if (options.nodes)
-    text += fmt::format(" --nodes={}", *options.nodes);
-  return text;
-}
 
 namespace {
 
@@ -121,16 +85,13 @@ int trace_one(const run_options& options, const registry& known, const std::stri
   return exit_status::failed;
 }
 
-} // namespace
-
-int run_simulator(const registry& known, int argc, char** argv) {
-  run_options options;
+int simulate(const registry& known, run_options options, int argc, char** argv) {
   std::string faults = "all", trace_file;
   uint64_t runs = 1;
   unsigned nodes = 0, clients = 0, seconds = 60;
   auto jobs = std::max(1u, std::thread::hardware_concurrency());
   CLI::App app{"Runs the real roles in virtual time, under every fault, and checks the invariants of Paxos all the time.",
-               "synod-sim"};
+               options.program};
   auto* seed = app.add_option("--seed", options.seed, "Decides everything (default: a random one, which is printed)");
   app.add_option("--runs", runs, "How many seeds, from --seed on")
     ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
@@ -154,7 +115,7 @@ int run_simulator(const registry& known, int argc, char** argv) {
   if (auto status = parse_command_line(app, argc, argv))
     return *status;
   if (auto problem = parse_faults(faults, options.faults))
-    return bad_arguments(*problem + "\nSee synod-sim --help.");
+    return bad_arguments(*problem + "\nSee " + options.program + " --help.");
   if (!trace_file.empty() && runs > 1)
     return bad_arguments("--trace is for one run");
   if (options.seed + (runs - 1) < options.seed)
@@ -173,6 +134,29 @@ int run_simulator(const registry& known, int argc, char** argv) {
     return report(options, *failed, known);
   print_numbers(options, numbers);
   return std::fflush(stdout) == 0 ? exit_status::clean : exit_status::failed;
+}
+
+} // namespace
+
+int run_simulator(const registry& known, int argc, char** argv) {
+  return simulate(known, {}, argc, argv);
+}
+
+int run_simulator(const registry& known, const workload& of_user, int argc, char** argv) {
+  run_options options;
+  options.program = std::filesystem::path{argv[0]}.filename();
+  options.of_user = &of_user;
+  std::string problem;
+  if (auto* machine = known.machine(of_user.machine); !machine)
+    problem = "the registry has no state machine '" + of_user.machine + "'";
+  else if (!of_user.next)
+    problem = "the workload draws no commands";
+  for (auto& role : of_user.roles)
+    if (!known.role(role))
+      problem = "the registry has no role '" + role + "'";
+  if (!problem.empty())
+    return bad_arguments(problem);
+  return simulate(known, options, argc, argv);
 }
 
 } // namespace synod::simulation

@@ -4,8 +4,9 @@
 import os
 import subprocess
 
-from cluster import BIN, Client, Cluster, Failure, ReplyError, check
+from cluster import Client, Cluster, Failure, ReplyError, check
 
+BANK = os.environ["BANK_BIN"]  # where the example's programs are
 LAYOUT = {"a": ["replica", "leader", "acceptor", "gateway", "auditor"], "b": ["replica", "leader", "acceptor", "gateway"],
           "c": ["replica", "leader", "acceptor", "gateway"]}
 
@@ -38,7 +39,7 @@ def check_auditor(cluster):
 
 def in_one_process(cluster):
     data = os.path.join(cluster.dir, "one-process")
-    process = subprocess.Popen([os.path.join(BIN, "bank-dev"), "--config-file=" + cluster.config, "--data-dir=" + data],
+    process = subprocess.Popen([os.path.join(BANK, "bank-dev"), "--config-file=" + cluster.config, "--data-dir=" + data],
                                stdout=subprocess.PIPE, text=True)
     try:
         for line in process.stdout:
@@ -54,7 +55,7 @@ def in_one_process(cluster):
 
 
 def main():
-    with Cluster(LAYOUT, extra="[auditor]\nwindow = 2048\n[state-machine]\nname = \"bank\"\nmost = 1000\n", program="bank-node") as cluster:
+    with Cluster(LAYOUT, extra="[auditor]\nwindow = 2048\n[state-machine]\nname = \"bank\"\nmost = 1000\n", program=os.path.join(BANK, "bank-node")) as cluster:
         use_bank(cluster.resp.values())
         check_auditor(cluster)
         for name in "abc":

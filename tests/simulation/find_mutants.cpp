@@ -4,6 +4,7 @@
 //        find-mutants --run NAME [OPTION ...]   is synod-sim with that wrong role
 #include "simulation/mutants.hpp"
 
+#include "processes.hpp"
 #include "simulator.hpp"
 
 #include <spdlog/fmt/fmt.h>

@@ -1,6 +1,6 @@
 #include "simulation/mutants.hpp"
 
-#include "simulator.hpp"
+#include "shrink.hpp"
 
 #include "synod/actors/node/built_in.hpp"
 
