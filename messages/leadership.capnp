@@ -18,4 +18,5 @@ struct Pong {
   active @2 :Bool;           # it is this leader's own, and a majority answers it
   wallClock @3 :Int64;
   hears @4 :Bool;            # it is another's, and this leader hears from that one
+  decidedBelow @5 :UInt64;   # this leader knows that every slot below is decided
 }

@@ -49,6 +49,13 @@ struct decided {
   ballot under;
 };
 
+/// From a commander to its leader: so much is on the way to that acceptor that the p2a for the slot waits until some of it has
+/// arrived. Stays in the process.
+struct held_back {
+  node_id acceptor = 0;
+  slot_number slot = 0;
+};
+
 /// From a disk to the role that handed work to it (actors/role/disk.hpp): the work is done, or has failed. Stays in the process.
 struct done_aside {
   uint64_t number = 0; ///< the role's own, of the work
@@ -61,6 +68,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::adopted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::preempted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::decided)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::held_back)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::done_aside)
 
 CAF_BEGIN_TYPE_ID_BLOCK(synod, first_custom_type_id)
@@ -119,9 +127,10 @@ using leader_actor =
   role_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>, uint64_t>, // from a replica; from a passive leader
                      caf::reacts_to<message<schema::P1b>>,                            // from an acceptor, to a scout
                      caf::reacts_to<message<schema::P2b>>,                            // from an acceptor, to commanders
-                     caf::reacts_to<adopted>, caf::reacts_to<preempted>, caf::reacts_to<decided>,
-                     caf::reacts_to<message<schema::DecideAgain>>,  // from a replica that cannot learn slots
-                     caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to
+                     caf::reacts_to<adopted>, caf::reacts_to<preempted>,              // from its scout or a commander
+                     caf::reacts_to<decided>, caf::reacts_to<held_back>,              // from a commander
+                     caf::reacts_to<message<schema::DecideAgain>>,                    // from a replica that cannot learn slots
+                     caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to; from another leader
                      caf::reacts_to<message<schema::HigherBallot>>, // from a replica that knows of another active leader
                      caf::reacts_to<message<schema::Ping>>,         // from a passive leader
                      caf::reacts_to<message<schema::Pong>>,         // from the leader it watches

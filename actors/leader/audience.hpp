@@ -13,14 +13,12 @@ struct audience {
   peers<acceptor_actor> acceptors;
   peers<replica_actor> replicas;
   configurations members; ///< reached or not
+
+  /// Those that are reached can give enough promises.
+  bool reaches_promises(slot_number slot) const { return members.quorum(phase::promise, slot).satisfied_by(acceptors.nodes()); }
 };
 
 using audience_ptr = std::shared_ptr<const audience>;
-
-/// Gets one ballot adopted; ends with it.
-using scout_actor = caf::typed_actor<caf::reacts_to<message<schema::P1b>>, // from its leader
-                                     caf::reacts_to<audience_ptr>,         // from its leader: hosts came or went
-                                     caf::reacts_to<tick_atom>>;
 
 /// An acceptor's p2b, as far as it concerns one slot. Stays in the process.
 struct vote {
@@ -28,12 +26,24 @@ struct vote {
   ballot under;
 };
 
+/// There is room on the way to an acceptor again for what was held back. Stays in the process.
+struct credit {
+  node_id acceptor = 0;
+};
+
+/// Gets one ballot adopted; ends with it.
+using scout_actor = caf::typed_actor<caf::reacts_to<message<schema::P1b>>, // from its leader
+                                     caf::reacts_to<audience_ptr>,         // from its leader: hosts came or went
+                                     caf::reacts_to<tick_atom>>;           // from its leader: it is time to ask again
+
 /// Gets one pvalue decided; ends with it.
 using commander_actor = caf::typed_actor<caf::reacts_to<vote>,         // a p2b for its slot, from its leader
+                                         caf::reacts_to<credit>,       // from its leader
                                          caf::reacts_to<audience_ptr>, // from its leader: hosts came or went
-                                         caf::reacts_to<tick_atom>>;
+                                         caf::reacts_to<tick_atom>>;   // from its leader: it is time to send again
 
 } // namespace synod
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::audience_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::vote)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(synod::credit)

@@ -7,11 +7,11 @@ commander::commander(caf::actor_config& config, leader_actor leader, audience_pt
 
 commander::behavior_type commander::make_behavior() {
   send_p2a();
-  delayed_send(this, pause_, tick_atom_v);
   return {
     [this](const vote& x) { on_p2b(x); },
+    [this](const credit& x) { on_credit(x); },
     [this](const audience_ptr& reached) { reached_ = reached; },
-    [this](tick_atom) { on_tick(); },
+    [this](tick_atom) { send_p2a(); },
   };
 }
 
@@ -21,14 +21,21 @@ void commander::on_exit() {
 }
 
 void commander::send_p2a() {
-  for (auto& to : reached_->acceptors) {
-    uint64_t mark = 0;
-    if (!answered_.contains(to.node) && to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))
-      caf::send_as(leader_, to.handle, p2a_atom_v, pvalue_, mark);
-  }
+  for (auto& to : reached_->acceptors)
+    send_p2a(to);
 }
 
-// p2b for its own ballot: one more of the majority. For another: somebody promised more.
+void commander::send_p2a(const peers<acceptor_actor>::entry& to) {
+  if (answered_.contains(to.node))
+    return;
+  uint64_t mark = 0;
+  if (to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))
+    caf::send_as(leader_, to.handle, p2a_atom_v, pvalue_, mark);
+  else
+    send(leader_, held_back{to.node, pvalue_->getSlot()});
+}
+
+// p2b for its own ballot: one more of the quorum. For another: somebody promised more.
 void commander::on_p2b(const vote& x) {
   if (x.under != ballot_of(pvalue_->getBallot())) {
     send(leader_, preempted{x.under});
@@ -37,19 +44,22 @@ void commander::on_p2b(const vote& x) {
   answered_.insert(x.acceptor);
   if (!reached_->members.quorum(phase::accept, pvalue_->getSlot()).satisfied_by(answered_))
     return;
+  send_decision();
+  send(leader_, decided{pvalue_->getSlot(), x.under});
+  quit();
+}
+
+void commander::on_credit(const credit& x) {
+  if (auto* to = reached_->acceptors.find(x.acceptor))
+    send_p2a(*to);
+}
+
+void commander::send_decision() {
   for (auto& to : reached_->replicas) {
     uint64_t mark = 0;
     if (to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))
       caf::send_as(leader_, to.handle, decision_atom_v, pvalue_, mark);
   }
-  send(leader_, decided{pvalue_->getSlot(), x.under});
-  quit();
-}
-
-void commander::on_tick() {
-  send_p2a();
-  pause_ = std::min(2 * pause_, last_retry_pause);
-  delayed_send(this, pause_, tick_atom_v);
 }
 
 } // namespace synod

@@ -3,17 +3,14 @@
 
 #include "synod/actors/leader/audience.hpp"
 
-#include <chrono>
-
 namespace synod {
 
-/// First pause before a message is sent again; pauses double up to `last_retry_pause`.
-constexpr std::chrono::milliseconds first_retry_pause{200};
-constexpr std::chrono::milliseconds last_retry_pause{2000};
-
-/// Sends p2a to all acceptors; with a majority of p2b's for its ballot sends the decision to
-/// every replica and ends (PMMC section 2.3, figure 6a). Lives for one slot, answers go
-/// through its leader. Sends again, with growing pauses, to those that have not answered.
+/// Sends p2a to all acceptors; with a quorum of p2b's for its ballot sends the decision to every replica and ends (PMMC
+/// section 2.3, figure 6a). Lives for one slot. Answers go through its leader, which has the one timer for all commanders and
+/// tells each when to send again to those that have not answered.
+///
+/// What an acceptor's flow control does not admit it tells its leader, and sends when it is told that there is credit. A
+/// replica whose flow control does not admit the decision learns it later, from acceptors.
 class commander : public commander_actor::base {
 public:
   commander(caf::actor_config& config, leader_actor leader, audience_ptr reached, message<schema::Pvalue> pvalue);
@@ -22,16 +19,17 @@ public:
   void on_exit() override;
   const char* name() const override { return "commander"; }
 
-protected: // A variant of the role overrides a handler.
-  virtual void on_p2b(const vote& x);
-  void on_tick();
+private:
+  void on_p2b(const vote& x);
+  void on_credit(const credit& x);
   void send_p2a();
+  void send_p2a(const peers<acceptor_actor>::entry& to);
+  void send_decision();
 
   leader_actor leader_;
   audience_ptr reached_;
   message<schema::Pvalue> pvalue_;
-  node_set answered_;
-  std::chrono::milliseconds pause_ = first_retry_pause;
+  node_set answered_; // the paper's waitfor, turned around
 };
 
 } // namespace synod

@@ -1,24 +1,25 @@
 #include "synod/actors/leader/leader_role.hpp"
 
-#include <spdlog/spdlog.h>
+#include <algorithm>
 
 namespace synod {
 
 leader::options leader_options(const role_context& context) {
-  leader::options options;
-  options.node = context.self.node;
-  options.incarnation = context.self.incarnation;
-  options.members = context.self.config->members();
-  options.first = *options.members.ruling(1).leaders().begin() == context.self.node;
-  options.peer_limit_bytes = context.options.bytes("peer-limit");
-  options.seed = context.world->random();
-  options.ping_interval = context.options.duration("ping-interval");
-  options.smallest_timeout = context.options.duration("smallest-timeout");
-  options.largest_timeout = std::max(options.smallest_timeout, context.options.duration("largest-timeout"));
-  options.clock_limit = context.options.duration("clock-limit");
-  options.wall_clock = [world = context.world] { return world->wall_clock_ms(); };
-  options.announce = [world = context.world](const std::string& text) { world->log().info("{}", text); };
-  return options;
+  auto& config = *context.self.config;
+  auto& own = context.options;
+  auto members = config.members();
+  auto& leaders = members.ruling(1).leaders();
+  return {
+    .node = context.self.node,
+    .first = !leaders.empty() && *leaders.begin() == context.self.node,
+    .incarnation = context.self.incarnation,
+    .members = members,
+    .window = static_cast<uint64_t>(config.options_of("replica").number("window")),
+    .peer_limit_bytes = own.bytes("peer-limit"),
+    .leading = {own.duration("ping-interval"), own.duration("smallest-timeout"),
+                std::max(own.duration("smallest-timeout"), own.duration("largest-timeout"))},
+    .clock_limit = own.duration("clock-limit"),
+  };
 }
 
 role_definition leader_role() {
@@ -30,9 +31,9 @@ role_definition leader_role() {
      {"smallest-timeout", kind::duration, "500ms", "silence of the active leader before another one takes over", 20, 60'000},
      {"largest-timeout", kind::duration, "5s", "up to which the timeout grows while leaders preempt each other", 100, 600'000},
      {"clock-limit", kind::duration, "10s", "how far a clock may be ahead of the others", 100},
-     {"peer-limit", kind::bytes, "16MiB", "what may be on the way to one acceptor or replica", 64 << 10}},
+     {"peer-limit", kind::bytes, "16MiB", "what may be on the way to one acceptor, replica or other leader", 64 << 10}},
     [](const role_context& context) -> caf::expected<caf::actor> {
-      return caf::actor_cast<caf::actor>(context.world->system().spawn<leader>(leader_options(context)));
+      return caf::actor_cast<caf::actor>(context.world->system().spawn<leader>(context.world, leader_options(context)));
     }};
 }
 

@@ -13,19 +13,22 @@ scout::scout(caf::actor_config& config, leader_actor leader, audience_ptr reache
 }
 
 scout::behavior_type scout::make_behavior() {
-  for (auto& to : reached_->acceptors)
-    send_p1a(to);
-  delayed_send(this, pause_, tick_atom_v);
+  send_p1a();
   return {
     [this](const message<schema::P1b>& answer) { on_p1b(answer); },
     [this](const audience_ptr& reached) { reached_ = reached; },
-    [this](tick_atom) { on_tick(); },
+    [this](tick_atom) { send_p1a(); },
   };
 }
 
 void scout::on_exit() {
   leader_ = nullptr;
   reached_ = nullptr;
+}
+
+void scout::send_p1a() {
+  for (auto& to : reached_->acceptors)
+    send_p1a(to);
 }
 
 void scout::send_p1a(const peers<acceptor_actor>::entry& to) {
@@ -42,25 +45,24 @@ void scout::send_p1a(const peers<acceptor_actor>::entry& to) {
 
 // p1b for its own ballot: one more piece. For another: somebody promised more.
 void scout::on_p1b(const message<schema::P1b>& answer) {
-  if (ballot_of(answer->getBallot()) != task_.candidate) {
-    send(leader_, preempted{ballot_of(answer->getBallot())});
+  auto told = ballot_of(answer->getBallot());
+  if (told > task_.candidate) {
+    send(leader_, preempted{told});
     return quit();
   }
-  auto [told, fresh] = next_slot_.try_emplace(answer->getAcceptor(), task_.first_slot);
-  if (told->second != answer->getFirstSlot())
+  if (told < task_.candidate)
+    return; // No acceptor answers a p1a with less than that asks for.
+  auto [piece, fresh] = next_slot_.try_emplace(answer->getAcceptor(), task_.first_slot);
+  if (piece->second != answer->getFirstSlot())
     return; // A repeated piece.
   gather(answer);
-  told->second = answer->getNextSlot();
-  if (told->second != 0) {
-    if (auto* to = reached_->acceptors.find(told->first))
+  piece->second = answer->getNextSlot();
+  if (piece->second != 0) {
+    if (auto* to = reached_->acceptors.find(piece->first))
       send_p1a(*to);
     return;
   }
-  node_set complete;
-  for (auto& [acceptor, next] : next_slot_)
-    if (next == 0)
-      complete.insert(acceptor);
-  if (!reached_->members.quorum(phase::promise, task_.first_slot).satisfied_by(complete))
+  if (!reached_->members.quorum(phase::promise, task_.first_slot).satisfied_by(complete()))
     return;
   send(leader_, std::move(result_));
   quit();
@@ -74,17 +76,22 @@ void scout::gather(const message<schema::P1b>& answer) {
     auto pvalue = message<schema::Pvalue>::from(words_of(encoded));
     if (!pvalue)
       continue; // Not from an acceptor of ours.
-    auto [known, fresh] = result_.pvalues.try_emplace((*pvalue)->getSlot(), *pvalue);
+    auto slot = (*pvalue)->getSlot();
+    if (slot < task_.first_slot || (task_.end_slot != 0 && slot >= task_.end_slot))
+      continue; // Nobody has asked about it.
+    auto [known, fresh] = result_.pvalues.try_emplace(slot, *pvalue);
     if (!fresh && ballot_of(known->second->getBallot()) < ballot_of((*pvalue)->getBallot()))
-      known->second = *pvalue;
+      known->second = std::move(*pvalue);
   }
 }
 
-void scout::on_tick() {
-  for (auto& to : reached_->acceptors)
-    send_p1a(to);
-  pause_ = std::min(2 * pause_, last_retry_pause);
-  delayed_send(this, pause_, tick_atom_v);
+/// The acceptors that have told all.
+node_set scout::complete() const {
+  node_set all;
+  for (auto& [acceptor, next] : next_slot_)
+    if (next == 0)
+      all.insert(acceptor);
+  return all;
 }
 
 } // namespace synod

@@ -1,14 +1,16 @@
 // The scout: gets one ballot adopted.
 #pragma once
 
-#include "synod/actors/leader/commander.hpp"
+#include "synod/actors/leader/audience.hpp"
+
+#include <map>
 
 namespace synod {
 
-/// Sends p1a to all acceptors and gathers, piece by piece, what they accepted; with a majority sends `adopted` to
-/// its leader and ends (PMMC section 2.3, figure 6b). An acceptor's pieces are pulled one after the other, so
-/// that one piece per acceptor is under way at most. A leader also uses it under its own ballot, for slots that
-/// nobody can learn any more.
+/// Sends p1a to all acceptors and gathers, piece by piece, what they accepted; with a quorum sends `adopted` to its leader and
+/// ends (PMMC section 2.3, figure 6b). An acceptor's pieces are pulled one after the other, so that one piece per acceptor is
+/// under way at most. A leader also uses it under its own ballot, for slots that nobody can learn any more. Its leader tells it
+/// when to ask again those that have not told all.
 class scout : public scout_actor::base {
 public:
   struct task {
@@ -24,18 +26,18 @@ public:
   void on_exit() override;
   const char* name() const override { return "scout"; }
 
-protected: // A variant of the role overrides a handler.
-  virtual void on_p1b(const message<schema::P1b>& answer);
-  virtual void gather(const message<schema::P1b>& answer);
-  void on_tick();
+private:
+  void on_p1b(const message<schema::P1b>& answer);
+  void gather(const message<schema::P1b>& answer);
+  void send_p1a();
   void send_p1a(const peers<acceptor_actor>::entry& to);
+  node_set complete() const;
 
   leader_actor leader_;
   audience_ptr reached_;
   task task_;
   std::map<node_id, slot_number> next_slot_; // per acceptor: how far it has told; 0: all
   adopted result_;
-  std::chrono::milliseconds pause_ = first_retry_pause;
 };
 
 } // namespace synod

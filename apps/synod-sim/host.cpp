@@ -145,7 +145,7 @@ const Role* host::find() const {
 
 bool host::leads() const {
   auto* found = find<leader>();
-  return found && found->active();
+  return found && found->leads();
 }
 
 std::optional<slot_number> host::slot_out() const {

@@ -333,14 +333,15 @@ bool invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
 void invariants::look_at_leader(uint32_t node) {
   auto& view = leaders_[node];
   auto& role = *view.role;
-  bound(node, "bytes on the way to an acceptor or replica", role.most_owed_bytes(),
+  bound(node, "bytes on the way to an acceptor, replica or leader", role.most_owed_bytes(),
         role.limits().peer_limit_bytes + most_probes * largest_message_);
-  if (role.active() == view.active && role.own_ballot() == view.own)
+  bound(node, "the leader's proposals", role.proposals(), role.limits().most_proposals());
+  if (role.leads() == view.active && role.own_ballot() == view.own)
     return;
   if (role.own_ballot() < view.own)
     fail("C1", fmt::format("leader {} went back from ballot {} to {}", name(node), text(view.own), text(role.own_ballot())));
   view.own = role.own_ballot();
-  view.active = role.active();
+  view.active = role.leads();
   if (!view.active)
     return;
   auto promised = static_cast<size_t>(std::popcount(promisers_[view.own]));
@@ -349,7 +350,6 @@ void invariants::look_at_leader(uint32_t node) {
                                 text(view.own), promised));
   if (!active_under_.insert(view.own).second)
     fail("C1", fmt::format("leader {} becomes active under ballot {} for a second time", name(node), text(view.own)));
-  bound(node, "the leader's proposals", role.proposals().size(), 2 * role.limits().window);
 }
 
 void invariants::look_at_replica(uint32_t node) {

@@ -1,112 +1,165 @@
 // Wrong leaders, scouts and commanders.
 #include "simulation/mutants.hpp"
+#include "simulation/rewriting.hpp"
 
 #include "synod/actors/leader/leader_role.hpp"
+#include "synod/messages/batch.hpp"
+
+#include <limits>
+#include <map>
 
 namespace synod::test {
 
 namespace {
 
-template <class Leader>
-role_definition leader_variant() {
+// -- other values -------------------------------------------------------------
+
+/// The leader, told something else than its context says.
+template <class Change>
+std::function<role_definition()> with_options(Change change) {
+  return [change] {
+    auto role = leader_role();
+    role.spawn = [change](const role_context& context) -> caf::expected<caf::actor> {
+      auto options = leader_options(context);
+      change(options);
+      return caf::actor_cast<caf::actor>(context.world->system().spawn<leader>(context.world, options));
+    };
+    return role;
+  };
+}
+
+void need_fewer(leader::options& x, size_t fewer_promises, size_t fewer_accepts) {
+  auto& members = x.members.ruling(1);
+  x.members = configurations{configuration{members.replicas(), members.leaders(), members.acceptors(),
+                                           members.quorum(phase::promise).needed() - fewer_promises,
+                                           members.quorum(phase::accept).needed() - fewer_accepts}};
+}
+
+// -- other messages -----------------------------------------------------------
+
+template <class Filter>
+role_definition with_filter() {
   auto role = leader_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(context.world->system().spawn<Leader>(leader_options(context)));
+    return caf::actor_cast<caf::actor>(
+      context.world->system().spawn<rewriting<leader, Filter>>(context.world, leader_options(context)));
   };
   return role;
 }
 
-audience_ptr with_one_vote_less(const audience& all) {
-  auto fewer = std::make_shared<audience>(all);
-  auto& members = all.members.ruling(1);
-  auto needed = members.quorum(phase::accept).needed() - 1;
-  fewer->members = configurations{configuration{members.replicas(), members.leaders(), members.acceptors(), needed, needed}};
-  return fewer;
+/// A copy of a p1b with something changed.
+template <class Change>
+caf::message altered(const message<schema::P1b>& answer, Change change) {
+  builder<schema::P1b> other{answer.size_bytes() + 64};
+  other->setAcceptor(answer->getAcceptor());
+  other->setBallot(answer->getBallot());
+  other->setScout(answer->getScout());
+  other->setFirstSlot(answer->getFirstSlot());
+  other->setNextSlot(answer->getNextSlot());
+  other->setDecidedBelow(answer->getDecidedBelow());
+  other->setPvalues(answer->getPvalues());
+  change(*other);
+  return caf::make_message(other.finish());
 }
 
-struct decides_with_one_vote_too_few : leader {
-  using leader::leader;
-  commander_actor spawn_commander(const message<schema::Pvalue>& pvalue) override {
-    return spawn<commander>(leader_actor{this}, with_one_vote_less(*audience_), pvalue);
+/// Changes what the leader's scouts are told.
+template <class Change>
+struct of_p1b {
+  std::optional<caf::message> operator()(leader& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* answer = part<message<schema::P1b>>(content);
+    return answer ? altered(*answer, [&](auto& x) { Change{}(self, x); }) : content;
   }
 };
 
-struct is_adopted_with_one_promise_too_few : leader {
-  using leader::leader;
-  scout_actor spawn_scout(scout::task what) override {
-    return spawn<scout>(leader_actor{this}, with_one_vote_less(*audience_), what);
+struct without_pvalues {
+  void operator()(leader&, schema::P1b::Builder x) { x.initPvalues(0); }
+};
+
+/// Ballots upside down, so that pmax finds the lowest.
+struct with_inverted_ballots {
+  void operator()(leader&, schema::P1b::Builder x) {
+    for (unsigned i = 0; i < x.getPvalues().size(); ++i) {
+      borrowed<schema::Pvalue> told{words_of(x.getPvalues()[i].asReader())};
+      auto under = ballot_of(told->getBallot());
+      builder<schema::Pvalue> inverted{told->totalSize().wordCount * sizeof(capnp::word) + 64};
+      write({std::numeric_limits<uint64_t>::max() - under.round, std::numeric_limits<node_id>::max() - under.leader,
+             std::numeric_limits<uint32_t>::max() - under.incarnation},
+            inverted->initBallot());
+      inverted->setSlot(told->getSlot());
+      inverted->setDecidedBelow(told->getDecidedBelow());
+      inverted->setValue(told->getValue());
+      x.getPvalues().set(i, inverted.finish().as_data());
+    }
   }
 };
 
-struct ignores_what_it_adopted : leader {
-  using leader::leader;
-  void on_adopted(adopted& result) override {
-    result.pvalues.clear();
-    leader::on_adopted(result);
+struct as_last_piece {
+  void operator()(leader&, schema::P1b::Builder x) { x.setNextSlot(0); }
+};
+
+/// An acceptor leaves out what it knows to be decided.
+struct as_if_nothing_were_decided {
+  void operator()(leader&, schema::P1b::Builder x) { x.setDecidedBelow(1); }
+};
+
+struct as_if_one_more_were_decided {
+  void operator()(leader&, schema::P1b::Builder x) { x.setDecidedBelow(x.getDecidedBelow() + 1); }
+};
+
+/// An acceptor that promised more answers with that ballot.
+struct as_promise {
+  void operator()(leader& self, schema::P1b::Builder x) {
+    if (ballot_of(x.getBallot()) > self.own_ballot())
+      write(self.own_ballot(), x.initBallot());
   }
 };
 
-/// pmin.
-struct scout_for_the_lowest : scout {
-  using scout::scout;
-  void gather(const message<schema::P1b>& answer) override {
-    auto before = result_.pvalues;
-    scout::gather(answer);
-    for (auto& [slot, pvalue] : before)
-      if (ballot_of(pvalue->getBallot()) < ballot_of(result_.pvalues[slot]->getBallot()))
-        result_.pvalues[slot] = pvalue;
-      else
-        for (auto encoded : answer->getPvalues())
-          if (auto told = message<schema::Pvalue>::from(words_of(encoded)); told && (*told)->getSlot() == slot)
-            result_.pvalues[slot] = *told;
+/// Sends acceptors what else is proposed for a slot, as a second commander would.
+class with_two_commanders {
+public:
+  std::optional<caf::message> operator()(leader& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    if (auto* x = part<peer>(content); x && x->role == "acceptor")
+      acceptors_[x->node] = x->handle;
+    auto* proposal = part<message<schema::Pvalue>>(content, 1);
+    if (!proposal || !content.match_element<propose_atom>(0) || !self.leads())
+      return content;
+    if (std::exchange(ballot_, self.own_ballot()) != self.own_ballot())
+      proposals_.clear();
+    auto& first = proposals_.try_emplace((*proposal)->getSlot(), *proposal).first->second;
+    if (!same_value(first->getValue(), (*proposal)->getValue()))
+      send_p2a(self, *proposal);
+    return content;
   }
-};
 
-struct takes_the_lowest_ballots_pvalue : leader {
-  using leader::leader;
-  scout_actor spawn_scout(scout::task what) override { return spawn<scout_for_the_lowest>(leader_actor{this}, audience_, what); }
-};
-
-struct scout_for_first_pieces : scout {
-  using scout::scout;
-  void on_p1b(const message<schema::P1b>& answer) override {
-    builder<schema::P1b> last{answer.size_bytes()};
-    last->setAcceptor(answer->getAcceptor());
-    last->setBallot(answer->getBallot());
-    last->setScout(answer->getScout());
-    last->setFirstSlot(answer->getFirstSlot());
-    last->setDecidedBelow(answer->getDecidedBelow());
-    last->setPvalues(answer->getPvalues());
-    scout::on_p1b(last.finish());
+private:
+  void send_p2a(leader& self, const message<schema::Pvalue>& proposal) {
+    builder<schema::Pvalue> second{proposal.size_bytes() + 64};
+    write(ballot_, second->initBallot());
+    second->setSlot(proposal->getSlot());
+    second->setDecidedBelow(proposal->getDecidedBelow());
+    second->setValue(proposal->getValue());
+    auto pvalue = second.finish();
+    for (auto& [node, handle] : acceptors_)
+      caf::send_as(leader_actor{&self}, caf::actor_cast<acceptor_actor>(handle), p2a_atom_v, pvalue, uint64_t{0});
   }
+
+  std::map<node_id, caf::strong_actor_ptr> acceptors_;
+  ballot ballot_;
+  pvalue_map proposals_; // the first ones that came under this ballot
 };
 
-struct takes_the_first_piece_for_all : leader {
-  using leader::leader;
-  scout_actor spawn_scout(scout::task what) override {
-    return spawn<scout_for_first_pieces>(leader_actor{this}, audience_, what);
-  }
-};
-
-/// Takes up the ballot that it finds to be its own, of an earlier start.
-struct reuses_its_ballot : leader {
-  using leader::leader;
-  void on_preempted(ballot by) override {
-    if (by.leader != options_.node || by <= ballot_ || active_)
-      return leader::on_preempted(by);
-    ballot_ = by;
-    start_scout({++scouts_, ballot_, first_slot_, 0});
-  }
-};
-
-struct has_two_commanders_for_a_slot : leader {
-  using leader::leader;
-  void on_propose(const message<schema::Pvalue>& proposal) override {
-    auto known = proposals_.find(proposal->getSlot());
-    if (!active_ || known == proposals_.end() || known->second.content() == proposal.content())
-      return leader::on_propose(proposal);
-    known->second = proposal;
-    start_commander(proposal->getSlot());
+/// Takes answers that concern a slot under another ballot for votes of its own.
+struct with_votes_for_others {
+  std::optional<caf::message> operator()(leader& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* answer = part<message<schema::P2b>>(content);
+    if (!answer || !self.leads() || ballot_of((*answer)->getBallot()) >= self.own_ballot())
+      return content;
+    builder<schema::P2b> other{answer->size_bytes() + 64};
+    other->setAcceptor((*answer)->getAcceptor());
+    write(self.own_ballot(), other->initBallot());
+    other->setSlots((*answer)->getSlots());
+    other->setMark((*answer)->getMark());
+    return caf::make_message(other.finish());
   }
 };
 
@@ -114,13 +167,18 @@ struct has_two_commanders_for_a_slot : leader {
 
 std::vector<mutant> wrong_leaders() {
   return {
-    {"commander-minority", "a commander decides with one vote too few", leader_variant<decides_with_one_vote_too_few>},
-    {"scout-minority", "a scout is content with one promise too few", leader_variant<is_adopted_with_one_promise_too_few>},
-    {"ignores-adopted", "a leader ignores the pvalues it adopted", leader_variant<ignores_what_it_adopted>},
-    {"lowest-pvalue", "a scout takes the lowest ballot's pvalue", leader_variant<takes_the_lowest_ballots_pvalue>},
-    {"first-piece", "a scout takes the first piece of a p1b for all of it", leader_variant<takes_the_first_piece_for_all>},
-    {"reuses-ballot", "a leader uses a ballot again after a restart", leader_variant<reuses_its_ballot>},
-    {"two-commanders", "a leader has two commanders for one ballot and slot", leader_variant<has_two_commanders_for_a_slot>},
+    {"commander-minority", "a commander decides with one vote too few", with_options([](auto& x) { need_fewer(x, 0, 1); })},
+    {"scout-minority", "a scout is content with one promise too few", with_options([](auto& x) { need_fewer(x, 1, 0); })},
+    {"ignores-adopted", "a leader ignores the pvalues it adopted", with_filter<of_p1b<without_pvalues>>},
+    {"lowest-pvalue", "a scout takes the lowest ballot's pvalue", with_filter<of_p1b<with_inverted_ballots>>},
+    {"first-piece", "a scout takes the first piece of a p1b for all of it", with_filter<of_p1b<as_last_piece>>},
+    {"counts-refusals", "a scout takes an acceptor's higher ballot for a promise", with_filter<of_p1b<as_promise>>},
+    {"fills-decided-slots", "a leader fills slots with no-ops that acceptors left out as decided",
+     with_filter<of_p1b<as_if_nothing_were_decided>>},
+    {"skips-a-slot", "a leader takes the first undecided slot for decided", with_filter<of_p1b<as_if_one_more_were_decided>>},
+    {"reuses-ballot", "a leader uses a ballot again after a restart", with_options([](auto& x) { x.incarnation = 1; })},
+    {"two-commanders", "a leader has two commanders for one ballot and slot", with_filter<with_two_commanders>},
+    {"stale-votes", "a commander counts votes for an earlier ballot", with_filter<with_votes_for_others>},
   };
 }
 

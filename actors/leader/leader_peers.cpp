@@ -1,0 +1,162 @@
+// A leader among other leaders, its timer and its hosts.
+#include "synod/actors/leader/leader.hpp"
+
+#include "synod/messages/status.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace synod {
+
+// -- beside the paper: who leads ----------------------------------------------
+
+/// True if a quorum of acceptors no longer answers: somebody better connected should lead.
+bool leader::stalled(const active& now) const {
+  return !now.proposals.empty() && clock().now() - now.proposals.begin()->second.since > leadership_.timeout();
+}
+
+void leader::ping(bool everybody) {
+  leadership_.pinged(clock().now());
+  auto& watched = leadership_.watched();
+  for (auto& to : leaders_)
+    if (everybody || (watched && to.node == watched->leader))
+      send_ping(to.handle, false);
+}
+
+void leader::send_ping(const leader_actor& to, bool asks_to_lead) {
+  builder<schema::Ping> ping;
+  ping->setNode(options_.node);
+  ping->setWallClock(world_->wall_clock_ms());
+  ping->setAsksToLead(asks_to_lead);
+  write(leads() ? ballot_ : leadership_.watched().value_or(ballot{}), ping->initBallot());
+  send(to, ping.finish());
+}
+
+void leader::on_ping(const message<schema::Ping>& ping) {
+  note_clock(ping->getNode(), ping->getWallClock());
+  // An idle leader hears of a higher ballot from no acceptor.
+  if (leads())
+    on_preempted(ballot_of(ping->getBallot()));
+  auto hears = leadership_.hears(clock().now());
+  if (ping->getAsksToLead() && std::holds_alternative<passive>(state_) && hears)
+    become_candidate();
+  auto* now = std::get_if<active>(&state_);
+  // A ballot that it never asked for would only mislead.
+  auto own = std::holds_alternative<passive>(state_) ? ballot{} : ballot_;
+  builder<schema::Pong> pong;
+  pong->setNode(options_.node);
+  write(std::max(leadership_.watched().value_or(ballot{}), own), pong->initBallot());
+  pong->setActive(now && !stalled(*now));
+  pong->setHears(!now && hears);
+  pong->setWallClock(world_->wall_clock_ms());
+  pong->setDecidedBelow(now ? now->decided.below() : decided_below_);
+  send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
+}
+
+void leader::on_pong(const message<schema::Pong>& pong) {
+  note_clock(pong->getNode(), pong->getWallClock());
+  if (leads())
+    return;
+  if (auto told = pong->getDecidedBelow(); told > decided_below_) {
+    leadership_.on_decisions(told - decided_below_);
+    decided_below_ = told;
+  }
+  leadership_.on_pong(*pong, leaders_.nodes(), clock().now());
+}
+
+void leader::note_clock(node_id node, int64_t shown) {
+  if (clock_.note(node, shown, world_->wall_clock_ms()))
+    world_->log().info(clock_.ahead() ? "this node's clock is far ahead of the others': it is not put into batches"
+                                      : "this node's clock agrees with the others' again");
+}
+
+// -- housekeeping -------------------------------------------------------------
+
+void leader::on_tick() {
+  delayed_send(this, tick_interval, tick_atom_v);
+  return_marks();
+  auto time = clock().now();
+  if (auto* now = std::get_if<active>(&state_)) {
+    now->proposals.send_again(time, [this](auto& x) { send(x.commander, tick_atom_v); });
+    send_again(now->recovering, time);
+    if (time - now->announced >= options_.leading.ping_interval) {
+      lead(*now);
+      ping(true);
+    }
+    return;
+  }
+  // Not hearing the one to watch, or not knowing it, ask everybody.
+  if (leadership_.ping_due(time))
+    ping(!leadership_.hears(time));
+  if (auto* mine = std::get_if<candidate>(&state_)) {
+    send_again(mine->adoption, time); // One that nobody preempts and no quorum answers keeps asking; it takes no harm.
+  } else if (leadership_.silent(time) && audience_->reaches_promises(decided_below_)) {
+    if (auto relay = leadership_.take_relay(leaders_.nodes()))
+      send_ping(leaders_.handle_of(*relay), true);
+    else
+      become_candidate();
+  }
+}
+
+void leader::send_again(scouting& x, time_point now) {
+  if (!x.scout || !x.again.due(now))
+    return;
+  send(x.scout, tick_atom_v);
+  x.again.tried(now);
+}
+
+void leader::on_peer(const peer& x) {
+  if (x.role == "leader") {
+    if (x.node == options_.node)
+      return;
+    leaders_.renew(x);
+    if (x.handle)
+      leadership_.on_found(x.node);
+    else if (leadership_.on_lost(x.node) && !leads())
+      ping(true);
+    return;
+  }
+  auto renewed = std::make_shared<audience>(*audience_);
+  if (x.role == "acceptor")
+    renewed->acceptors.renew(x);
+  else if (x.role == "replica")
+    renewed->replicas.renew(x);
+  else
+    return;
+  audience_ = std::move(renewed);
+  if (auto* mine = std::get_if<candidate>(&state_))
+    send(mine->adoption.scout, audience_);
+  auto* now = std::get_if<active>(&state_);
+  if (!now)
+    return;
+  for (auto& [slot, each] : now->proposals)
+    send(each.commander, audience_);
+  if (now->recovering.scout)
+    send(now->recovering.scout, audience_);
+  lead(*now);
+}
+
+/// To the one role of another node with the most on the way.
+uint64_t leader::most_owed_bytes() const {
+  return std::max({audience_->acceptors.most_owed_bytes(), audience_->replicas.most_owed_bytes(), leaders_.most_owed_bytes()});
+}
+
+message<schema::RoleStatus> leader::status() const {
+  auto* now = std::get_if<active>(&state_);
+  auto& watched = leadership_.watched();
+  auto number = [](auto x) { return static_cast<int64_t>(x); };
+  constexpr const char* names[] = {"passive", "candidate", "active"};
+  return role_status("leader", {{"state", std::string{names[state_.index()]}},
+                                {"ballot", to_string(ballot_)},
+                                {"watches", watched && !now ? to_string(*watched) : std::string{"-"}},
+                                {"decided below", number(now ? now->decided.below() : decided_below_)},
+                                {"proposals", number(proposals())},
+                                {"decisions", number(decisions_)},
+                                {"adopted", number(adoptions_)},
+                                {"preempted", number(preemptions_)},
+                                {"timeout ms", number(leadership_.timeout().count())},
+                                {"most bytes owed to a peer", number(most_owed_bytes())}});
+}
+
+} // namespace synod
