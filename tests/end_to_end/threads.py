@@ -4,6 +4,7 @@ reports fail the test; it passes in every build."""
 
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -93,12 +94,14 @@ def one_process():
         check(dev.wait(60) == 0, "synod-dev ends in order")
 
 
-processes()
-one_process()
-reports = sorted(glob.glob(REPORTS + "/*"))
-for path in reports:
-    print("---- %s" % path)
-    print(open(path, errors="replace").read()[:20000])
+try:
+    processes()
+    one_process()
+finally:
+    reports = sorted(glob.glob(REPORTS + "/*"))
+    for path in reports:
+        print("---- %s" % path)
+        print(open(path, errors="replace").read()[:20000])
+    shutil.rmtree(REPORTS)
 check(not reports, "the thread sanitizer has %d reports" % len(reports))
-os.rmdir(REPORTS)
 print("threads: sockets, disk, links and roles at once")
