@@ -53,7 +53,7 @@ leader::behavior_type leader::make_behavior() {
 
 // Handles that roles hold of each other would keep all of them alive.
 void leader::on_exit() {
-  end_scouts_and_commanders();
+  step_down();
   audience_ = nobody(options_);
   leaders_.clear();
   marks_.take();
@@ -76,7 +76,7 @@ void leader::on_propose(const message<schema::Pvalue>& proposal, uint64_t mark) 
   now->decided.insert_below(proposal->getDecidedBelow()); // R2: its replica has performed everything below.
   if (now->decided.contains(slot) || now->proposals.contains(slot))
     return;
-  if (slot < now->decided.below() + options_.window && now->proposals.size() < 2 * options_.window)
+  if (slot < now->decided.below() + options_.window && now->proposals.size() + recovery::most_slots < options_.most_proposals())
     start_commander(*now, slot, proposal);
 }
 
@@ -147,7 +147,7 @@ void leader::start_commander(active& now, slot_number slot, const message<schema
 void leader::on_p1b(const message<schema::P1b>& answer) {
   auto* mine = std::get_if<candidate>(&state_);
   auto* now = std::get_if<active>(&state_);
-  auto* x = mine ? &mine->adoption : now ? &now->recovering : nullptr;
+  auto* x = mine ? &mine->adoption : now ? &now->recovery_scout : nullptr;
   if (x && x->scout && x->number == answer->getScout())
     send(x->scout, answer);
 }
@@ -217,7 +217,7 @@ void leader::end_scouts_and_commanders() {
   auto* now = std::get_if<active>(&state_);
   if (!now)
     return;
-  end(now->recovering.scout);
+  end(now->recovery_scout.scout);
   for (auto& [slot, each] : now->proposals)
     end(each.commander);
 }
@@ -230,16 +230,16 @@ void leader::on_decide_again(const message<schema::DecideAgain>& asked) {
   if (!now) {
     if (auto* to = to_hand_on())
       send(to->handle, asked);
-  } else if (auto range = now->again.begin(asked->getFirstSlot(), asked->getEndSlot())) {
-    now->recovering = start_scout(ballot_, range->first, range->second);
+  } else if (auto range = now->recovering.begin(asked->getFirstSlot(), asked->getEndSlot())) {
+    now->recovery_scout = start_scout(ballot_, range->first, range->second);
   }
 }
 
 void leader::on_recovered(active& now, adopted& result) {
-  if (!now.again.under_way() || now.recovering.number != result.scout)
+  if (!now.recovering.under_way() || now.recovery_scout.number != result.scout)
     return;
-  now.recovering = {};
-  for (auto& [slot, pvalue] : now.again.end(std::move(result), now.first_slot, now.decided))
+  now.recovery_scout = {};
+  for (auto& [slot, pvalue] : now.recovering.end(std::move(result), now.first_slot, now.decided))
     if (!now.proposals.contains(slot))
       start_commander(now, slot, pvalue ? pvalue : no_op(ballot_, slot, now.decided.below()));
 }

@@ -36,8 +36,8 @@ public:
     leadership::limits leading;
     std::chrono::milliseconds clock_limit;
 
-    /// What is adopted, what replicas propose, what is decided again.
-    size_t most_proposals() const { return 2 * window + recovery::most_slots; }
+    /// What is adopted and what replicas propose, a window each; beside it as much as is decided again at a time.
+    size_t most_proposals() const { return 2 * window + 2 * recovery::most_slots; }
   };
 
   leader(caf::actor_config& config, environment_ptr world, options x);
@@ -76,8 +76,8 @@ private:
     undecided<commander_actor> proposals;
     decided_slots decided;
     waiting_for_credit waiting; // of the proposals' p2a's
-    recovery again;
-    scouting recovering;    // for `again`
+    recovery recovering;
+    scouting recovery_scout;
     time_point announced{}; // to replicas, that it leads
   };
 

@@ -79,7 +79,7 @@ void leader::on_tick() {
   auto time = clock().now();
   if (auto* now = std::get_if<active>(&state_)) {
     now->proposals.send_again(time, [this](auto& x) { send(x.commander, tick_atom_v); });
-    send_again(now->recovering, time);
+    send_again(now->recovery_scout, time);
     if (time - now->announced >= options_.leading.ping_interval) {
       lead(*now);
       ping(true);
@@ -132,8 +132,8 @@ void leader::on_peer(const peer& x) {
     return;
   for (auto& [slot, each] : now->proposals)
     send(each.commander, audience_);
-  if (now->recovering.scout)
-    send(now->recovering.scout, audience_);
+  if (now->recovery_scout.scout)
+    send(now->recovery_scout.scout, audience_);
   lead(*now);
 }
 

@@ -68,6 +68,8 @@ void leadership::note_hearing(node_id node) {
 }
 
 void leadership::note_deaf(node_id node, const node_set& reached, time_point now) {
+  if (relay_ == node)
+    relay_.reset();
   if (!connection_lost_)
     return;
   deaf_.insert(node);

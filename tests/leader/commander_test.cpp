@@ -94,7 +94,7 @@ TEST_CASE_FIXTURE(leader_fixture, "a commander sends with growing pauses of its 
     while (has_p2a(2))
       p2a(2)->getSlot() == 1 ? ++first : ++others;
   }
-  CHECK(first == 3); // After about 0.2, 0.6 and 1.4 s; the next one is due after 3 s and a tick.
+  CHECK(first == 4); // After about 0.2, 0.6, 1.4 and 3 s; the next one is due 2 s later.
   CHECK(others == 41);
 }
 

@@ -48,7 +48,7 @@ struct leader_fixture : world {
     auto list = answer->initPvalues(static_cast<unsigned>(accepted.size()));
     for (unsigned i = 0; i < list.size(); ++i)
       list.set(i, accepted[i].as_data());
-    acceptors[acceptor].send(subject, answer.finish());
+    acceptors[acceptor % 3].send(subject, answer.finish()); // Its number in the answer counts, not its handle.
     run();
   }
 
@@ -60,7 +60,7 @@ struct leader_fixture : world {
     auto list = answer->initSlots(static_cast<unsigned>(slots.size()));
     for (unsigned i = 0; i < list.size(); ++i)
       list.set(i, slots[i]);
-    acceptors[acceptor].send(subject, answer.finish());
+    acceptors[acceptor % 3].send(subject, answer.finish()); // Its number in the answer counts, not its handle.
     run();
   }
 

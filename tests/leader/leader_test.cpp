@@ -293,7 +293,8 @@ TEST_CASE_FIXTURE(leader_fixture, "a leader proposes nothing that a replica or a
   CHECK_FALSE(has_p2a());
 }
 
-TEST_CASE_FIXTURE(leader_fixture, "R5: what lies a window behind the decided slots is not proposed") {
+TEST_CASE_FIXTURE(leader_fixture,
+                  "R5: what lies a window behind the decided slots is not proposed, nor more than there may be at a time") {
   auto options = initial();
   options.window = 4;
   start(options);
@@ -302,9 +303,9 @@ TEST_CASE_FIXTURE(leader_fixture, "R5: what lies a window behind the decided slo
   CHECK_FALSE(has_p2a());
   propose(value_of(mine, 4, 10));
   CHECK(has_p2a());
-  for (slot_number slot = 5; slot <= 40; ++slot) // Their replica says that all before is decided; the acceptors are silent.
+  for (slot_number slot = 5; slot <= 400; ++slot) // Their replica says that all before is decided; the acceptors are silent.
     propose(value_of(mine, slot, 10, slot));
-  CHECK(status("proposals").getNumber() == 8);
+  CHECK(status("proposals").getNumber() == 2 * 4 + recovery::most_slots);
 }
 
 TEST_CASE_FIXTURE(leader_fixture, "a mark of a proposal comes back to its sender") {
@@ -328,7 +329,9 @@ TEST_CASE_FIXTURE(leader_fixture, "what is handed on to another leader waits for
   pong({5, 1, 1});
   for (slot_number slot = 1; slot <= 10; ++slot)
     propose(value_of({5, 1, 1}, slot, 10));
-  CHECK(other->count<propose_atom, message<schema::Pvalue>, uint64_t>() == 4); // the limit, and a probe
+  auto handed_on = other->count<propose_atom, message<schema::Pvalue>, uint64_t>();
+  CHECK(handed_on >= 3);
+  CHECK(handed_on <= 4); // the limit, and a probe
   CHECK(status("most bytes owed to a peer").getNumber() > 0);
   builder<schema::Received> received;
   received->setNode(1);

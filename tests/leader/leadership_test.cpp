@@ -154,6 +154,13 @@ TEST_CASE_FIXTURE(fixture, "a relay is asked once, if it is reached, and then ha
   CHECK(subject.take_relay({2, 3}) == 2);
 }
 
+TEST_CASE_FIXTURE(fixture, "one that does not hear the watched leader any more is no relay") {
+  pong(1, of_one, true);
+  pong(2, of_one, false, true);
+  pong(2, of_one, false, false);
+  CHECK_FALSE(subject.take_relay({2, 3}));
+}
+
 TEST_CASE_FIXTURE(fixture, "pings are due with every interval") {
   CHECK(subject.ping_due(now));
   subject.pinged(now);

@@ -25,13 +25,13 @@ TEST_CASE_FIXTURE(fixture, "peers are reached in the order of nodes, each at the
   subject.renew({4, "acceptor", second.ptr()});
   CHECK(subject.nodes() == node_set{4, 9});
   CHECK(subject.begin()->node == 4);
-  CHECK(subject.handle_of(9) == first.as<acceptor_actor>());
+  CHECK((subject.handle_of(9) == first.as<acceptor_actor>()));
   CHECK_FALSE(subject.handle_of(5));
   CHECK(subject.find(5) == nullptr);
   CHECK(subject.has(second.ptr()));
   subject.renew({9, "acceptor", second.ptr()});
   CHECK(subject.size() == 2);
-  CHECK(subject.handle_of(9) == second.as<acceptor_actor>());
+  CHECK((subject.handle_of(9) == second.as<acceptor_actor>()));
   CHECK_FALSE(subject.has(first.ptr()));
   CHECK_FALSE(subject.has(nullptr));
   subject.renew({9, "acceptor", nullptr});
