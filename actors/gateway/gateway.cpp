@@ -1,42 +1,34 @@
 #include "synod/actors/gateway/gateway.hpp"
 
-#include "synod/actors/role/redis_text.hpp"
+#include "synod/actors/gateway/local_commands.hpp"
 
 #include <caf/detail/sync_request_bouncer.hpp>
-
-#include <algorithm>
+#include <spdlog/spdlog.h>
 
 namespace synod {
 
 namespace {
 
 constexpr std::chrono::milliseconds tick_interval{100};
-constexpr size_t unread_limit_bytes = 128u << 20; // of replies to a client that does not read them; one reply has 64 MiB at most
-constexpr const char* outcome_unknown =
-  "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
-constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
 constexpr const char* not_performed =
   "TRYAGAIN the command was not performed: no majority answers, and too many commands wait for one";
-constexpr const char* session_lost =
-  "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
 
 } // namespace
 
-gateway::gateway(caf::actor_config& config, std::shared_ptr<sockets> clients, options opts)
-  : gateway_actor::base{config}, sockets_{std::move(clients)}, options_{std::move(opts)}, random_{options_.seed} {
-  for (auto& each : local_commands::specs())
-    by_name_.emplace(each.name, &each);
-  for (auto& each : options_.machine_commands)
-    by_name_.emplace(each.name, &each);
-  for (auto& [name, spec] : by_name_)
-    all_commands_.push_back(*spec);
-  std::sort(all_commands_.begin(), all_commands_.end(), [](auto& a, auto& b) { return std::string_view{a.name} < b.name; });
+gateway::gateway(caf::actor_config& config, environment_ptr world, std::shared_ptr<sockets> clients, options opts)
+  : gateway_actor::base{config},
+    world_{std::move(world)},
+    sockets_{std::move(clients)},
+    options_{std::move(opts)},
+    commands_{local_commands(), options_.machine->commands()},
+    replicas_{options_.outstanding_limit_bytes},
+    session_{{options_.request_timeout, options_.session_lifetime, options_.outstanding_limit_bytes, world_->random()}} {
   sockets_->events(this);
 }
 
 gateway::behavior_type gateway::make_behavior() {
   set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
-  started_ms_ = now_ms();
+  started_ = clock().now();
   delayed_send(this, tick_interval, tick_atom_v);
   return {
     [this](const peer& x) { on_peer(x); },
@@ -76,18 +68,22 @@ void gateway::launch(caf::execution_unit*, bool, bool hide) {
   sockets_->schedule(this);
 }
 
+/// What happens at the sockets comes between two of these, when the execution unit of the last one may be gone.
+caf::resumable::resume_result gateway::resume(caf::execution_unit* unit, size_t most_messages) {
+  auto result = gateway_actor::base::resume(unit, most_messages);
+  context(nullptr);
+  return result;
+}
+
 void gateway::on_exit() {
   sockets_->stop();
   clients_.clear();
   replica_ = nullptr;
   replicas_.clear();
+  marks_.take();
 }
 
 // -- sockets --------------------------------------------------------------------
-
-int64_t gateway::now_ms() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(clock().now().time_since_epoch()).count();
-}
 
 bool gateway::on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) {
   if (clients_.size() >= options_.most_clients) {
@@ -97,7 +93,7 @@ bool gateway::on_connect(uint64_t id, std::string remote, std::string local, std
   }
   ++connections_;
   clients_.emplace(
-    id, client{connection{id, {std::move(remote), std::move(local)}, {options_.command_limit_bytes}, now_ms(), *this}});
+    id, served{connection{id, {std::move(remote), std::move(local)}, {options_.command_limit_bytes}, clock().now(), *this}});
   return true;
 }
 
@@ -105,7 +101,7 @@ void gateway::on_bytes(uint64_t id, std::string_view bytes) {
   auto found = clients_.find(id);
   if (found == clients_.end())
     return;
-  found->second.state.receive(bytes, now_ms());
+  found->second.state.receive(bytes, clock().now());
   touch(found->second, id);
 }
 
@@ -118,7 +114,7 @@ void gateway::on_close(uint64_t id) {
   clients_.erase(id); // Replies to it find nobody.
 }
 
-void gateway::touch(client& x, uint64_t id) {
+void gateway::touch(served& x, uint64_t id) {
   if (!std::exchange(x.dirty, true))
     dirty_.push_back(id);
 }
@@ -128,8 +124,7 @@ void gateway::on_turn_end() {
   for (size_t i = 0; i < dirty_.size(); ++i)
     settle(dirty_[i]);
   dirty_.clear();
-  flush_decided();
-  flush_reads();
+  flush();
 }
 
 /// Sends what a connection has to say and lets it go on.
@@ -140,322 +135,214 @@ void gateway::settle(uint64_t id) {
   found->second.dirty = false;
   auto& state = found->second.state;
   if (state.output().size() > unread_limit_bytes) {
-    options_.warn("gateway: a client that does not read its replies is disconnected");
+    world_->log().warn("gateway: a client that does not read its replies is disconnected");
     return sockets_->close(id);
   }
-  if (sockets_->unsent_bytes(id) == 0)
-    sockets_->send(id, state.output());
-  found = clients_.find(id); // Sending may have closed it.
-  if (found == clients_.end())
+  if (!send_output(id, state) || state.finished())
     return;
-  if (state.finished()) {
-    if (sockets_->unsent_bytes(id) == 0 && state.output().empty())
-      sockets_->close(id);
-    return;
-  }
   if (!state.closing() && state.output().size() <= connection::output_limit_bytes) {
     state.resume();
-    if (sockets_->unsent_bytes(id) == 0 && !state.output().empty())
-      sockets_->send(id, state.output());
-    found = clients_.find(id);
-    if (found == clients_.end())
+    if (!send_output(id, state))
       return;
-    if (state.finished() && state.output().empty() && sockets_->unsent_bytes(id) == 0)
-      return sockets_->close(id);
   }
   sockets_->read(id, !state.closing() && !state.blocked());
 }
 
+/// Sends what the socket takes, and closes a connection that has said all. False: it is gone, `state` too.
+bool gateway::send_output(uint64_t id, connection& state) {
+  if (sockets_->unsent_bytes(id) == 0 && !state.output().empty())
+    sockets_->send(id, state.output());
+  if (!clients_.contains(id))
+    return false; // Sending has closed it.
+  if (!state.finished() || !state.output().empty() || sockets_->unsent_bytes(id) != 0)
+    return true;
+  sockets_->close(id);
+  return false;
+}
+
 // -- commands -------------------------------------------------------------------
 
-const command_spec* gateway::find(std::string_view name) const {
-  if (name.size() > 64)
-    return nullptr;
-  auto found = by_name_.find(redis::lower_case(name));
-  return found == by_name_.end() ? nullptr : found->second;
-}
-
-void gateway::wait_for_decision(ticket whose) {
-  ++commands_;
-  decisions_.push_back({whose, now_ms() + options_.request_timeout.count()});
-  if (decided_.full())
-    flush_decided();
-}
-
 bool gateway::submit(ticket whose, arguments command) {
-  if (!room())
-    return false;
-  decided_.add(command);
-  wait_for_decision(whose);
-  return true;
+  return flush_when_full(session_.submit(whose, command, clock().now()));
 }
 
-bool gateway::submit_transaction(ticket whose, const std::vector<std::vector<std::string>>& commands,
-                                 const std::vector<std::pair<std::string, uint64_t>>& watched) {
-  if (!room())
-    return false;
-  decided_.add_transaction(commands, watched);
-  wait_for_decision(whose);
-  return true;
-}
-
-bool gateway::submit_versions(ticket whose, arguments keys, bool decided) {
-  if (!room())
-    return false;
-  if (decided) {
-    decided_.add_versions(keys);
-    wait_for_decision(whose);
-  } else {
-    reading_.add_versions(keys);
-    wait_for_read(whose);
-  }
-  return true;
+bool gateway::submit_transaction(ticket whose, const transaction& whole) {
+  return flush_when_full(session_.submit(whose, whole, clock().now()));
 }
 
 bool gateway::submit_read(ticket whose, arguments command) {
-  if (reads_.size() >= 4096)
-    return false;
-  reading_.add(command);
-  wait_for_read(whose);
-  return true;
+  return flush_when_full(session_.read(whose, command, clock().now()));
 }
 
-void gateway::wait_for_read(ticket whose) {
-  ++commands_;
-  reading_waiting_.push_back({whose, now_ms() + options_.request_timeout.count()});
-  if (reading_.full())
-    flush_reads();
+bool gateway::submit_versions(ticket whose, arguments keys, bool decided) {
+  auto now = clock().now();
+  return flush_when_full(decided ? session_.submit_versions(whose, keys, now) : session_.read_versions(whose, keys, now));
 }
 
-void gateway::flush_decided() {
-  if (decided_.empty() || session_ == 0 || !replica_)
+bool gateway::flush_when_full(bool taken) {
+  if (taken && session_.full())
+    flush();
+  return taken;
+}
+
+/// Sends all that waits to be sent to the replica.
+void gateway::flush() {
+  if (!replica_)
     return;
-  auto count = decided_.size();
-  auto request = decided_.take_request(session_, next_cid_);
-  next_cid_ += count;
-  sent_.emplace_back(next_cid_, request.size_bytes());
-  outstanding_bytes_ += request.size_bytes();
-  used_ms_ = now_ms();
-  send(replica_, request);
-}
-
-void gateway::flush_reads() {
-  if (reading_.empty() || !replica_)
-    return;
-  auto number = next_read_++;
-  reads_.emplace(number, std::exchange(reading_waiting_, {}));
-  send(replica_, reading_.take_query(number));
+  auto now = clock().now();
+  while (auto request = session_.next_request(now))
+    send(replica_, *request);
+  while (auto query = session_.next_query())
+    send(replica_, *query);
 }
 
 // -- replies --------------------------------------------------------------------
 
+void gateway::deliver(ticket whose, schema::Reply::Reader reply) {
+  auto found = clients_.find(whose.connection);
+  if (found == clients_.end())
+    return;
+  found->second.state.deliver(whose.number, reply);
+  touch(found->second, whose.connection);
+}
+
+void gateway::fail(ticket whose, std::string_view error) {
+  auto found = clients_.find(whose.connection);
+  if (found == clients_.end())
+    return;
+  found->second.state.deliver_error(whose.number, error);
+  touch(found->second, whose.connection);
+}
+
 void gateway::on_opened(const message<schema::Opened>& opened) {
-  if (opened->getNumber() != opening_ || opening_ == 0)
-    return;
-  opening_ = 0;
-  if (!opened->isSession())
-    return; // The next tick asks again.
-  session_ = opened->getSession();
-  next_cid_ = 1;
-  used_ms_ = now_ms();
-  flush_decided();
+  session_.on_opened(opened, clock().now());
+  flush();
 }
 
-/// Replies to commands in the order of their cids; what lies before the first one was answered already.
 void gateway::on_responses(const message<schema::Responses>& responses) {
-  if (responses->getSession() != session_ || session_ == 0)
+  note_mark(responses->getMark());
+  if (session_.on_responses(responses, *this))
     return;
-  if (responses->getSessionEnded() || responses->getRefused())
-    return lose_session("the session has ended");
-  auto first_waiting = next_cid_ - (decisions_.size() - decided_.size());
-  auto replies = responses->getReplies();
-  auto cid = responses->getFirstCid();
-  for (unsigned i = 0; i < responses->getAnswered() && i < replies.size(); ++i) {
-    if (cid++ < first_waiting || decisions_.empty())
-      continue;
-    deliver(decisions_.front(), replies[i]);
-    decisions_.pop_front();
-  }
-  while (!sent_.empty() && sent_.front().first <= cid) {
-    outstanding_bytes_ -= sent_.front().second;
-    sent_.pop_front();
-  }
+  world_->log().warn("gateway: the session has ended; opening another session");
+  flush();
 }
 
-/// Replies to a query come in the order of its operations, a message's worth at a time.
 void gateway::on_answers(const message<schema::Answers>& answers) {
-  auto found = reads_.find(answers->getNumber());
-  if (found == reads_.end())
+  note_mark(answers->getMark());
+  session_.on_answers(answers, *this);
+}
+
+/// Flow control: the replica sends as much as was taken here.
+void gateway::note_mark(uint64_t mark) {
+  if (mark == 0)
     return;
-  auto& waiting_for = found->second;
-  if (answers->getRefused()) {
-    for (auto& each : waiting_for)
-      deliver_error(each, read_failed);
-    reads_.erase(found);
-    return;
+  marks_.note(current_sender(), mark);
+  if (marks_.urgent())
+    return_marks();
+}
+
+void gateway::return_marks() {
+  for (auto& [sender, mark] : marks_.take()) {
+    builder<schema::Received> received;
+    received->setNode(0);
+    received->setMark(mark);
+    send(caf::actor_cast<replica_actor>(sender), received.finish());
   }
-  auto replies = answers->getReplies();
-  size_t index = answers->getFirst();
-  for (unsigned i = 0; i < answers->getAnswered() && i < replies.size() && index < waiting_for.size(); ++i, ++index)
-    deliver(waiting_for[index], replies[i]);
-  if (index == waiting_for.size())
-    reads_.erase(found);
 }
 
-void gateway::deliver(const waiting& x, schema::Reply::Reader reply) {
-  auto found = clients_.find(x.whose.connection);
-  if (found == clients_.end())
-    return;
-  found->second.state.deliver(x.whose.number, reply);
-  touch(found->second, x.whose.connection);
-}
-
-void gateway::deliver_error(const waiting& x, std::string_view text) {
-  auto found = clients_.find(x.whose.connection);
-  if (found == clients_.end())
-    return;
-  found->second.state.deliver_error(x.whose.number, text);
-  touch(found->second, x.whose.connection);
-}
-
-// -- the session ----------------------------------------------------------------
-
-void gateway::open_session() {
-  if (!replica_)
-    return;
-  opening_ = random_() | 1; // Never 0.
-  opened_at_ms_ = now_ms();
-  builder<schema::Request> open;
-  open->initOpen().setNumber(opening_);
-  send(replica_, open.finish());
-}
-
-/// What was sent under it has an unknown outcome; what was not sent yet goes under the next one.
-void gateway::lose_session(const char* why) {
-  options_.warn(std::string{"gateway: "} + why + "; opening another session");
-  auto unsent = decided_.size();
-  while (decisions_.size() > unsent) {
-    deliver_error(decisions_.front(), session_lost);
-    decisions_.pop_front();
-  }
-  sent_.clear();
-  outstanding_bytes_ = 0;
-  session_ = 0;
-  next_cid_ = 1;
-  open_session();
-}
+// -- the replica ----------------------------------------------------------------
 
 void gateway::on_peer(const peer& x) {
   if (x.role != "replica")
     return;
-  replicas_.erase(x.node);
-  if (x.handle)
-    replicas_.emplace(x.node, caf::actor_cast<replica_actor>(x.handle));
+  replicas_.renew(x);
   auto lost = replica_ && x.node == replica_node_;
   if (lost) {
     replica_ = nullptr;
-    for (auto& [number, waiting] : std::exchange(reads_, {}))
-      for (auto& each : waiting)
-        deliver_error(each, read_failed);
+    world_->log().warn("gateway: the replica is not reached any more; opening another session");
+    session_.lose_replica(*this);
   }
-  if (!replica_ && !replicas_.empty()) {
-    // The one beside it, or else any.
-    auto chosen = replicas_.find(options_.node);
-    if (chosen == replicas_.end())
-      chosen = replicas_.begin();
-    replica_ = chosen->second;
-    replica_node_ = chosen->first;
-  }
-  if (lost)
-    lose_session("the replica is not reached any more"); // It alone knows which commands are outstanding.
-  else if (session_ == 0 && opening_ == 0)
-    open_session();
+  if (!replica_)
+    choose_replica();
+  flush();
+}
+
+/// The one beside it, or else any.
+void gateway::choose_replica() {
+  if (replicas_.empty())
+    return;
+  auto* beside = replicas_.find(options_.node);
+  auto& chosen = beside ? *beside : *replicas_.begin();
+  replica_ = chosen.handle;
+  replica_node_ = chosen.node;
+  session_.begin();
 }
 
 // -- time -----------------------------------------------------------------------
 
 void gateway::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
-  auto now = now_ms();
-  // Deadlines come in the order of submission; an answered one leaves its place to the late reply.
-  for (auto& each : decisions_) {
-    if (each.deadline_ms > now)
-      break;
-    if (each.whose.connection == 0)
-      continue;
-    ++timeouts_;
-    deliver_error(each, outcome_unknown);
-    each.whose.connection = 0;
-  }
-  std::erase_if(reads_, [&](auto& read) {
-    if (read.second.empty() || read.second.back().deadline_ms > now)
-      return false;
-    for (auto& each : read.second)
-      deliver_error(each, read_failed);
-    return true;
-  });
-  if (!reading_waiting_.empty() && reading_waiting_.front().deadline_ms <= now) {
-    // There was no replica to ask.
-    for (auto& each : std::exchange(reading_waiting_, {}))
-      deliver_error(each, read_failed);
-    reading_ = {};
-  }
+  auto now = clock().now();
+  session_.on_tick(now, *this);
+  give_up_waiting(now);
+  close_idle(now);
+  return_marks();
+  flush();
+}
+
+void gateway::give_up_waiting(time_point now) {
   for (auto& [id, x] : clients_) {
-    if (x.state.waits_for_room() && now - x.state.waits_since_ms() > options_.request_timeout.count())
+    if (x.state.waits_for_room() && now - x.state.waits_since() > options_.request_timeout)
       x.state.give_up(not_performed);
     if (x.state.blocked() || x.state.waits_for_room())
       touch(x, id);
   }
-  if (options_.idle_timeout.count() > 0) {
-    std::vector<uint64_t> idle;
-    for (auto& [id, x] : clients_)
-      if (x.state.pending() == 0 && now - x.state.used_ms() > options_.idle_timeout.count())
-        idle.push_back(id);
-    for (auto id : idle)
-      sockets_->close(id);
-  }
-  if (session_ == 0 && (opening_ == 0 || now - opened_at_ms_ > options_.request_timeout.count()))
-    open_session();
-  if (session_ != 0 && now - used_ms_ > options_.session_lifetime.count() / 4) {
-    decided_.add_keep_alive();
-    wait_for_decision({});
-  }
 }
+
+void gateway::close_idle(time_point now) {
+  if (options_.idle_timeout.count() == 0)
+    return;
+  std::vector<uint64_t> idle;
+  for (auto& [id, x] : clients_)
+    if (x.state.pending() == 0 && now - x.state.used() > options_.idle_timeout)
+      idle.push_back(id);
+  for (auto id : idle)
+    sockets_->close(id);
+}
+
+// -- what it tells of itself ------------------------------------------------------
 
 std::string gateway::info(std::string_view section) const {
   std::string text;
-  auto wanted = [&](std::string_view name) {
-    return section.empty() || section == name || section == "all" || section == "everything" || section == "default";
+  auto begin = [&](std::string_view name, std::string_view title) {
+    auto wanted = section.empty() || section == name || section == "all" || section == "everything" || section == "default";
+    if (wanted)
+      text.append(text.empty() ? "" : "\r\n").append("# ").append(title).append("\r\n");
+    return wanted;
   };
   auto line = [&](std::string_view name, const std::string& value) {
-    text += name;
-    text += ':';
-    text += value;
-    text += "\r\n";
+    text.append(name).append(":").append(value).append("\r\n");
   };
-  if (wanted("server")) {
-    text += "# Server\r\n";
+  if (begin("server", "Server")) {
+    auto uptime = std::chrono::duration_cast<std::chrono::seconds>(clock().now() - started_);
     line("redis_version", "7.0.15");
     line("synod_version", SYNOD_VERSION);
     line("redis_mode", "standalone");
     line("synod_node", options_.node_name);
     line("tcp_port", std::to_string(sockets_->port()));
-    line("uptime_in_seconds", std::to_string((now_ms() - started_ms_) / 1000));
+    line("uptime_in_seconds", std::to_string(uptime.count()));
   }
-  if (wanted("clients")) {
-    text += (text.empty() ? "# Clients\r\n" : "\r\n# Clients\r\n");
+  if (begin("clients", "Clients")) {
     line("connected_clients", std::to_string(clients_.size()));
     line("maxclients", std::to_string(options_.most_clients));
   }
-  if (wanted("stats")) {
-    text += (text.empty() ? "# Stats\r\n" : "\r\n# Stats\r\n");
+  if (begin("stats", "Stats")) {
     line("total_connections_received", std::to_string(connections_));
     line("rejected_connections", std::to_string(rejected_));
-    line("total_commands_processed", std::to_string(commands_));
-    line("commands_timed_out", std::to_string(timeouts_));
+    line("total_commands_processed", std::to_string(session_.taken()));
+    line("commands_timed_out", std::to_string(session_.timed_out()));
   }
-  if (wanted("replication")) {
-    text += (text.empty() ? "# Replication\r\n" : "\r\n# Replication\r\n");
+  if (begin("replication", "Replication")) {
     line("role", "master");
     line("connected_slaves", "0");
   }
@@ -466,11 +353,11 @@ message<schema::RoleStatus> gateway::status() const {
   auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
   return role_status("gateway", {{"port", number(sockets_->port())},
                                  {"clients", number(clients_.size())},
-                                 {"commands", number(commands_)},
-                                 {"commands timed out", number(timeouts_)},
-                                 {"commands waiting", number(decisions_.size())},
-                                 {"bytes at the replica", number(outstanding_bytes_)},
-                                 {"session", number(session_)}});
+                                 {"commands", number(session_.taken())},
+                                 {"commands timed out", number(session_.timed_out())},
+                                 {"commands waiting", number(session_.waiting())},
+                                 {"bytes at the replica", number(session_.bytes_at_replica())},
+                                 {"session", number(session_.session())}});
 }
 
 } // namespace synod

@@ -115,7 +115,7 @@ void socket_server::stop() {
   stopping_ = true;
   events_ = nullptr;
   std::vector<uint64_t> ids;
-  for (auto& [id, x] : clients_)
+  for (auto& [id, x] : accepted_)
     ids.push_back(id);
   for (auto id : ids)
     close(id);
@@ -126,10 +126,10 @@ void socket_server::stop() {
 }
 
 void socket_server::on_connection() {
-  auto* x = new client{{}, this, next_id_++};
+  auto* x = new accepted_socket{{}, this, next_id_++};
   uv_tcp_init(&loop_, &x->socket);
   x->socket.data = x;
-  auto discard = [](uv_handle_t* handle) { delete static_cast<client*>(handle->data); };
+  auto discard = [](uv_handle_t* handle) { delete static_cast<accepted_socket*>(handle->data); };
   if (uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), reinterpret_cast<uv_stream_t*>(&x->socket)) != 0) {
     uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
     return;
@@ -147,20 +147,20 @@ void socket_server::on_connection() {
     uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
     return;
   }
-  clients_.emplace(x->id, x);
+  accepted_.emplace(x->id, x);
   start_reading(*x);
 }
 
-void socket_server::start_reading(client& x) {
+void socket_server::start_reading(accepted_socket& x) {
   x.reading = true;
   uv_read_start(
     reinterpret_cast<uv_stream_t*>(&x.socket),
     [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-      auto& shared = static_cast<client*>(handle->data)->owner->buffer_;
+      auto& shared = static_cast<accepted_socket*>(handle->data)->owner->buffer_;
       *buffer = uv_buf_init(shared.data(), static_cast<unsigned>(shared.size()));
     },
     [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
-      auto* from = static_cast<client*>(stream->data);
+      auto* from = static_cast<accepted_socket*>(stream->data);
       if (size > 0 && from->owner->events_)
         from->owner->events_->on_bytes(from->id, {buffer->base, static_cast<size_t>(size)});
       else if (size < 0)
@@ -169,8 +169,8 @@ void socket_server::start_reading(client& x) {
 }
 
 void socket_server::read(uint64_t id, bool on) {
-  auto found = clients_.find(id);
-  if (found == clients_.end() || found->second->reading == on)
+  auto found = accepted_.find(id);
+  if (found == accepted_.end() || found->second->reading == on)
     return;
   if (on) {
     start_reading(*found->second);
@@ -181,8 +181,8 @@ void socket_server::read(uint64_t id, bool on) {
 }
 
 void socket_server::send(uint64_t id, std::string& bytes) {
-  auto found = clients_.find(id);
-  if (found == clients_.end() || bytes.empty())
+  auto found = accepted_.find(id);
+  if (found == accepted_.end() || bytes.empty())
     return bytes.clear();
   auto& x = *found->second;
   auto* stream = reinterpret_cast<uv_stream_t*>(&x.socket);
@@ -205,29 +205,30 @@ void socket_server::send(uint64_t id, std::string& bytes) {
   uv_buf_t rest = uv_buf_init(late->bytes.data(), static_cast<unsigned>(late->bytes.size()));
   uv_write(&late->request, stream, &rest, 1, [](uv_write_t* request, int status) {
     std::unique_ptr<late_write> done{static_cast<late_write*>(request->data)};
-    auto* client_of = static_cast<client*>(request->handle->data);
-    client_of->unsent -= done->bytes.size();
-    auto* owner = client_of->owner;
+    auto* to = static_cast<accepted_socket*>(request->handle->data);
+    to->unsent -= done->bytes.size();
+    auto* owner = to->owner;
     if (status != 0)
-      owner->close(client_of->id);
-    else if (owner->events_ && !client_of->closing)
-      owner->events_->on_sent(client_of->id);
+      owner->close(to->id);
+    else if (owner->events_ && !to->closing)
+      owner->events_->on_sent(to->id);
   });
 }
 
 size_t socket_server::unsent_bytes(uint64_t id) const {
-  auto found = clients_.find(id);
-  return found == clients_.end() ? 0 : found->second->unsent;
+  auto found = accepted_.find(id);
+  return found == accepted_.end() ? 0 : found->second->unsent;
 }
 
 void socket_server::close(uint64_t id) {
-  auto found = clients_.find(id);
-  if (found == clients_.end())
+  auto found = accepted_.find(id);
+  if (found == accepted_.end())
     return;
   auto* x = found->second;
-  clients_.erase(found);
+  accepted_.erase(found);
   x->closing = true;
-  uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), [](uv_handle_t* handle) { delete static_cast<client*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(&x->socket),
+           [](uv_handle_t* handle) { delete static_cast<accepted_socket*>(handle->data); });
   if (events_)
     events_->on_close(id);
 }

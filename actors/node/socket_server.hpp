@@ -39,7 +39,8 @@ public:
   void close(uint64_t id) override;
 
 private:
-  struct client {
+  /// One client's.
+  struct accepted_socket {
     uv_tcp_t socket;
     socket_server* owner;
     uint64_t id;
@@ -49,7 +50,7 @@ private:
   };
 
   void on_connection();
-  void start_reading(client& x);
+  void start_reading(accepted_socket& x);
   void run_actors();
 
   uv_loop_t loop_;
@@ -60,7 +61,7 @@ private:
   bool stopping_ = false;
   uint16_t port_ = 0;
   socket_events* events_ = nullptr;
-  std::unordered_map<uint64_t, client*> clients_;
+  std::unordered_map<uint64_t, accepted_socket*> accepted_;
   uint64_t next_id_ = 1;
   std::vector<char> buffer_;
   caf::scoped_execution_unit unit_;

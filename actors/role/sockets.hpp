@@ -22,7 +22,7 @@ public:
   virtual void on_turn_end() = 0;
 };
 
-/// A listening socket and those of its clients, with the thread in which their gateway runs: `server` on a host, the
+/// A listening socket and those of its clients, with the thread in which their gateway runs: `socket_server` on a host, the
 /// simulator's own in a simulation. Clients have numbers that are not used twice.
 class sockets {
 public:

@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
 
 using namespace synod;
 
@@ -33,40 +32,29 @@ struct services : gateway_services {
   bool submit_versions(ticket whose, arguments keys, bool decided) override {
     return take(decided ? "decide-versions" : "versions", whose, keys);
   }
-  bool submit_transaction(ticket whose, const std::vector<std::vector<std::string>>& commands,
-                          const std::vector<std::pair<std::string, uint64_t>>& watched) override {
-    std::string text = std::to_string(commands.size()) + " commands";
-    for (auto& [key, version] : watched)
+  bool submit_transaction(ticket whose, const transaction& whole) override {
+    auto count = std::count_if(whole.commands().begin(), whole.commands().end(), [](auto& each) { return !each.local(); });
+    std::string text = std::to_string(count) + " commands";
+    for (auto& [key, version] : whole.watched())
       text += " " + key + "@" + std::to_string(version);
     std::string_view one = text;
     return take("transaction", whose, {&one, 1});
   }
-  const command_spec* find(std::string_view name) const override {
-    auto same = [&](auto& x) {
-      return std::string_view{x.name}.size() == name.size() && strncasecmp(x.name, name.data(), name.size()) == 0;
-    };
-    for (auto& each : local_commands::specs())
-      if (same(each))
-        return &each;
-    for (auto& each : machine.commands())
-      if (same(each))
-        return &each;
-    return nullptr;
-  }
-  const std::vector<command_spec>& commands() const override { return specs; }
+  const command_table& commands() const override { return table; }
   int64_t wall_clock_us() const override { return 1'234'567; }
   std::string info(std::string_view) const override { return "# Server\r\n"; }
-  std::vector<std::pair<std::string, std::string>> settings() const override { return {{"save", ""}, {"maxclients", "10"}}; }
+  const std::vector<std::pair<std::string, std::string>>& settings() const override { return told; }
 
   key_value::machine machine{{}, 1};
-  std::vector<command_spec> specs{machine.commands().begin(), machine.commands().end()};
+  command_table table{local_commands(), machine.commands()};
+  std::vector<std::pair<std::string, std::string>> told{{"save", ""}, {"maxclients", "10"}};
   std::vector<submitted> all;
   bool full = false;
 };
 
 struct fixture {
   std::string say(const std::string& line) {
-    subject.receive(line + "\r\n", 0);
+    subject.receive(line + "\r\n", {});
     return out();
   }
   std::string out() { return std::exchange(subject.output(), {}); }
@@ -90,7 +78,7 @@ struct fixture {
   std::string submitted(size_t index) const { return index < services_.all.size() ? services_.all[index].what : "nothing"; }
 
   services services_;
-  connection subject{9, {"127.0.0.1:1", "127.0.0.1:2"}, {1000}, 0, services_};
+  connection subject{9, {"127.0.0.1:1", "127.0.0.1:2"}, {1000}, {}, services_};
 };
 
 } // namespace

@@ -7,7 +7,7 @@ namespace synod::test {
 const std::vector<mutant>& mutants() {
   static const std::vector<mutant> all = [] {
     std::vector<mutant> found;
-    for (auto part : {wrong_acceptors(), wrong_leaders(), wrong_replicas()})
+    for (auto part : {wrong_acceptors(), wrong_leaders(), wrong_replicas(), wrong_gateways()})
       found.insert(found.end(), part.begin(), part.end());
     return found;
   }();

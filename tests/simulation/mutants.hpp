@@ -20,6 +20,7 @@ const std::vector<mutant>& mutants();
 std::vector<mutant> wrong_acceptors();
 std::vector<mutant> wrong_leaders();
 std::vector<mutant> wrong_replicas();
+std::vector<mutant> wrong_gateways();
 
 /// The built-in roles, one of them wrong.
 registry registry_with(const mutant& wrong);

@@ -1,0 +1,254 @@
+#include "synod/actors/gateway/replica_session.hpp"
+
+#include "synod/actors/role/upheld.hpp"
+
+#include <algorithm>
+
+namespace synod {
+
+namespace {
+
+constexpr const char* outcome_unknown =
+  "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
+constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
+constexpr const char* session_lost =
+  "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
+
+} // namespace
+
+// -- commands to be decided -------------------------------------------------------
+
+void replica_session::wait(ticket whose, time_point now) {
+  ++taken_;
+  under_way_.push_back({whose, now + options_.request_timeout});
+}
+
+bool replica_session::submit(ticket whose, arguments command, time_point now) {
+  if (!has_room())
+    return false;
+  commands_.add(command);
+  wait(whose, now);
+  return true;
+}
+
+bool replica_session::submit(ticket whose, const transaction& whole, time_point now) {
+  if (!has_room())
+    return false;
+  commands_.add_transaction(whole);
+  wait(whose, now);
+  return true;
+}
+
+bool replica_session::submit_versions(ticket whose, arguments keys, time_point now) {
+  if (!has_room())
+    return false;
+  commands_.add_versions(keys);
+  wait(whose, now);
+  return true;
+}
+
+std::optional<message<schema::Request>> replica_session::next_request(time_point now) {
+  if (!reached_)
+    return std::nullopt;
+  if (session_ == 0)
+    return pauses_.due(now) ? std::optional{opening(now)} : std::nullopt;
+  if (commands_.empty())
+    return std::nullopt;
+  auto before = commands_.size();
+  auto request = commands_.take_request(session_, next_cid_);
+  next_cid_ += before - commands_.size();
+  sent_.push_back({next_cid_, request.size_bytes()});
+  sent_bytes_ += request.size_bytes();
+  used_ = now;
+  return request;
+}
+
+message<schema::Request> replica_session::opening(time_point now) {
+  if (opening_ == 0)
+    opening_ = random_() | 1; // Never 0.
+  pauses_.tried(now);
+  builder<schema::Request> open;
+  open->initOpen().setNumber(opening_);
+  return open.finish();
+}
+
+void replica_session::on_opened(const message<schema::Opened>& opened, time_point now) {
+  if (opening_ == 0 || opened->getNumber() != opening_ || !opened->isSession())
+    return; // One that was refused is asked for again after a pause.
+  upheld(session_ == 0 && opened->getSession() != 0, "one session", "session {} is opened while {} is in use",
+         opened->getSession(), session_);
+  session_ = opened->getSession();
+  opening_ = 0;
+  next_cid_ = 1;
+  used_ = now;
+}
+
+/// Replies in the order of cids; what lies before the first that waits was answered already.
+bool replica_session::on_responses(const message<schema::Responses>& responses, recipient& to) {
+  if (session_ == 0 || responses->getSession() != session_)
+    return true;
+  if (responses->getSessionEnded() || responses->getRefused()) {
+    lose_session(to);
+    return false;
+  }
+  auto replies = responses->getReplies();
+  auto first = responses->getFirstCid();
+  auto end = first + std::min<uint64_t>(responses->getAnswered(), replies.size());
+  auto cid = first_waiting_cid();
+  upheld(first <= cid && end <= next_cid_, "replies in order",
+         "in session {} come replies to cids {} to {}, where {} is the first that waits and {} the next to be sent", session_,
+         first, end, cid, next_cid_);
+  for (; cid < end; ++cid) {
+    auto whose = under_way_.front().whose;
+    under_way_.pop_front();
+    expired_ -= expired_ > 0;
+    to.deliver(whose, replies[static_cast<unsigned>(cid - first)]);
+  }
+  forget_sent(cid);
+  return true;
+}
+
+void replica_session::forget_sent(uint64_t below_cid) {
+  while (!sent_.empty() && sent_.front().end_cid <= below_cid) {
+    upheld(sent_bytes_ >= sent_.front().bytes, "sent bytes", "a request of {} is answered, {} are outstanding",
+           sent_.front().bytes, sent_bytes_);
+    sent_bytes_ -= sent_.front().bytes;
+    sent_.pop_front();
+  }
+}
+
+// -- reads ------------------------------------------------------------------------
+
+void replica_session::wait_for_read(ticket whose, time_point now) {
+  ++taken_;
+  reading_.push_back({whose, now + options_.request_timeout});
+}
+
+bool replica_session::read(ticket whose, arguments command, time_point now) {
+  if (!has_room_for_reads())
+    return false;
+  reads_.add(command);
+  wait_for_read(whose, now);
+  return true;
+}
+
+bool replica_session::read_versions(ticket whose, arguments keys, time_point now) {
+  if (!has_room_for_reads())
+    return false;
+  reads_.add_versions(keys);
+  wait_for_read(whose, now);
+  return true;
+}
+
+std::optional<message<schema::Query>> replica_session::next_query() {
+  if (!reached_ || reads_.empty())
+    return std::nullopt;
+  auto before = reads_.size();
+  auto asked = reads_.take_query(next_query_);
+  auto count = static_cast<ptrdiff_t>(before - reads_.size());
+  std::vector<waiting_command> waiting;
+  if (reads_.empty()) {
+    waiting.swap(reading_);
+  } else {
+    waiting.assign(reading_.begin(), reading_.begin() + count);
+    reading_.erase(reading_.begin(), reading_.begin() + count);
+  }
+  asked_bytes_ += asked.size_bytes();
+  queries_.emplace_hint(queries_.end(), next_query_++, query{std::move(waiting), asked.size_bytes()});
+  return asked;
+}
+
+/// Replies to a query come in the order of its operations, a message's worth at a time.
+void replica_session::on_answers(const message<schema::Answers>& answers, recipient& to) {
+  auto found = queries_.find(answers->getNumber());
+  if (found == queries_.end())
+    return;
+  auto& waiting = found->second.waiting;
+  if (answers->getRefused()) {
+    for (auto& each : waiting)
+      to.fail(each.whose, read_failed);
+    return end_query(found);
+  }
+  auto replies = answers->getReplies();
+  size_t index = answers->getFirst();
+  for (unsigned i = 0; i < answers->getAnswered() && i < replies.size() && index < waiting.size(); ++i, ++index)
+    to.deliver(waiting[index].whose, replies[i]);
+  if (index >= waiting.size())
+    end_query(found);
+}
+
+void replica_session::end_query(std::map<uint64_t, query>::iterator which) {
+  upheld(asked_bytes_ >= which->second.bytes, "read bytes", "a query of {} has ended, {} are under way", which->second.bytes,
+         asked_bytes_);
+  asked_bytes_ -= which->second.bytes;
+  queries_.erase(which);
+}
+
+// -- losses -----------------------------------------------------------------------
+
+void replica_session::lose_replica(recipient& to) {
+  reached_ = false;
+  while (!queries_.empty()) {
+    for (auto& each : queries_.begin()->second.waiting)
+      to.fail(each.whose, read_failed);
+    end_query(queries_.begin());
+  }
+  lose_session(to);
+}
+
+/// What was sent under it has an unknown outcome; what was not sent yet goes under the next one.
+void replica_session::lose_session(recipient& to) {
+  while (under_way_.size() > commands_.size()) {
+    to.fail(under_way_.front().whose, session_lost);
+    under_way_.pop_front();
+    expired_ -= expired_ > 0;
+  }
+  sent_.clear();
+  sent_bytes_ = 0;
+  session_ = 0;
+  next_cid_ = 1;
+  pauses_ = {std::chrono::milliseconds{100}, std::chrono::seconds{1}}; // The next one is asked for at once.
+}
+
+// -- time -------------------------------------------------------------------------
+
+void replica_session::on_tick(time_point now, recipient& to) {
+  expire_commands(now, to);
+  expire_reads(now, to);
+  if (session_ != 0 && now - used_ > options_.lifetime / 4) {
+    commands_.add_keep_alive();
+    under_way_.push_back({{}, now + options_.request_timeout});
+    used_ = now;
+  }
+}
+
+/// Deadlines come in the order of submission.
+void replica_session::expire_commands(time_point now, recipient& to) {
+  for (; expired_ < under_way_.size() && under_way_[expired_].deadline <= now; ++expired_) {
+    auto& whose = under_way_[expired_].whose;
+    if (whose.connection == 0)
+      continue; // To keep the session alive.
+    ++timed_out_;
+    to.fail(std::exchange(whose, {}), outcome_unknown);
+  }
+}
+
+/// A query's reads are given up together when the last one's time is over; those that no replica could be asked for, when the
+/// first one's is.
+void replica_session::expire_reads(time_point now, recipient& to) {
+  for (auto i = queries_.begin(); i != queries_.end();) {
+    auto each = i++;
+    if (each->second.waiting.back().deadline > now)
+      continue;
+    for (auto& read : each->second.waiting)
+      to.fail(read.whose, read_failed);
+    end_query(each);
+  }
+  if (reading_.empty() || reading_.front().deadline > now)
+    return;
+  for (auto& read : std::exchange(reading_, {}))
+    to.fail(read.whose, read_failed);
+  reads_.clear();
+}
+
+} // namespace synod

@@ -1,0 +1,208 @@
+#include "synod/actors/gateway/gateway.hpp"
+
+#include "synod/actors/replica/key_value/machine.hpp"
+
+#include "harness.hpp"
+#include "test_environment.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace synod;
+using namespace synod::test;
+
+namespace {
+
+/// Sockets of clients that the test plays.
+class test_sockets : public sockets {
+public:
+  explicit test_sockets(caf::actor_system& system) : system_{system} {}
+
+  uint16_t port() const override { return 7; }
+  void run() override {}
+  void schedule(caf::resumable* actor) override { system_.scheduler().enqueue(actor); }
+  void events(synod::socket_events* events) override { events_ = events; }
+  void stop() override { stopped = true; }
+  void send(uint64_t id, std::string& bytes) override { sent[id] += std::exchange(bytes, {}); }
+  size_t unsent_bytes(uint64_t) const override { return unsent; }
+  void read(uint64_t, bool) override {}
+  void close(uint64_t id) override {
+    closed.insert(id);
+    events_->on_close(id);
+  }
+
+  std::string connect(uint64_t id) {
+    std::string refusal;
+    return events_->on_connect(id, "127.0.0.1:1", "127.0.0.1:7", refusal) ? "" : refusal;
+  }
+  void receive(uint64_t id, std::string_view bytes) {
+    events_->on_bytes(id, bytes);
+    events_->on_turn_end();
+  }
+  void turn_end() { events_->on_turn_end(); }
+  std::string take(uint64_t id) { return std::exchange(sent[id], {}); }
+
+  std::map<uint64_t, std::string> sent;
+  std::set<uint64_t> closed;
+  size_t unsent = 0;
+  bool stopped = false;
+
+private:
+  caf::actor_system& system_;
+  synod::socket_events* events_ = nullptr;
+};
+
+struct fixture {
+  fixture() {
+    gateway::options options{.node = 1,
+                             .node_name = "b",
+                             .command_limit_bytes = 1000,
+                             .most_clients = 2,
+                             .outstanding_limit_bytes = 1u << 20,
+                             .idle_timeout = std::chrono::minutes{1},
+                             .request_timeout = std::chrono::seconds{5},
+                             .session_lifetime = std::chrono::hours{1},
+                             .machine = std::make_shared<key_value::machine>(key_value::machine::limits{}, 1),
+                             .settings = {}};
+    subject = in.spawn<gateway>(environment_, clients, std::move(options));
+    in.run();
+  }
+
+  void reach(probe& replica, node_id node) {
+    caf::anon_send(subject, peer{node, "replica", replica.ptr()});
+    in.run();
+  }
+  /// Answers the opening that the replica got.
+  void open(probe& replica, uint64_t session) {
+    auto [asked] = replica->take<message<schema::Request>>();
+    REQUIRE(asked->isOpen());
+    builder<schema::Opened> opened;
+    opened->setNumber(asked->getOpen().getNumber());
+    opened->setSession(session);
+    replica.send(subject, opened.finish());
+    in.run();
+  }
+  void receive(uint64_t client, std::string_view bytes) {
+    clients->receive(client, bytes);
+    in.run();
+  }
+  void respond(probe& replica, uint64_t session, uint64_t cid, const char* status, uint64_t mark = 0) {
+    builder<schema::Responses> built;
+    built->setSession(session);
+    built->setFirstCid(cid);
+    built->setAnswered(1);
+    built->initReplies(1)[0].setStatus(status);
+    built->setMark(mark);
+    replica.send(subject, built.finish());
+    in.run();
+    clients->turn_end();
+  }
+
+  world in;
+  std::shared_ptr<test_environment> environment_ = std::make_shared<test_environment>(in.system);
+  std::shared_ptr<test_sockets> clients = std::make_shared<test_sockets>(in.system);
+  gateway_actor subject;
+  probe beside{in};
+  probe apart{in};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "a command goes to the replica in the session, and its reply to the client") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  receive(5, "SET a 1\r\nSET b 2\r\n");
+  auto [request] = beside->take<message<schema::Request>>();
+  CHECK(request->getCommands().getSession() == 77);
+  CHECK(request->getCommands().getFirstCid() == 1);
+  CHECK(request->getCommands().getOperations().size() == 2);
+  respond(beside, 77, 1, "first");
+  respond(beside, 77, 2, "second");
+  CHECK(clients->take(5) == "+first\r\n+second\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "a read goes to the replica as a query") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  receive(5, "GET a\r\n");
+  auto [query] = beside->take<message<schema::Query>>();
+  builder<schema::Answers> answers;
+  answers->setNumber(query->getNumber());
+  answers->setAnswered(1);
+  answers->initReplies(1)[0].setInteger(3);
+  beside.send(subject, answers.finish());
+  in.run();
+  clients->turn_end();
+  CHECK(clients->take(5) == ":3\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "the replica beside the gateway is taken; any other when that one is lost") {
+  reach(apart, 0);
+  CHECK(apart->has<message<schema::Request>>());
+  open(apart, 70);
+  reach(beside, 1); // The session stays where it is.
+  CHECK_FALSE(beside->has<message<schema::Request>>());
+  clients->connect(5);
+  receive(5, "SET a 1\r\n");
+  caf::anon_send(subject, peer{0, "replica", nullptr});
+  in.run();
+  clients->turn_end();
+  CHECK(clients->take(5).substr(0, 8) == "-UNKNOWN");
+  CHECK(environment_->logged().find("the replica is not reached any more") != std::string::npos);
+  open(beside, 77);
+  receive(5, "SET a 1\r\n");
+  CHECK(beside->has<message<schema::Request>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "marks go back to the replica they came from: with the next tick, or at once when much came") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  receive(5, "SET a 1\r\nSET b 2\r\nSET c 3\r\n");
+  respond(beside, 77, 1, "OK");
+  in.pass(std::chrono::milliseconds{100});
+  CHECK_FALSE(beside->has<message<schema::Received>>()); // It bore no mark.
+  respond(beside, 77, 2, "OK", 1000);
+  CHECK_FALSE(beside->has<message<schema::Received>>());
+  in.pass(std::chrono::milliseconds{100});
+  auto [received] = beside->take<message<schema::Received>>();
+  CHECK(received->getMark() == 1000);
+  CHECK(received->getNode() == 0);
+  respond(beside, 77, 3, "OK", 3'000'000);
+  CHECK(std::get<0>(beside->take<message<schema::Received>>())->getMark() == 3'000'000);
+}
+
+TEST_CASE_FIXTURE(fixture, "one client too many is refused") {
+  CHECK(clients->connect(5).empty());
+  CHECK(clients->connect(6).empty());
+  CHECK(clients->connect(7) == "-ERR max number of clients reached\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "a client that is silent for too long is disconnected, one that waits is not") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  in.pass(std::chrono::seconds{30});
+  clients->connect(6);
+  in.pass(std::chrono::seconds{31});
+  CHECK(clients->closed == std::set<uint64_t>{5});
+}
+
+TEST_CASE_FIXTURE(fixture, "QUIT closes the connection when its reply has left") {
+  clients->connect(5);
+  clients->unsent = 1;
+  receive(5, "QUIT\r\n");
+  CHECK(clients->closed.empty());
+  clients->unsent = 0;
+  receive(5, "");
+  CHECK(clients->sent[5] == "+OK\r\n");
+  CHECK(clients->closed == std::set<uint64_t>{5});
+}
+
+TEST_CASE_FIXTURE(fixture, "a gateway that ends stops its sockets") {
+  in.end(caf::actor_cast<caf::actor>(subject));
+  CHECK(clients->stopped);
+}
