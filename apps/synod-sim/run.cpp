@@ -5,6 +5,8 @@
 #include "resp_client.hpp"
 #include "session_client.hpp"
 
+#include "synod/actors/role/upheld.hpp"
+
 namespace synod::simulation {
 
 namespace {
@@ -13,11 +15,18 @@ using std::chrono::milliseconds;
 
 constexpr uint64_t most_steps_at_once = 2'000'000; // without time passing: roles that never come to rest
 
+/// Ends a step in which a role found something broken that it relies on.
+struct broken_step {};
+
 /// Everything of one run, in the order in which it has to go away again.
 class simulation {
 public:
   simulation(const run_options& options, const registry& known, tracing traced)
     : plan_{draw(options, known)}, time_{options.seed}, stage_{time_, trace_, plan_, known}, book_{plan_.groups} {
+    before_ = on_broken([this](std::string_view invariant, const std::string& seen) {
+      checks_->fail(std::string{invariant}, seen);
+      throw broken_step{};
+    });
     if (traced.on)
       trace_.begin(traced.file);
     auto& config = *plan_.config;
@@ -69,6 +78,8 @@ public:
     nemesis_ = std::make_unique<nemesis>(stage_, hosts, all.size());
   }
 
+  ~simulation() { on_broken(before_); }
+
   run_result run() {
     trace_.say(time_.now(), "seed {}, faults {}, {} clients\n{}", plan_.options.seed, to_string(plan_.faults), plan_.clients,
                plan_.cluster_file);
@@ -115,7 +126,7 @@ private:
     auto before = time_.now();
     uint64_t steps = 0;
     while (!checks_->broken() && !done()) {
-      if (!time_.step(end))
+      if (!step(end))
         return false;
       if (time_.now() != before) {
         before = time_.now();
@@ -125,6 +136,14 @@ private:
       }
     }
     return true;
+  }
+
+  bool step(duration end) {
+    try {
+      return time_.step(end);
+    } catch (const broken_step&) {
+      return true; // A log that cannot be: the process does not even start.
+    }
   }
 
   bool idle() const {
@@ -171,12 +190,16 @@ private:
                  checks_->chosen(),
                  nemesis_->faults(),
                  0,
+                 0,
                  undecided_};
-    for (auto& each : hosts_)
+    for (auto& each : hosts_) {
       x.numbers.starts += each->starts();
+      x.numbers.cuts += each->cuts();
+    }
     return x;
   }
 
+  broken_handler before_;
   plan plan_;
   trace trace_;
   world time_;
@@ -203,6 +226,7 @@ void run_numbers::add(const run_numbers& other) {
   slots += other.slots;
   fault_events += other.fault_events;
   starts += other.starts;
+  cuts += other.cuts;
   undecided += other.undecided;
 }
 
