@@ -17,6 +17,7 @@ struct SegmentStart {
   node @2 :Text;
   segment @3 :UInt64;
   size @4 :UInt64;           # of the file, bytes; fixed when the segment is begun
+  firstSegment @5 :UInt64;   # the first one that the log kept when this one was begun
 }
 
 struct Identity {

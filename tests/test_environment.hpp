@@ -13,16 +13,15 @@ namespace synod::test {
 /// A clock that the test sets, a log that it reads. What a role under test does not need is not there.
 class test_environment : public environment {
 public:
-  explicit test_environment(caf::actor_system& system, std::shared_ptr<synod::disk> files = nullptr)
-    : system_{system}, files_{std::move(files)} {
+  /// Without a disk none may be used.
+  explicit test_environment(caf::actor_system& system, synod::disk* files = nullptr) : system_{system}, files_{files} {
     log_.set_pattern("%v");
   }
 
   caf::actor_system& system() override { return system_; }
   int64_t wall_clock_us() const override { return wall_clock_ms * 1000; }
   uint64_t random() override { return ++randoms_; }
-  std::shared_ptr<disk> files() override { return files_; }
-  bool one_thread() const override { return true; }
+  disk& files() override { return *files_; }
   const std::filesystem::path& data_directory() const override { return directory_; }
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint&) override { return caf::sec::cannot_open_port; }
   void start_thread(std::function<void()> run) override { run(); }
@@ -38,7 +37,7 @@ public:
 
 private:
   caf::actor_system& system_;
-  std::shared_ptr<synod::disk> files_;
+  synod::disk* files_;
   uint64_t randoms_ = 0;
   std::filesystem::path directory_ = "/data";
   std::ostringstream text_;

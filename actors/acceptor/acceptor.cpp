@@ -1,6 +1,6 @@
 #include "synod/actors/acceptor/acceptor.hpp"
 
-#include "synod/messages/log.capnp.h"
+#include "synod/messages/status.hpp"
 
 #include <limits>
 
@@ -8,16 +8,24 @@ namespace synod {
 
 namespace {
 
-constexpr size_t slot_bytes = 64; // of a piece, beside the value: its number, its ballot
+constexpr auto no_end = std::numeric_limits<slot_number>::max();
+constexpr size_t answer_bytes = 256; // a P1b or Learned beside its items
 
 } // namespace
 
-acceptor::acceptor(caf::actor_config& config, std::unique_ptr<storage> stable, options opts)
-  : acceptor_actor::base{config}, storage_{std::move(stable)}, options_{std::move(opts)} {}
+acceptor::acceptor(caf::actor_config& config, memory before, options opts, environment_ptr world)
+  : acceptor_actor::base{config},
+    ballot_{before.promised},
+    accepted_{std::move(before.accepted)},
+    log_{std::move(before.log)},
+    answers_{ballot_},
+    learners_{opts.peer_limit_bytes},
+    options_{opts},
+    world_{std::move(world)} {}
 
 acceptor::behavior_type acceptor::make_behavior() {
   set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
-  replay();
+  hand_over();
   return {
     [](const peer&) {}, // It only ever answers.
     [this](status_atom) { return status(); },
@@ -26,226 +34,224 @@ acceptor::behavior_type acceptor::make_behavior() {
     [this](const message<schema::AskHighest>& request) { on_ask_highest(request); },
     [this](const message<schema::Learn>& request) { on_learn(request); },
     [this](sync_atom) { on_sync(); },
-    [](const done_aside&) {},
+    [this](const done_aside& x) { on_done_aside(x); },
   };
 }
 
-void acceptor::replay() {
-  auto failure = storage_->replay([this](record_kind kind, const block_ptr& content, storage::position where) {
-    if (kind == record_kind::promise) {
-      ballot_ = std::max(ballot_, ballot_of(message<schema::Promise> { content } -> getBallot()));
-    } else if (kind == record_kind::pvalue) {
-      message<schema::Pvalue> pvalue{content};
-      ballot_ = std::max(ballot_, ballot_of(pvalue->getBallot()));
-      accept(pvalue, where);
-    }
-  });
-  if (failure)
-    fail(failure);
-  if (!accepted_.empty())
-    highest_durable_ = accepted_.rbegin()->first;
-}
+// -- figure 2 -----------------------------------------------------------------
 
 // p1a: promise not to accept anything below this ballot (A1).
 void acceptor::on_p1a(const message<schema::P1a>& request) {
   auto asked = ballot_of(request->getBallot());
+  durable_answers::answer x;
+  x.to = current_sender();
+  x.asked = {false, request->getScout(), request->getFirstSlot(), request->getEndSlot(), true};
+  if (answers_.waits(x.to, x.asked))
+    return;
   if (asked > ballot_) {
     ballot_ = asked;
     builder<schema::Promise> promise;
     write(ballot_, promise->initBallot());
-    if (auto written = storage_->append(record_kind::promise, promise.finish().content()); !written)
-      return fail(written.error());
+    answers_.raise(ballot_, log_->append(record_kind::promise, promise.finish().content()).number);
   }
-  reply_when_durable([this, request, leader = caf::actor_cast<leader_actor>(current_sender())] {
-    builder<schema::P1b> answer{options_.piece_bytes / 4};
-    std::vector<message<schema::Pvalue>> pvalues;
-    slot_number next = 0;
-    // To somebody else's ballot the answer is the ballot alone: preempted.
-    if (ballot_ == ballot_of(request->getBallot())) {
-      auto end = request->getEndSlot() ? request->getEndSlot() : std::numeric_limits<slot_number>::max();
-      // State reduction (section 4.2): a candidate needs nothing of slots that it will be told are decided.
-      auto first = request->getEndSlot() ? request->getFirstSlot() : std::max(request->getFirstSlot(), decided_below_);
-      next = for_piece(first, end, true, [&](slot_number, entry& x) { pvalues.push_back(value_of(x)); });
-      next = next >= end ? 0 : next;
-    }
-    answer->setAcceptor(options_.node);
-    write(ballot_, answer->initBallot());
-    answer->setScout(request->getScout());
-    answer->setFirstSlot(request->getFirstSlot());
-    answer->setNextSlot(next);
-    answer->setDecidedBelow(decided_below_);
-    auto list = answer->initPvalues(static_cast<unsigned>(pvalues.size()));
-    for (unsigned i = 0; i < list.size(); ++i)
-      list.set(i, pvalues[i].as_data());
-    send(leader, answer.finish());
-  });
+  // To somebody else's ballot the answer is the ballot alone: preempted. One that is durable and high enough is told at once.
+  x.promised = asked < answers_.durable_ballot() ? answers_.durable_ballot() : ballot_;
+  if (x.promised == asked) {
+    // State reduction (section 4.2): a candidate needs nothing of slots that it will be told are decided.
+    auto end = x.asked.end ? x.asked.end : no_end;
+    auto first = x.asked.end ? x.asked.first : std::max(x.asked.first, accepted_.decided_below());
+    x.content = accepted_.piece_of(first, end, true, options_.piece_bytes);
+    x.content.next = x.content.next >= end ? 0 : x.content.next;
+  }
+  auto promise_waits_for = x.promised == answers_.durable_ballot() ? 0 : answers_.ballot_waits_for();
+  auto record = std::max(promise_waits_for, x.content.waits_for);
+  answer(std::move(x), record);
 }
 
 // p2a: accept unless a higher ballot was promised (A2). A ballot above its own means that its p1a was missed.
 void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
-  auto leader = caf::actor_cast<leader_actor>(current_sender());
   auto asked = ballot_of(pvalue->getBallot());
   auto slot = pvalue->getSlot();
-  auto accepting = asked >= ballot_ && slot > 0;
-  if (accepting) {
+  auto* known = accepted_.find(slot);
+  // A vote names the ballot it was given under, whatever is promised until it is durable; without a slot it preempts.
+  if (asked < ballot_ || slot == 0) {
+    answers_.refuse(current_sender(), asked, mark);
+  } else if (known && known->under == asked) {
+    // Asked once more, since the answer is late or lost. It is not logged again: a slow disk gets no work by being slow.
+    answers_.accept_again(current_sender(), asked, slot, mark, known->record);
+  } else {
+    auto logged = log_->append(record_kind::pvalue, pvalue.content());
+    if (asked > ballot_)
+      answers_.raise(asked, logged.number);
     ballot_ = asked;
-    auto written = storage_->append(record_kind::pvalue, pvalue.content());
-    if (!written)
-      return fail(written.error());
-    accept(pvalue, *written);
+    accepted_.accept(pvalue, logged.number, logged.where);
+    answers_.accept(current_sender(), asked, slot, mark, logged.number);
     ++accepts_;
   }
-  reply_when_durable(nullptr);
-  // A vote names the ballot it was given under, whatever is promised until the sync; without a slot it preempts.
-  auto& vote = vote_for(leader, ballot_);
-  if (accepting)
-    vote.slots.push_back(slot);
-  vote.mark = std::max(vote.mark, mark);
+  sync_soon();
 }
 
-/// Remembers the pvalue with the highest ballot per slot (A3: replaced only by a higher ballot's, which carries the chosen value,
-/// A5).
-void acceptor::accept(const message<schema::Pvalue>& pvalue, storage::position where) {
-  auto& x = accepted_[pvalue->getSlot()];
-  if (x.pvalue)
-    cached_bytes_ -= x.pvalue.size_bytes();
-  x = {ballot_of(pvalue->getBallot()), where, pvalue};
-  cached_bytes_ += pvalue.size_bytes();
-  cached_from_ = std::min(cached_from_, pvalue->getSlot());
-  decided_below_ = std::max(decided_below_, pvalue->getDecidedBelow());
-  forget_oldest_values();
-}
-
-void acceptor::forget_oldest_values() {
-  for (auto i = accepted_.lower_bound(cached_from_); cached_bytes_ > options_.cache_bytes && i != accepted_.end(); ++i) {
-    if (i->second.pvalue)
-      cached_bytes_ -= i->second.pvalue.size_bytes();
-    i->second.pvalue = {};
-    cached_from_ = i->first + 1;
-  }
-}
+// -- questions of replicas ----------------------------------------------------
 
 // Reads: the highest slot that may have been decided, as far as this acceptor knows. What is not durable was not acknowledged.
 void acceptor::on_ask_highest(const message<schema::AskHighest>& request) {
   builder<schema::Highest> answer;
   answer->setAcceptor(options_.node);
   answer->setRound(request->getRound());
-  answer->setSlot(highest_durable_);
+  answer->setSlot(accepted_.highest_durable());
   send(caf::actor_cast<replica_actor>(current_sender()), answer.finish());
 }
 
 // A replica that is behind: tell what is accepted; it compares what a majority says.
 void acceptor::on_learn(const message<schema::Learn>& request) {
-  reply_when_durable([this, request, replica = caf::actor_cast<replica_actor>(current_sender())] {
-    std::vector<std::pair<slot_number, entry*>> found;
-    auto next = for_piece(request->getFirstSlot(), std::numeric_limits<slot_number>::max(), request->getWithValues(),
-                          [&](slot_number slot, entry& x) { found.emplace_back(slot, &x); });
-    if (next == std::numeric_limits<slot_number>::max()) // All that there is; not all that there will be.
-      next = std::max(request->getFirstSlot(), accepted_.empty() ? 1 : accepted_.rbegin()->first + 1);
-    builder<schema::Learned> answer{request->getWithValues() ? options_.piece_bytes / 4 : slot_bytes * found.size()};
-    answer->setAcceptor(options_.node);
-    answer->setFirstSlot(request->getFirstSlot());
-    answer->setNextSlot(next);
-    answer->setDecidedBelow(decided_below_);
-    auto size = static_cast<unsigned>(found.size());
-    auto accepted = answer->initAccepted(size);
-    auto pvalues = answer->initPvalues(request->getWithValues() ? size : 0);
-    for (unsigned i = 0; i < size; ++i) {
-      accepted[i].setSlot(found[i].first);
-      write(found[i].second->accepted_under, accepted[i].initBallot());
-      if (request->getWithValues())
-        pvalues.set(i, value_of(*found[i].second).as_data());
-    }
-    send(replica, answer.finish());
-  });
+  durable_answers::answer x;
+  x.to = current_sender();
+  x.asked = {true, 0, request->getFirstSlot(), 0, request->getWithValues()};
+  learners_.asks(caf::actor_cast<caf::actor_addr>(x.to), request->getMark());
+  if (answers_.waits(x.to, x.asked))
+    return;
+  x.content = accepted_.durable_piece_of(x.asked.first, no_end, x.asked.with_values, options_.piece_bytes);
+  if (x.content.next == no_end) // All that there is; not all that there will be.
+    x.content.next = std::max(x.asked.first, accepted_.highest() + 1);
+  if (!learners_.admit(answer_bytes + x.content.bytes, clock().now(), x.mark))
+    return; // Too much is on the way to it; it asks again.
+  auto record = x.content.waits_for;
+  answer(std::move(x), record);
 }
 
-/// Hands slots from `first` on to `use` until a piece is full; returns the first slot that is not covered.
-template <class Use>
-slot_number acceptor::for_piece(slot_number first, slot_number end, bool with_values, Use use) {
-  size_t bytes = 0;
-  auto i = accepted_.lower_bound(first);
-  for (; i != accepted_.end() && i->first < end; ++i) {
-    auto size = slot_bytes + (with_values ? value_of(i->second).size_bytes() : 0);
-    if (bytes > 0 && bytes + size > options_.piece_bytes)
-      return i->first;
-    bytes += size;
-    use(i->first, i->second);
-  }
-  return i == accepted_.end() ? end : std::min(end, i->first);
+// -- what is durable ----------------------------------------------------------
+
+/// Gives a piece as soon as this record is durable and its values are in memory.
+void acceptor::answer(durable_answers::answer x, record_number record) {
+  x.decided_below = accepted_.decided_below();
+  std::optional<durable_answers::read> begins;
+  if (!answers_.hold(std::move(x), record, begins))
+    return; // It asks again.
+  if (begins)
+    aside(log_->read(write_ahead_log::first_free_number + begins->number, std::move(begins->where), std::move(begins->into)));
+  if (record <= log_->durable())
+    tell_what_is_due();
+  else
+    sync_soon();
 }
 
-message<schema::Pvalue> acceptor::value_of(entry& x) {
-  if (x.pvalue)
-    return x.pvalue;
-  auto content = storage_->read(x.where);
-  if (!content) {
-    fail(content.error());
-    return {};
-  }
-  return message<schema::Pvalue>{std::move(*content)};
-}
-
-/// Queues an answer until everything appended so far is durable. The sync is a message to itself: it comes
-/// behind all that already waits in the mailbox, so that one sync covers that too (group commit).
-void acceptor::reply_when_durable(std::function<void()> reply) {
-  if (reply)
-    replies_.push_back(std::move(reply));
-  if (!sync_pending_) {
-    sync_pending_ = true;
-    send(this, sync_atom_v);
-  }
-}
-
-acceptor::vote& acceptor::vote_for(const leader_actor& leader, ballot under) {
-  for (auto& each : votes_)
-    if (each.leader == leader && each.under == under)
-      return each;
-  return votes_.emplace_back(vote{leader, under, {}, 0});
+/// Lets what waits be written, together with all that is in the mailbox now: the message to itself comes behind that (group
+/// commit). While a write is under way, its end is what the next one waits for.
+void acceptor::sync_soon() {
+  if (sync_pending_ || (log_->writing() && !answers_.some_due()))
+    return;
+  sync_pending_ = true;
+  send(this, sync_atom_v);
 }
 
 void acceptor::on_sync() {
   sync_pending_ = false;
-  if (auto failure = storage_->sync())
-    return fail(failure);
-  ++syncs_;
-  if (!accepted_.empty())
-    highest_durable_ = accepted_.rbegin()->first;
-  for (auto& each : votes_) {
-    builder<schema::P2b> answer{128 + 8 * each.slots.size()};
-    answer->setAcceptor(options_.node);
-    write(each.under, answer->initBallot());
-    answer->setMark(each.mark);
-    auto slots = answer->initSlots(static_cast<unsigned>(each.slots.size()));
-    for (unsigned i = 0; i < slots.size(); ++i)
-      slots.set(i, each.slots[i]);
-    send(each.leader, answer.finish());
-  }
-  votes_.clear();
-  for (auto& reply : std::exchange(replies_, {}))
-    reply();
+  if (answers_.some_due())
+    tell_what_is_due();
+  hand_over();
 }
 
+void acceptor::on_done_aside(const done_aside& x) {
+  if (x.failure)
+    return fail(x.failure);
+  if (x.number >= write_ahead_log::first_free_number)
+    answers_.values_read(x.number - write_ahead_log::first_free_number);
+  else
+    log_->done(x.number);
+  // Reads must know of a slot before anybody else can know that it was accepted, or one that is begun then misses it.
+  accepted_.durable(log_->durable());
+  tell_what_is_due();
+  hand_over();
+}
+
+void acceptor::hand_over() {
+  if (auto write = log_->next_write()) {
+    answers_.write_begins();
+    ++syncs_;
+    aside(std::move(*write));
+  }
+  if (auto segment = log_->next_segment())
+    aside(std::move(*segment));
+}
+
+void acceptor::aside(write_ahead_log::work x) {
+  world_->files().aside(x.lane, std::move(x.run), caf::actor_cast<caf::actor>(this), x.number);
+}
+
+void acceptor::tell_what_is_due() {
+  auto due = answers_.release(log_->durable());
+  for (auto& each : due.votes)
+    send_p2b(each);
+  for (auto& each : due.answers)
+    each.asked.learns ? send_learned(each) : send_p1b(each);
+}
+
+void acceptor::send_p2b(const durable_answers::vote& x) {
+  builder<schema::P2b> answer{128 + 8 * x.slots.size()};
+  answer->setAcceptor(options_.node);
+  write(x.under, answer->initBallot());
+  answer->setMark(x.mark);
+  auto slots = answer->initSlots(static_cast<unsigned>(x.slots.size()));
+  for (unsigned i = 0; i < slots.size(); ++i)
+    slots.set(i, x.slots[i]);
+  send(caf::actor_cast<leader_actor>(x.leader), answer.finish());
+}
+
+void acceptor::send_p1b(durable_answers::answer& x) {
+  builder<schema::P1b> answer{answer_bytes + x.content.bytes};
+  answer->setAcceptor(options_.node);
+  write(x.promised, answer->initBallot());
+  answer->setScout(x.asked.scout);
+  answer->setFirstSlot(x.asked.first);
+  answer->setNextSlot(x.content.items.empty() ? 0 : x.content.next);
+  answer->setDecidedBelow(x.decided_below);
+  auto list = answer->initPvalues(static_cast<unsigned>(x.content.items.size()));
+  for (unsigned i = 0; i < list.size(); ++i)
+    list.set(i, x.content.items[i].pvalue.as_data());
+  send(caf::actor_cast<leader_actor>(x.to), answer.finish());
+}
+
+void acceptor::send_learned(durable_answers::answer& x) {
+  builder<schema::Learned> answer{answer_bytes + x.content.bytes};
+  answer->setAcceptor(options_.node);
+  answer->setFirstSlot(x.asked.first);
+  answer->setNextSlot(x.content.next);
+  answer->setDecidedBelow(x.decided_below);
+  answer->setMark(x.mark);
+  auto size = static_cast<unsigned>(x.content.items.size());
+  auto accepted = answer->initAccepted(size);
+  auto pvalues = answer->initPvalues(x.asked.with_values ? size : 0);
+  for (unsigned i = 0; i < size; ++i) {
+    auto& each = x.content.items[i];
+    accepted[i].setSlot(each.slot);
+    write(each.under, accepted[i].initBallot());
+    if (x.asked.with_values)
+      pvalues.set(i, each.pvalue.as_data());
+  }
+  send(caf::actor_cast<replica_actor>(x.to), answer.finish());
+}
+
+// -- the end ------------------------------------------------------------------
+
 void acceptor::on_exit() {
-  votes_.clear();
-  replies_.clear();
-  if (auto failure = storage_->close())
-    options_.fatal("acceptor: " + to_string(failure));
+  answers_.clear();
+  auto end = log_->close();
+  world_->files().aside(end.lane, std::move(end.run), {}, end.number); // If it fails, the log just was not closed in order.
 }
 
 void acceptor::fail(const caf::error& why) {
-  options_.fatal("acceptor: " + to_string(why));
+  world_->fatal("acceptor: " + to_string(why));
   quit(why);
 }
 
 message<schema::RoleStatus> acceptor::status() const {
   return role_status("acceptor", {{"ballot", to_string(ballot_)},
-                                  {"accepted slots", static_cast<int64_t>(accepted_.size())},
-                                  {"highest slot", static_cast<int64_t>(highest_durable_)},
-                                  {"decided below", static_cast<int64_t>(decided_below_)},
+                                  {"accepted slots", static_cast<int64_t>(accepted_.entries().size())},
+                                  {"highest slot", static_cast<int64_t>(accepted_.highest_durable())},
+                                  {"decided below", static_cast<int64_t>(accepted_.decided_below())},
                                   {"accepts", static_cast<int64_t>(accepts_)},
                                   {"syncs", static_cast<int64_t>(syncs_)},
-                                  {"cached bytes", static_cast<int64_t>(cached_bytes_)}});
+                                  {"cached bytes", static_cast<int64_t>(accepted_.cached_bytes())}});
 }
 
 } // namespace synod

@@ -1,90 +1,82 @@
 // The acceptor: the fault-tolerant memory of Paxos.
 #pragma once
 
-#include "synod/actors/acceptor/storage.hpp"
+#include "synod/actors/acceptor/accepted.hpp"
+#include "synod/actors/acceptor/durable_answers.hpp"
+#include "synod/actors/acceptor/learners.hpp"
+#include "synod/actors/acceptor/log/log.hpp"
+#include "synod/actors/role/environment.hpp"
 #include "synod/messages/roles.hpp"
-#include "synod/messages/status.hpp"
 
-#include <map>
 #include <memory>
-#include <string>
 
 namespace synod {
 
-/// Accepts pvalues (PMMC section 2.2, figure 2). Keeps, per slot, only the pvalue
-/// with the highest ballot (section 4.1), and answers only what is durable (section 4.3).
+/// Accepts pvalues (PMMC section 2.2, figure 2). Keeps, per slot, only the pvalue with the highest ballot (section 4.1), and
+/// tells only what is durable (section 4.3).
 ///
-/// Blocking: `sync` waits for the disk; a node gives it a thread of its own.
-/// Bounds: `cache_bytes` of values are in memory, the others are read back from the
-/// storage when asked for; about 100 bytes per slot for the index.
+/// It never waits for the disk: records are handed over, and while they are written it goes on, with questions that need no
+/// disk, and collects what the next write takes. A write or read that fails ends the process; nothing is answered any more.
 class acceptor : public acceptor_actor::base {
 public:
   struct options {
-    node_id node = 0; ///< this acceptor's name in its answers
-    size_t cache_bytes = 64u << 20;
-    size_t piece_bytes = 1u << 20;                 ///< largest p1b or Learned, but for a single larger pvalue
-    std::function<void(const std::string&)> fatal; ///< ends the process: the storage failed
+    node_id node = 0;                    ///< this acceptor's name in its answers
+    size_t piece_bytes = 1u << 20;       ///< largest p1b or Learned, but for a single larger pvalue
+    size_t peer_limit_bytes = 16u << 20; ///< what may be on the way to one replica that learns
   };
 
-  acceptor(caf::actor_config& config, std::unique_ptr<storage> stable, options opts);
+  /// What it knew before it was started, out of its log.
+  struct memory {
+    ballot promised;
+    accepted_pvalues accepted;
+    std::unique_ptr<write_ahead_log> log;
+  };
+
+  acceptor(caf::actor_config& config, memory before, options opts, environment_ptr world);
 
   behavior_type make_behavior() override;
   void on_exit() override;
   const char* name() const override { return "acceptor"; }
 
-  struct entry {
-    ballot accepted_under;
-    storage::position where;
-    message<schema::Pvalue> pvalue; // empty: only on disk
-  };
-
   // For invariant checks.
   ballot promised() const { return ballot_; }
-  const std::map<slot_number, entry>& accepted() const { return accepted_; }
+  ballot promised_durably() const { return answers_.durable_ballot(); }
+  const accepted_pvalues& accepted() const { return accepted_; }
+  bool is_durable(const accepted_pvalues::entry& x) const { return x.record <= log_->durable(); }
   uint64_t accepts() const { return accepts_; }
-  size_t cached_bytes() const { return cached_bytes_; }
-  bool all_durable() const { return !sync_pending_; }
+  uint64_t most_owed_bytes() const { return learners_.most_owed_bytes(); }
+  bool was_cut() const { return !log_->cut().empty(); }
   const options& limits() const { return options_; }
 
-protected: // A variant of the role overrides a handler.
-  virtual void on_p1a(const message<schema::P1a>& request);
-  virtual void on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark);
-  virtual void on_ask_highest(const message<schema::AskHighest>& request);
-  virtual void on_learn(const message<schema::Learn>& request);
-  virtual void on_sync();
+private:
+  void on_p1a(const message<schema::P1a>& request);
+  void on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark);
+  void on_ask_highest(const message<schema::AskHighest>& request);
+  void on_learn(const message<schema::Learn>& request);
+  void on_sync();
+  void on_done_aside(const done_aside& x);
 
-  virtual void replay();
-  virtual void accept(const message<schema::Pvalue>& pvalue, storage::position where);
-  void reply_when_durable(std::function<void()> reply);
-  message<schema::Pvalue> value_of(entry& x);
-  template <class Use>
-  slot_number for_piece(slot_number first, slot_number end, bool with_values, Use use);
-  void forget_oldest_values();
+  void answer(durable_answers::answer x, record_number record);
+  void send_p1b(durable_answers::answer& x);
+  void send_learned(durable_answers::answer& x);
+  void send_p2b(const durable_answers::vote& x);
+  void sync_soon();
+  void tell_what_is_due();
+  void hand_over();
+  void aside(write_ahead_log::work x);
   void fail(const caf::error& why);
   message<schema::RoleStatus> status() const;
 
   // state of figure 2
   ballot ballot_;
-  std::map<slot_number, entry> accepted_;
+  accepted_pvalues accepted_;
 
-  std::unique_ptr<storage> storage_;
+  std::unique_ptr<write_ahead_log> log_;
+  durable_answers answers_;
+  learners learners_;
   options options_;
-  slot_number decided_below_ = 1;
-  slot_number highest_durable_ = 0;
-  size_t cached_bytes_ = 0;
-  slot_number cached_from_ = 1; // values below this slot are only on disk
-
-  // group commit: answers that wait for the next sync
-  struct vote {
-    leader_actor leader;
-    ballot under;
-    std::vector<slot_number> slots;
-    uint64_t mark = 0;
-  };
-  vote& vote_for(const leader_actor& leader, ballot under);
-  std::vector<vote> votes_;
-  std::vector<std::function<void()>> replies_;
-  bool sync_pending_ = false;
+  environment_ptr world_;
+  bool sync_pending_ = false; // a sync_atom is on its way
   uint64_t syncs_ = 0;
   uint64_t accepts_ = 0;
 };

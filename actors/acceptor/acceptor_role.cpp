@@ -1,44 +1,42 @@
 #include "synod/actors/acceptor/acceptor_role.hpp"
 
-#include "synod/actors/acceptor/log.hpp"
-
 #include <spdlog/spdlog.h>
 
 namespace synod {
 
-namespace {
-
-/// The log, opened; what was cut from it is reported once.
-class reporting_log : public file_log {
-public:
-  reporting_log(options opts, environment_ptr world) : file_log{std::move(opts)}, world_{std::move(world)} {}
-
-  caf::error replay(const visitor& visit) override {
-    auto failure = file_log::replay(visit);
-    if (!cut().empty())
-      world_->log().warn("acceptor: {}", cut());
-    return failure;
-  }
-
-private:
-  environment_ptr world_;
-};
-
-} // namespace
-
 acceptor::options acceptor_options(const role_context& context) {
   acceptor::options options;
   options.node = context.self.node;
-  options.cache_bytes = context.options.bytes("cache-size");
   options.piece_bytes = context.options.bytes("piece-size");
-  options.fatal = [world = context.world](const std::string& why) { world->fatal(why); };
+  options.peer_limit_bytes = context.options.bytes("peer-limit");
   return options;
 }
 
-std::unique_ptr<storage> acceptor_storage(const role_context& context) {
-  file_log::options where{context.world->data_directory() / "acceptor", context.self.config->name, context.self.self().name,
-                          context.options.bytes("segment-size"), context.world->files()};
-  return std::make_unique<reporting_log>(std::move(where), context.world);
+caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
+  auto& world = *context.world;
+  acceptor::memory found{{}, accepted_pvalues{context.options.bytes("cache-size")}, nullptr};
+  record_number number = 0; // Any that grows: all that is found is durable.
+  auto visit = [&](record_kind kind, const block_ptr& content, const record_position& where) {
+    if (kind == record_kind::promise) {
+      found.promised = std::max(found.promised, ballot_of(message<schema::Promise> { content } -> getBallot()));
+    } else if (kind == record_kind::pvalue) {
+      message<schema::Pvalue> pvalue{content};
+      found.promised = std::max(found.promised, ballot_of(pvalue->getBallot()));
+      found.accepted.accept(pvalue, ++number, where);
+      found.accepted.durable(number);
+    }
+  };
+  auto log = write_ahead_log::open(world.files(),
+                                   {world.data_directory() / "acceptor", context.self.config->name, context.self.self().name,
+                                    context.options.bytes("segment-size")},
+                                   visit);
+  if (!log)
+    return log.error();
+  found.log = std::move(*log);
+  found.accepted.durable(found.log->durable());
+  if (!found.log->cut().empty())
+    world.log().warn("acceptor: {}", found.log->cut());
+  return found;
 }
 
 role_definition acceptor_role() {
@@ -47,13 +45,14 @@ role_definition acceptor_role() {
           "accepts pvalues, durably",
           {{"segment-size", kind::bytes, "16MiB", "size of a file of the log", 64 << 10, 1 << 30},
            {"cache-size", kind::bytes, "64MiB", "accepted values kept in memory", 0},
-           {"piece-size", kind::bytes, "1MiB", "largest answer to a scout or a replica", 4096, 16 << 20}},
+           {"piece-size", kind::bytes, "1MiB", "largest answer to a scout or a replica", 4096, 16 << 20},
+           {"peer-limit", kind::bytes, "16MiB", "learned slots on the way to one replica", 64 << 10}},
           [](const role_context& context) -> caf::expected<caf::actor> {
-            auto& system = context.world->system();
-            auto stable = acceptor_storage(context);
+            auto before = acceptor_memory(context);
+            if (!before)
+              return before.error();
             return caf::actor_cast<caf::actor>(
-              context.world->one_thread() ? system.spawn<acceptor>(std::move(stable), acceptor_options(context))
-                                          : system.spawn<acceptor, caf::detached>(std::move(stable), acceptor_options(context)));
+              context.world->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.world));
           }};
 }
 

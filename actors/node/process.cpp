@@ -22,7 +22,11 @@ public:
     : process_{in}, log_{make_logger(self.name, in.options_.log_level, in.options_.log_json)} {}
 
   std::optional<data_directory::failure> open(const std::filesystem::path& path, const node_description& self) {
-    return directory_.open(path, process_.config_->name, self.name);
+    if (auto problem = files_.make_directory(path))
+      return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
+    if (auto locked = lock_.take(path))
+      return locked;
+    return directory_.open(files_, path, process_.config_->name, self.name);
   }
   uint32_t incarnation() const { return directory_.incarnation(); }
 
@@ -33,8 +37,7 @@ public:
   }
 
   uint64_t random() override { return process_.random(); }
-  std::shared_ptr<disk> files() override { return files_; }
-  bool one_thread() const override { return false; }
+  disk& files() override { return files_; }
   const std::filesystem::path& data_directory() const override { return directory_.path(); }
 
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) override {
@@ -52,6 +55,8 @@ public:
 
   spdlog::logger& log() override { return *log_; }
   std::shared_ptr<spdlog::logger> shared_log() const { return log_; }
+  /// The roles have ended: what they asked of the disk is done.
+  void finish() { files_.finish(); }
 
   void fatal(const std::string& why) override {
     // Nothing more is to be sent or written: what is known to be durable stays as it is.
@@ -62,8 +67,9 @@ public:
 private:
   process& process_;
   std::shared_ptr<spdlog::logger> log_;
-  std::shared_ptr<disk> files_ = local_disk();
+  directory_lock lock_;
   synod::data_directory directory_;
+  local_disk files_;
 };
 
 process::process(const registry& known, std::shared_ptr<const cluster> config, options opts)
@@ -142,6 +148,8 @@ void process::end() {
   for (auto& each : threads_)
     each.join();
   threads_.clear();
+  for (auto& each : nodes_)
+    each.world->finish();
   nodes_.clear(); // The directories' locks go last: nobody writes there any more.
 }
 

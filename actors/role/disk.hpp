@@ -1,12 +1,14 @@
 // What roles need of a disk.
 #pragma once
 
+#include <caf/actor.hpp>
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <future>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,44 +16,64 @@
 
 namespace synod {
 
-/// What the log needs of a file system: files of fixed size that are written in place and synced. The real one is
-/// `local_disk`; the simulator has one that loses, tears, delays and fails.
+/// A file system's primitives, and threads to use them in. The real one is `local_disk`; the simulator has one that loses,
+/// tears, delays and fails.
 ///
-/// An error's text names the file and what could not be done with it.
+/// The primitives block: they are for the start of a node, before its roles run, and for work that is handed to `aside`.
+/// An error's text names the file and what could not be done with it. No failed write or sync is ever tried again.
 class disk {
 public:
-  /// A file's content, readable while `keep` lives.
-  struct view {
-    std::span<const std::byte> bytes;
-    std::shared_ptr<const void> keep;
-  };
-
-  /// An open file.
+  /// An open file. Closed when it is destroyed.
   class file {
   public:
     virtual ~file() = default;
 
     virtual size_t size() const = 0;
-    /// Writes the parts one behind the other. Durable after `sync` only; until then a crash leaves any part of it.
+    /// Writes the parts one behind the other; the file grows where they go beyond its end. Durable after `sync` only; until
+    /// then a crash leaves any part of it.
     virtual caf::error write(size_t offset, std::span<const std::span<const std::byte>> parts) = 0;
-    /// Makes all that was written durable, by this process or by an earlier one.
+    /// Makes all that was written durable, by this process or by an earlier one, the size included.
     virtual caf::error sync() = 0;
-    /// Overwrites [from, to) with zeros, durably; makes the file longer where it ends before `to`.
-    virtual caf::error write_zeros(size_t from, size_t to) = 0;
+    /// Fills `into`; an error where the file ends before.
     virtual caf::error read(size_t offset, std::span<std::byte> into) const = 0;
-    virtual caf::expected<view> map() const = 0;
   };
 
   virtual ~disk() = default;
 
-  /// The names in a directory, which is made if it is not there.
+  /// The names in a directory, in no order.
   virtual caf::expected<std::vector<std::string>> list(const std::filesystem::path& directory) = 0;
+  /// Makes a directory, and those above it, if they are not there: durably, or what is synced in it later would be lost with it.
+  virtual caf::error make_directory(const std::filesystem::path& directory) = 0;
   virtual caf::expected<std::unique_ptr<file>> open(const std::filesystem::path& path) = 0;
-  /// Makes a file of `size` zeros; it is there whole and durable, or not at all.
-  virtual caf::error make(const std::filesystem::path& path, size_t size) = 0;
-  /// The same, aside: the result is ready when it is done.
-  virtual std::future<caf::error> make_aside(const std::filesystem::path& path, size_t size) = 0;
+  /// A new and empty file; one that was there by this name is emptied. Its name is durable after `sync_directory` only.
+  virtual caf::expected<std::unique_ptr<file>> create(const std::filesystem::path& path) = 0;
+  /// The file gets this name instead of its own, and takes the place of another one that had it. Durable after `sync_directory`.
+  virtual caf::error rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   virtual caf::error remove(const std::filesystem::path& path) = 0;
+  /// Makes durable which names the directory holds.
+  virtual caf::error sync_directory(const std::filesystem::path& directory) = 0;
+
+  /// Which thread does the work. Work of one lane is done in the order in which it was asked for.
+  enum class lane : uint8_t {
+    durable,    ///< records that others wait for: nothing else goes here
+    background, ///< reads, new segments, snapshots
+  };
+  static constexpr size_t lane_count = 2;
+
+  /// Lets `work` be done in a thread of the disk's; its end is the message `done_aside{number, failure}` to `asker`, if there is
+  /// one. `work` uses the primitives alone, and what it owns: whoever asked may have ended by then. What was asked for is done
+  /// before the disk goes.
+  virtual void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) = 0;
 };
+
+/// Writes a durable file so that after a crash it is there whole, or as it was before: under a temporary name (that ends in
+/// `unfinished_suffix`), synced, renamed, its directory synced. `next` gives the content, a piece at a time, and an empty one at
+/// its end. Identity, incarnation, segments and snapshots are written so.
+caf::error write_whole(disk& files, const std::filesystem::path& path, const std::function<std::span<const std::byte>()>& next);
+/// The same for one piece.
+caf::error write_whole(disk& files, const std::filesystem::path& path, std::span<const std::byte> content);
+
+/// What a crash left of `write_whole` has a name that ends so; it holds nothing that anybody was told of.
+inline constexpr const char* unfinished_suffix = ".new";
 
 } // namespace synod

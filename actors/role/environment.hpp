@@ -37,9 +37,8 @@ public:
   /// A random number, to seed a generator with.
   virtual uint64_t random() = 0;
 
-  virtual std::shared_ptr<disk> files() = 0;
-  /// A simulation: no role may have a thread of its own.
-  virtual bool one_thread() const = 0;
+  /// Valid as long as this environment.
+  virtual disk& files() = 0;
   /// The node's; a role that stores makes its own folder in it.
   virtual const std::filesystem::path& data_directory() const = 0;
 

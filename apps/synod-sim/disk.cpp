@@ -1,5 +1,7 @@
 #include "disk.hpp"
 
+#include "synod/messages/roles.hpp"
+
 #include <caf/sec.hpp>
 
 #include <algorithm>
@@ -19,17 +21,18 @@ caf::error failure(const fs::path& path, const char* what) {
 
 class plugged_file : public disk::file {
 public:
-  plugged_file(platter& on, std::shared_ptr<bool> plugged, std::shared_ptr<platter::content> content, fs::path path)
-    : on_{on}, plugged_{std::move(plugged)}, content_{std::move(content)}, path_{std::move(path)} {}
+  plugged_file(platter& on, std::shared_ptr<platter::plug_state> plug, platter::content_ptr content, fs::path path)
+    : on_{on}, plug_{std::move(plug)}, content_{std::move(content)}, path_{std::move(path)} {}
 
   size_t size() const override { return content_->cached.size(); }
 
   caf::error write(size_t offset, std::span<const std::span<const std::byte>> parts) override {
-    if (!*plugged_)
+    if (!plug_->on)
       return caf::none;
-    auto fails = on_.fails();
+    auto unplugged = !plug_->take();
+    auto fails = !unplugged && on_.fails();
     for (auto& each : parts) {
-      if (fails && on_.random_.chance(500'000))
+      if ((fails || unplugged) && on_.random_.chance(500'000))
         break; // Up to here it came.
       on_.write(*content_, offset, each);
       offset += each.size();
@@ -38,112 +41,148 @@ public:
   }
 
   caf::error sync() override {
-    if (!*plugged_)
+    if (!plug_->take())
       return caf::none;
     if (on_.on_sync)
       on_.on_sync();
     auto fails = on_.fails();
-    for (auto sector : content_->dirty) {
+    auto& x = *content_;
+    if (!fails)
+      x.stored.resize(x.cached.size());
+    for (auto sector : x.dirty) {
       if (!fails || on_.random_.chance(500'000))
-        on_.store(*content_, sector);
-      content_->is_dirty[sector] = false;
+        on_.store(x, sector);
+      x.is_dirty[sector] = false;
     }
-    content_->dirty.clear();
+    x.dirty.clear();
     return fails ? failure(path_, "cannot sync: Input/output error (simulated)") : caf::error{};
-  }
-
-  caf::error write_zeros(size_t from, size_t to) override {
-    if (!*plugged_ || from >= to)
-      return caf::none;
-    if (to > content_->cached.size()) {
-      content_->cached.resize(to);
-      content_->stored.resize(to);
-      content_->is_dirty.resize(to / platter::sector_bytes + 1);
-    }
-    std::vector<std::byte> zeros(to - from);
-    on_.write(*content_, from, zeros);
-    return sync();
   }
 
   caf::error read(size_t offset, std::span<std::byte> into) const override {
     if (offset + into.size() > content_->cached.size())
       return failure(path_, "ends before");
-    std::memcpy(into.data(), content_->cached.data() + offset, into.size());
+    if (!into.empty())
+      std::memcpy(into.data(), content_->cached.data() + offset, into.size());
     return caf::none;
   }
 
-  caf::expected<disk::view> map() const override { return disk::view{content_->cached, content_}; }
-
 private:
   platter& on_;
-  std::shared_ptr<bool> plugged_;
-  std::shared_ptr<platter::content> content_;
+  std::shared_ptr<platter::plug_state> plug_;
+  platter::content_ptr content_;
   fs::path path_;
 };
 
 class plugged_disk : public disk {
 public:
-  plugged_disk(platter& on, std::shared_ptr<bool> plugged) : on_{on}, plugged_{std::move(plugged)} {}
+  plugged_disk(platter& on, std::shared_ptr<platter::plug_state> plug, platter::aside_function on_aside)
+    : on_{on}, plug_{std::move(plug)}, on_aside_{std::move(on_aside)} {}
 
   caf::expected<std::vector<std::string>> list(const fs::path& directory) override {
-    std::vector<std::string> names;
-    for (auto& [path, content] : on_.files_)
+    std::vector<std::string> found;
+    for (auto& [path, content] : on_.cached_names_)
       if (fs::path{path}.parent_path() == directory)
-        names.push_back(fs::path{path}.filename().string());
-    return names;
+        found.push_back(fs::path{path}.filename().string());
+    return found;
+  }
+
+  caf::error make_directory(const fs::path&) override {
+    plug_->take();
+    return caf::none;
   }
 
   caf::expected<std::unique_ptr<file>> open(const fs::path& path) override {
-    auto found = on_.files_.find(path.string());
-    if (found == on_.files_.end())
+    auto found = on_.cached_names_.find(path.string());
+    if (found == on_.cached_names_.end())
       return failure(path, "cannot open: No such file (simulated)");
-    return std::unique_ptr<file>{new plugged_file{on_, plugged_, found->second, path}};
+    return file_of(found->second, path);
   }
 
-  caf::error make(const fs::path& path, size_t size) override {
-    if (!*plugged_)
-      return caf::none;
+  caf::expected<std::unique_ptr<file>> create(const fs::path& path) override {
+    auto made = std::make_shared<platter::content>();
+    if (!plug_->take())
+      return file_of(made, path);
     if (on_.fails())
-      return failure(path, "cannot write: No space left on device (simulated)");
-    auto& made = on_.files_[path.string()];
-    made = std::make_shared<platter::content>();
-    made->cached.resize(size);
-    made->stored.resize(size);
-    made->is_dirty.resize(size / platter::sector_bytes + 1);
-    return caf::none;
+      return failure(path, "cannot create: No space left on device (simulated)");
+    on_.change({{}, path.string(), made});
+    return file_of(made, path);
   }
 
-  std::future<caf::error> make_aside(const fs::path& path, size_t size) override {
-    std::promise<caf::error> done;
-    done.set_value(make(path, size));
-    return done.get_future();
+  caf::error rename(const fs::path& from, const fs::path& to) override {
+    if (!plug_->take())
+      return caf::none;
+    auto found = on_.cached_names_.find(from.string());
+    if (found == on_.cached_names_.end())
+      return failure(from, "cannot rename: No such file (simulated)");
+    if (on_.fails())
+      return failure(from, "cannot rename: Input/output error (simulated)");
+    on_.change({from.string(), to.string(), found->second});
+    return caf::none;
   }
 
   caf::error remove(const fs::path& path) override {
-    if (*plugged_)
-      on_.files_.erase(path.string());
+    if (plug_->take())
+      on_.change({path.string(), {}, nullptr});
     return caf::none;
   }
 
+  caf::error sync_directory(const fs::path& directory) override {
+    if (!plug_->take())
+      return caf::none;
+    if (on_.fails())
+      return failure(directory, "cannot sync: Input/output error (simulated)");
+    std::erase_if(on_.not_synced_, [&](auto& x) {
+      auto is_here = fs::path{x.got.empty() ? x.lost : x.got}.parent_path() == directory;
+      if (is_here)
+        platter::apply(x, on_.stored_names_);
+      return is_here;
+    });
+    return caf::none;
+  }
+
+  void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) override {
+    if (!plug_->on)
+      return;
+    if (on_aside_)
+      return on_aside_(where, std::move(work), std::move(asker), number);
+    auto outcome = work();
+    if (asker)
+      caf::anon_send(asker, done_aside{number, std::move(outcome)});
+  }
+
 private:
+  std::unique_ptr<file> file_of(platter::content_ptr content, const fs::path& path) {
+    return std::make_unique<plugged_file>(on_, plug_, std::move(content), path);
+  }
+
   platter& on_;
-  std::shared_ptr<bool> plugged_;
+  std::shared_ptr<platter::plug_state> plug_;
+  platter::aside_function on_aside_;
 };
 
-std::shared_ptr<disk> platter::plug() {
+std::unique_ptr<disk> platter::plug(aside_function on_aside) {
   unplug();
-  plugged_ = std::make_shared<bool>(true);
-  return std::make_shared<plugged_disk>(*this, plugged_);
+  plug_ = std::make_shared<plug_state>();
+  return std::make_unique<plugged_disk>(*this, plug_, std::move(on_aside));
 }
 
 void platter::unplug() {
-  if (plugged_)
-    *plugged_ = false;
+  if (plug_)
+    plug_->on = false;
+}
+
+void platter::unplug_after(uint64_t operations) {
+  if (plug_)
+    plug_->operations_left = operations;
 }
 
 void platter::write(content& to, size_t offset, std::span<const std::byte> bytes) {
   if (bytes.empty())
     return;
+  if (auto end = offset + bytes.size(); end > to.cached.size()) {
+    to.cached.resize(end);
+    to.is_dirty.resize(end / sector_bytes + 1);
+  }
   std::memcpy(to.cached.data() + offset, bytes.data(), bytes.size());
   for (auto sector = offset / sector_bytes; sector <= (offset + bytes.size() - 1) / sector_bytes; ++sector)
     if (!to.is_dirty[sector]) {
@@ -152,26 +191,51 @@ void platter::write(content& to, size_t offset, std::span<const std::byte> bytes
     }
 }
 
+/// Brings one sector to the platter, as far as the file reaches there.
 void platter::store(content& of, size_t sector) {
   auto begin = sector * sector_bytes;
-  auto size = std::min(sector_bytes, of.cached.size() - begin);
-  std::memcpy(of.stored.data() + begin, of.cached.data() + begin, size);
+  auto end = std::min({begin + sector_bytes, of.cached.size(), of.stored.size()});
+  if (begin < end)
+    std::memcpy(of.stored.data() + begin, of.cached.data() + begin, end - begin);
+}
+
+void platter::change(name_change x) {
+  apply(x, cached_names_);
+  not_synced_.push_back(std::move(x));
+}
+
+void platter::apply(const name_change& x, names& to) {
+  if (!x.lost.empty())
+    to.erase(x.lost);
+  if (!x.got.empty())
+    to[x.got] = x.file;
+}
+
+void platter::lose_sectors(content& of) {
+  if (of.stored.size() != of.cached.size() && random_.chance(500'000))
+    of.stored.resize(of.cached.size()); // The size got there; what is not written within it reads as zeros.
+  auto got_there = random_.below(of.dirty.size() + 1);
+  for (size_t i = 0; i < of.dirty.size(); ++i)
+    if (faults_.torn ? random_.chance(500'000) : i < got_there)
+      store(of, of.dirty[i]);
 }
 
 void platter::cut_power() {
-  for (auto& [path, x] : files_) {
-    auto got_there = random_.below(x->dirty.size() + 1);
-    for (size_t i = 0; i < x->dirty.size(); ++i) {
-      if (faults_.torn ? random_.chance(500'000) : i < got_there)
-        store(*x, x->dirty[i]);
-      x->is_dirty[x->dirty[i]] = false;
-    }
-    x->dirty.clear();
+  auto got_there = random_.below(not_synced_.size() + 1);
+  for (size_t i = 0; i < not_synced_.size(); ++i)
+    if (faults_.torn ? random_.chance(500'000) : i < got_there)
+      apply(not_synced_[i], stored_names_);
+  not_synced_.clear();
+  for (auto& [path, x] : stored_names_) {
     // A process that still has it open reads what it always read; the next one what is stored.
     auto kept = std::make_shared<content>(*x);
+    lose_sectors(*kept);
     kept->cached = kept->stored;
+    kept->dirty.clear();
+    kept->is_dirty.assign(kept->cached.size() / sector_bytes + 1, false);
     x = kept;
   }
+  cached_names_ = stored_names_;
 }
 
 } // namespace synod::simulation

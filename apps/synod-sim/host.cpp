@@ -1,5 +1,6 @@
 #include "host.hpp"
 
+#include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/role/sockets.hpp"
 
 #include <spdlog/sinks/base_sink.h>
@@ -36,7 +37,8 @@ host::host(stage& on, uint32_t index)
     description_{on.drawn.config->nodes[index]},
     disk_{on.drawn.options.seed, index},
     random_{on.drawn.options.seed, "host", index},
-    log_{std::make_shared<spdlog::logger>(description_.name, std::make_shared<trace_sink>(on.time, on.told))} {
+    log_{std::make_shared<spdlog::logger>(description_.name, std::make_shared<trace_sink>(on.time, on.told))},
+    disk_times_{on.drawn.options.seed, "disk times", index} {
   log_->set_level(on.told.on() ? spdlog::level::info : spdlog::level::off);
 }
 
@@ -68,13 +70,16 @@ void host::on_peer(uint32_t other, const std::string& role_name, const caf::stro
 /// What the roles of one start see. A role of a dead process may still hold it.
 class host::simulated_environment : public environment {
 public:
-  explicit simulated_environment(host& on) : host_{on}, directory_{"/" + on.name()}, files_{on.disk_.plug()} {}
+  explicit simulated_environment(host& on) : host_{on}, directory_{"/" + on.name()} {
+    files_ = on.disk_.plug([&on](disk::lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) {
+      on.aside(where, {std::move(work), std::move(asker), number});
+    });
+  }
 
   caf::actor_system& system() override { return host_.stage_.time.system(); }
   int64_t wall_clock_us() const override { return host_.wall_clock_us(); }
   uint64_t random() override { return host_.random_.next(); }
-  std::shared_ptr<synod::disk> files() override { return files_; }
-  bool one_thread() const override { return true; }
+  synod::disk& files() override { return *files_; }
   const std::filesystem::path& data_directory() const override { return directory_; }
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint&) override {
     return host_.stage_.connections->listen(host_.index_, host_.main_);
@@ -91,7 +96,7 @@ public:
 private:
   host& host_;
   std::filesystem::path directory_;
-  std::shared_ptr<synod::disk> files_;
+  std::unique_ptr<synod::disk> files_;
 };
 
 caf::expected<caf::actor> host::spawn(const std::string& role_name) {
@@ -100,39 +105,95 @@ caf::expected<caf::actor> host::spawn(const std::string& role_name) {
     {{stage_.drawn.config, description_.id, incarnation_}, stage_.drawn.config->options_of(role_name), world_});
 }
 
-void host::start() {
+void host::start(std::optional<uint64_t> operations) {
   auto& time = stage_.time;
-  ++incarnation_;
-  alive_ = starting_ = true;
-  stage_.told.say(time.now(), "{} STARTS, for the {}. time", name(), incarnation_);
+  alive_ = true;
+  stage_.told.say(time.now(), "{} STARTS, for the {}. time", name(), ++starts_);
   world_ = std::make_shared<simulated_environment>(*this);
+  if (operations)
+    disk_.unplug_after(*operations);
   main_ = strand{};
-  storage_ = strand{};
-  main_.process = storage_.process = ++stage_.processes;
-  for (auto& role_name : description_.roles) {
-    auto& on = role_name == "acceptor" ? storage_ : main_;
-    time.as(on, [&] {
-      auto spawned = spawn(role_name);
-      if (!spawned)
-        return die(to_string(spawned.error()));
-      time.pin(*spawned, on);
-      roles_.push_back({role_name, *spawned, &on});
-    });
-    time.settle({&on}); // It replays its log, and whatever else it does first.
-    if (!alive_)
-      break;
+  main_.process = ++stage_.processes;
+  start_roles();
+  if (alive_ && !disk_.plugged()) {
+    stop(end::power);
+    if (on_end)
+      on_end();
   }
-  starting_ = false;
   if (!alive_)
     return;
-  disk_.on_sync = [this] {
-    // Most syncs are quick; the strand of the acceptor waits for each.
-    auto takes =
-      stall > duration{0} && random_.chance(200'000) ? random_.around(stall) : random_.around(std::chrono::microseconds{200});
-    storage_.free_at = std::max(storage_.free_at, stage_.time.now() + takes);
-  };
-  stage_.checks->begin(index_, find<acceptor>(), find<leader>(), find<replica>(), find<gateway>());
+  disk_.go_on();
+  auto* found = find<acceptor>();
+  cuts_ += found && found->was_cut();
+  stage_.checks->begin(index_, found, find<leader>(), find<replica>(), find<gateway>());
   stage_.net->begin(index_);
+}
+
+/// As a process does it (actors/node/process.hpp), until something is wrong.
+void host::start_roles() {
+  data_directory directory;
+  auto wrong = directory.open(world_->files(), world_->data_directory(), stage_.drawn.config->name, name());
+  if (!disk_.plugged())
+    return;
+  if (wrong)
+    return die(wrong->text);
+  incarnation_ = directory.incarnation();
+  for (auto& role_name : description_.roles) {
+    stage_.time.as(main_, [&] {
+      auto spawned = spawn(role_name);
+      if (spawned) {
+        stage_.time.pin(*spawned, main_);
+        roles_.push_back({role_name, *spawned, &main_});
+      } else if (disk_.plugged()) {
+        die(to_string(spawned.error()));
+      }
+    });
+    stage_.time.settle({&main_}); // Whatever it does first.
+    if (!alive_ || !disk_.plugged())
+      return;
+  }
+}
+
+// -- work at the disk ---------------------------------------------------------
+
+/// Takes its time, one after the other in each lane; then it is done, and its end told. What a stopped process has asked for
+/// is done, too: it hears of it when it goes on.
+void host::aside(disk::lane where, lane::job x) {
+  if (!alive_)
+    return;
+  auto& to = lanes_[static_cast<size_t>(where)];
+  auto usual = where == disk::lane::durable ? std::chrono::microseconds{200} : std::chrono::microseconds{2000};
+  auto stalls = stall > duration{0} && disk_times_.chance(200'000);
+  to.asked.push_back(std::move(x));
+  to.free_at = std::max(to.free_at, stage_.time.now()) + disk_times_.around(stalls ? stall : usual);
+  stage_.time.at(to.free_at, [this, &to, process = main_.process] {
+    if (main_.process == process && alive_)
+      finish_one(to);
+  });
+}
+
+void host::finish_one(lane& from) {
+  auto next = std::move(from.asked.front());
+  from.asked.pop_front();
+  auto failure = next.work();
+  if (next.asker)
+    stage_.time.as(main_, [&] { caf::anon_send(next.asker, done_aside{next.number, std::move(failure)}); });
+}
+
+/// The process ends while its disk works: of what it has asked for nothing is done, or a part, or all.
+void host::end_work() {
+  for (auto& each : lanes_) {
+    auto asked = std::exchange(each.asked, {});
+    each.free_at = duration{0};
+    auto how_far = disk_times_.below(4);
+    if (asked.empty() || how_far < 2)
+      continue;
+    if (how_far == 2)
+      disk_.unplug_after(disk_times_.below(8));
+    for (auto i = asked.begin(); i != asked.end() && disk_.plugged(); ++i)
+      static_cast<void>(i->work()); // Nobody hears of it.
+  }
+  disk_.unplug();
 }
 
 template <class Role>
@@ -161,7 +222,7 @@ void host::die(const std::string& why) {
   if (why.find("(simulated)") == std::string::npos)
     stage_.checks->fail("storage", fmt::format("node {} does not go on: {}", name(), why));
   alive_ = false; // Nothing that it still sends or writes gets out.
-  disk_.unplug();
+  end_work();
   stage_.time.after(duration{0}, [this, process = main_.process] {
     if (main_.process != process)
       return;
@@ -180,8 +241,7 @@ void host::stop(end how) {
                   : how == end::kill ? "IS KILLED"
                                      : "is ended");
   alive_ = false;
-  disk_.on_sync = nullptr;
-  disk_.unplug();
+  end_work();
   if (how == end::power)
     disk_.cut_power();
   stage_.checks->end(index_);
@@ -189,22 +249,20 @@ void host::stop(end how) {
   stage_.connections->end(index_, how == end::power);
   for (auto& each : roles_)
     time.as(*each.on, [&] { caf::anon_send_exit(each.handle, caf::exit_reason::kill); });
-  time.drain({&main_, &storage_});
+  time.drain({&main_});
   roles_.clear();
-  main_.process = storage_.process = 0;
+  main_.process = 0;
 }
 
 void host::pause(bool on) {
-  for (auto* each : {&main_, &storage_}) {
-    if (on)
-      each->held = true;
-    else
-      stage_.time.release(*each);
-  }
+  if (on)
+    main_.held = true;
+  else
+    stage_.time.release(main_);
 }
 
 void host::slow_down(duration cost) {
-  main_.cost = storage_.cost = cost;
+  main_.cost = cost;
 }
 
 } // namespace synod::simulation

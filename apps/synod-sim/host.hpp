@@ -9,6 +9,10 @@
 
 #include <spdlog/logger.h>
 
+#include <array>
+#include <deque>
+#include <optional>
+
 namespace synod::simulation {
 
 /// What all parts of a run share.
@@ -40,7 +44,8 @@ public:
     quiet, ///< the run is over
   };
 
-  void start();
+  /// Starts a process. With a number, the power goes after so many operations at the disk, if the start needs as many.
+  void start(std::optional<uint64_t> operations = std::nullopt);
   void stop(end how);
   /// Lets the process do nothing at all, or go on.
   void pause(bool on);
@@ -48,7 +53,7 @@ public:
   void slow_down(duration cost);
 
   platter& disk() { return disk_; }
-  /// Some syncs take about so long.
+  /// Some works of the disk take about so long.
   duration stall{0};
   /// The wall clock goes wrong from now on.
   void set_clock(int64_t ahead_us, int64_t drift_per_million);
@@ -59,10 +64,12 @@ public:
 
   /// Called when the process has ended by itself, a disk error for instance.
   std::function<void()> on_end;
-  uint32_t starts() const { return incarnation_; }
+  uint32_t starts() const { return starts_; }
+  /// So many of them found the log torn, and cut it.
+  uint32_t cuts() const { return cuts_; }
   /// There is a process: alive, or about to end.
   bool runs() const { return main_.process != 0; }
-  bool runs_on(const strand& x) const { return &x == &main_ || &x == &storage_; }
+  bool runs_on(const strand& x) const { return &x == &main_; }
   /// Its leader is active.
   bool leads() const;
   /// Of its replica, if it has one.
@@ -73,8 +80,23 @@ private:
 
   template <class Role>
   const Role* find() const;
+  /// What is asked of the disk and not done, of one lane.
+  struct lane {
+    struct job {
+      std::function<caf::error()> work;
+      caf::actor asker;
+      uint64_t number;
+    };
+    std::deque<job> asked;
+    duration free_at{0};
+  };
+
+  void start_roles();
   caf::expected<caf::actor> spawn(const std::string& role);
   void die(const std::string& why);
+  void aside(disk::lane where, lane::job x);
+  void finish_one(lane& from);
+  void end_work();
 
   stage& stage_;
   uint32_t index_;
@@ -84,11 +106,13 @@ private:
   std::string spawning_;  // the role
   random_stream random_;
   std::shared_ptr<spdlog::logger> log_;
-  uint32_t incarnation_ = 0;
+  uint32_t incarnation_ = 0; // as the process read it from its data directory
+  uint32_t starts_ = 0;
+  uint32_t cuts_ = 0;
+  random_stream disk_times_;
+  std::array<lane, disk::lane_count> lanes_;
   bool alive_ = false;
-  bool starting_ = false;
-  strand main_;
-  strand storage_; // the acceptor's thread
+  strand main_; // all its roles
   std::vector<role> roles_;
   // the wall clock
   int64_t ahead_us_ = 0;

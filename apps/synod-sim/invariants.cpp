@@ -92,7 +92,7 @@ void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const 
                            text(a->promised())));
   for (slot_number slot = 1; slot <= view.accepted.size(); ++slot)
     look_at_entry(node, slot, true);
-  for (auto& [slot, entry] : a->accepted())
+  for (auto& [slot, entry] : a->accepted().entries())
     if (slot > view.accepted.size() || !view.accepted[slot - 1].there)
       look_at_entry(node, slot, true);
 }
@@ -121,12 +121,12 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
   if (auto* p1a = as<schema::P1a>(content)) {
     on_p1a(from, *p1a);
   } else if (auto* p2b = as<schema::P2b>(content)) {
-    on_answer(from);
     on_promised(from, ballot_of((*p2b)->getBallot()));
-    for (auto slot : (*p2b)->getSlots())
+    for (auto slot : (*p2b)->getSlots()) {
       on_told(from, slot, ballot_of((*p2b)->getBallot()));
+      acceptors_[from].highest_told = std::max(acceptors_[from].highest_told, slot);
+    }
   } else if (auto* p1b = as<schema::P1b>(content)) {
-    on_answer(from);
     on_promised(from, ballot_of((*p1b)->getBallot()));
     promisers_[ballot_of((*p1b)->getBallot())] |= uint64_t{1} << from;
     for (auto encoded : (*p1b)->getPvalues()) {
@@ -134,9 +134,10 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
       on_told(from, pvalue->getSlot(), ballot_of(pvalue->getBallot()));
     }
   } else if (auto* learned = as<schema::Learned>(content)) {
-    on_answer(from);
     for (auto x : (*learned)->getAccepted())
       on_told(from, x.getSlot(), ballot_of(x.getBallot()));
+  } else if (auto* highest = as<schema::Highest>(content)) {
+    on_highest(from, (*highest)->getSlot());
   } else if (auto* pvalue = as<schema::Pvalue>(content, 1)) {
     if (content.match_element<p2a_atom>(0))
       on_p2a(from, *pvalue);
@@ -196,19 +197,43 @@ void invariants::on_p1a(uint32_t from, const message<schema::P1a>& request) {
     fail("C1", fmt::format("leader {} becomes a candidate with ballot {} for a second time", name(from), text(asked)));
 }
 
-/// An acceptor tells what it promised or accepted.
-void invariants::on_answer(uint32_t acceptor) {
-  if (auto* role = acceptors_[acceptor].role; role && !role->all_durable())
-    fail("stable storage", fmt::format("acceptor {} answers before its log is synced", name(acceptor)));
+/// An acceptor tells what it promised.
+void invariants::on_promised(uint32_t acceptor, ballot promised) {
+  auto& view = acceptors_[acceptor];
+  if (view.role && promised > view.role->promised_durably())
+    fail("stable storage", fmt::format("acceptor {} tells ballot {}, and {} is durable", name(acceptor), text(promised),
+                                       text(view.role->promised_durably())));
+  view.told = view.told ? std::max(*view.told, promised) : promised;
 }
 
-void invariants::on_promised(uint32_t acceptor, ballot promised) {
-  auto& told = acceptors_[acceptor].told;
-  told = told ? std::max(*told, promised) : promised;
+/// An acceptor tells a reading replica how far others may have decided: a slot that it has voted for is among them.
+void invariants::on_highest(uint32_t acceptor, slot_number highest) {
+  auto& view = acceptors_[acceptor];
+  if (highest < view.highest_told)
+    fail("stable storage", fmt::format("acceptor {} tells a read of slot {}, and has voted for slot {}", name(acceptor), highest,
+                                       view.highest_told));
+  if (view.role && highest > view.role->accepted().highest_durable())
+    fail("stable storage", fmt::format("acceptor {} tells a read of slot {}, and {} is durable", name(acceptor), highest,
+                                       view.role->accepted().highest_durable()));
+}
+
+/// What an acceptor tells of a slot it has, durably.
+void invariants::check_durable(uint32_t acceptor, slot_number slot, ballot under) {
+  auto* role = acceptors_[acceptor].role;
+  if (!role)
+    return;
+  auto* known = role->accepted().find(slot);
+  if (!known || known->under < under)
+    fail("A3", fmt::format("acceptor {} tells that it accepted slot {} under ballot {}, and has {}", name(acceptor), slot,
+                           text(under), known ? text(known->under) : "nothing"));
+  else if (known->under == under && !role->is_durable(*known))
+    fail("stable storage", fmt::format("acceptor {} tells that it accepted slot {} under ballot {} before that is durable",
+                                       name(acceptor), slot, text(under)));
 }
 
 /// An acceptor lets others know that it accepted: from now on it must not forget, and it counts.
 void invariants::on_told(uint32_t acceptor, slot_number slot, ballot under) {
+  check_durable(acceptor, slot, under);
   auto& accepted = acceptors_[acceptor].accepted;
   if (accepted.size() < slot)
     accepted.resize(slot);
@@ -283,17 +308,20 @@ void invariants::look_at_acceptor(uint32_t node) {
     if (const_cast<acceptor&>(role).mailbox().blocked()) // All that arrived is handled.
       view.touched.clear();
   }
-  bound(node, "values in the acceptor's memory, bytes", role.cached_bytes(), role.limits().cache_bytes);
+  bound(node, "durable values in the acceptor's memory, bytes",
+        role.accepted().cached_bytes() - role.accepted().not_durable_bytes(), role.accepted().cache_limit_bytes());
+  bound(node, "learned slots on the way to a replica, bytes", role.most_owed_bytes(),
+        role.limits().peer_limit_bytes + most_probes * (role.limits().piece_bytes + largest_message_));
 }
 
 /// Compares what an acceptor has for a slot with what it had; true: it is something new.
 bool invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) {
   auto& view = acceptors_[node];
-  auto found = view.role->accepted().find(slot);
+  auto* found = view.role->accepted().find(slot);
   if (view.accepted.size() < slot)
     view.accepted.resize(slot);
   auto& known = view.accepted[slot - 1];
-  if (found == view.role->accepted().end()) {
+  if (!found) {
     if (known.told)
       fail("A3", fmt::format("acceptor {} has lost slot {}, which it had told of under ballot {}", name(node), slot,
                              text(known.told_under)));
@@ -302,27 +330,27 @@ bool invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
     known.there = false;
     return false;
   }
-  auto& entry = found->second;
-  if (known.told && entry.accepted_under < known.told_under)
-    fail("A3", fmt::format("acceptor {} has slot {} under ballot {}, and had told of {}", name(node), slot,
-                           text(entry.accepted_under), text(known.told_under)));
-  auto renewed = !known.there || entry.where.segment != known.where.segment || entry.where.offset != known.where.offset;
+  auto& entry = *found;
+  if (known.told && entry.under < known.told_under)
+    fail("A3", fmt::format("acceptor {} has slot {} under ballot {}, and had told of {}", name(node), slot, text(entry.under),
+                           text(known.told_under)));
+  auto renewed = !known.there || entry.where != known.where;
   if (!restarted && !renewed)
     return false;
-  if (!restarted && known.there && entry.accepted_under < known.under)
+  if (!restarted && known.there && entry.under < known.under)
     fail("A3", fmt::format("acceptor {} went back from ballot {} to {} for slot {}", name(node), text(known.under),
-                           text(entry.accepted_under), slot));
-  if (!restarted && entry.accepted_under != view.role->promised())
+                           text(entry.under), slot));
+  if (!restarted && entry.under != view.role->promised())
     fail("A2", fmt::format("acceptor {} accepted slot {} under ballot {} while it has promised {}", name(node), slot,
-                           text(entry.accepted_under), text(view.role->promised())));
+                           text(entry.under), text(view.role->promised())));
   known.there = true;
-  known.under = entry.accepted_under;
+  known.under = entry.under;
   known.where = entry.where;
   if (!entry.pvalue)
     return true;
   auto sum = fingerprint(entry.pvalue->getValue());
   for (auto& each : view_of(slot).values)
-    if (each.under == entry.accepted_under && each.fingerprint != sum)
+    if (each.under == entry.under && each.fingerprint != sum)
       fail("A4", fmt::format("acceptor {} accepted {}, and {} was proposed", name(node), describe(*entry.pvalue),
                              describe(*each.pvalue)));
   if (!restarted)

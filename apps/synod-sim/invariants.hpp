@@ -28,8 +28,8 @@ struct violation {
 /// Looks at every message between roles when it is sent, and at the roles of a process behind each of its steps.
 ///
 /// A1-A5, C1, C2 and R1-R5 are those of the paper (section 2, and "Paxos made moderately complex" figure by figure);
-/// beside them: an acceptor answers when its log is synced ("stable storage"); only a leader that a majority
-/// promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
+/// beside them: an acceptor tells only what is durable, and tells reads of all that it has told leaders ("stable storage"); only
+/// a leader that a majority promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
 class invariants {
 public:
   invariants(world& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected);
@@ -63,7 +63,7 @@ private:
 
   struct accepted_entry {
     ballot under;
-    storage::position where;
+    record_position where;
     bool there = false;
     bool told = false;
     ballot told_under;
@@ -71,8 +71,9 @@ private:
 
   struct acceptor_view {
     const acceptor* role = nullptr;
-    ballot promised;            // as last seen
-    std::optional<ballot> told; // the highest one that it let others know of
+    ballot promised;              // as last seen
+    std::optional<ballot> told;   // the highest one that it let others know of
+    slot_number highest_told = 0; // of the slots that it voted for
     std::vector<accepted_entry> accepted;
     uint64_t accepts = 0;
     std::deque<slot_number> touched; // slots of p2a that have arrived and may not have been handled, in their order
@@ -110,7 +111,8 @@ private:
   void on_told(uint32_t acceptor, slot_number slot, ballot under);
   void on_p1a(uint32_t from, const message<schema::P1a>& request);
   void on_promised(uint32_t acceptor, ballot promised);
-  void on_answer(uint32_t acceptor);
+  void on_highest(uint32_t acceptor, slot_number highest);
+  void check_durable(uint32_t acceptor, slot_number slot, ballot under);
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
   void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
   void look_at_acceptor(uint32_t node);

@@ -255,8 +255,14 @@ void nemesis::down(uint32_t node, host::end how, duration length) {
   later(length, [this, node] { up(node); });
 }
 
+/// The power may be gone again before the process has started.
 void nemesis::up(uint32_t node) {
-  if (!hosts_[node]->runs())
+  if (hosts_[node]->runs())
+    return;
+  auto& random = stream(fault::power);
+  if (!over_ && has(fault::power) && random.below(4) == 0)
+    hosts_[node]->start(random.below(24));
+  else
     hosts_[node]->start();
 }
 
@@ -268,7 +274,8 @@ void nemesis::begin_disks() {
   }
   every(fault::stall, seconds{4}, [this](auto& random) {
     auto node = some_node(random);
-    auto stall = random.around(random.template of<milliseconds>({milliseconds{20}, milliseconds{200}, milliseconds{1500}}));
+    auto stall = random.around(
+      random.template of<milliseconds>({milliseconds{20}, milliseconds{200}, milliseconds{1500}, milliseconds{5000}}));
     stage_.told.say(stage_.time.now(), "{}'s DISK IS SLOW: {} ms", hosts_[node]->name(), stall.count() / 1'000'000);
     hosts_[node]->stall = stall;
     later(random.around(seconds{2}), [this, node] { hosts_[node]->stall = duration{0}; });

@@ -143,7 +143,7 @@ private:
     auto before = time_.now();
     uint64_t steps = 0;
     while (!checks_->broken() && !done()) {
-      if (!time_.step(end))
+      if (!step(end))
         return false;
       if (time_.now() != before) {
         before = time_.now();
@@ -153,6 +153,14 @@ private:
       }
     }
     return true;
+  }
+
+  bool step(duration end) {
+    try {
+      return time_.step(end);
+    } catch (const role_gave_up&) {
+      return true; // A log that cannot be: the process does not even start.
+    }
   }
 
   bool idle() const {
@@ -199,9 +207,12 @@ private:
                  checks_->chosen(),
                  nemesis_->faults(),
                  0,
+                 0,
                  undecided_};
-    for (auto& each : hosts_)
+    for (auto& each : hosts_) {
       x.numbers.starts += each->starts();
+      x.numbers.cuts += each->cuts();
+    }
     return x;
   }
 
@@ -232,6 +243,7 @@ void run_numbers::add(const run_numbers& other) {
   slots += other.slots;
   fault_events += other.fault_events;
   starts += other.starts;
+  cuts += other.cuts;
   undecided += other.undecided;
 }
 

@@ -34,7 +34,7 @@ void print_numbers(const run_options& options, const run_numbers& x) {
       virtual_seconds / cpu);
   say(stdout, "{} operations of clients ({} with an unknown outcome), {} slots, {} messages between roles, {} steps of actors\n",
       x.operations, x.unknown, x.slots, x.messages, x.steps);
-  say(stdout, "{} faults, {} starts of nodes\n", x.fault_events, x.starts);
+  say(stdout, "{} faults, {} starts of nodes, {} of which cut off an unfinished write\n", x.fault_events, x.starts, x.cuts);
   if (x.undecided > 0)
     say(stdout, "{} histories have too many possible orders to be searched; all other checks held for them\n", x.undecided);
 }

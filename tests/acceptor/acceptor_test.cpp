@@ -1,7 +1,8 @@
 #include "harness.hpp"
 
-#include "synod/actors/acceptor/acceptor.hpp"
-#include "synod/messages/log.capnp.h"
+#include "synod/actors/acceptor/acceptor_role.hpp"
+#include "test_environment.hpp"
+#include "waiting_disk.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,42 +13,82 @@ namespace {
 
 constexpr ballot low{1, 0, 1}, high{2, 1, 1};
 
-/// Lets a storage outlive its acceptor, as a disk does.
-class borrowed_storage : public storage {
-public:
-  explicit borrowed_storage(memory_storage& disk) : disk_{disk} {}
-  caf::error replay(const visitor& visit) override { return disk_.replay(visit); }
-  caf::expected<position> append(record_kind kind, const block_ptr& content) override { return disk_.append(kind, content); }
-  caf::error sync() override { return disk_.sync(); }
-  caf::expected<block_ptr> read(position where) override { return disk_.read(where); }
-
-private:
-  memory_storage& disk_;
+/// Outlives the actors on it.
+struct host {
+  waiting_disk storage;
 };
 
-struct fixture : world {
-  fixture() { start({}); }
+struct fixture : host, world {
+  fixture() {
+    auto described = std::make_shared<cluster>();
+    described->name = "test";
+    described->nodes.push_back({"a", 1, {}, {}, {"acceptor"}});
+    config = described;
+    start();
+  }
 
-  void start(acceptor::options options) {
-    options.fatal = [this](const std::string& why) { fatal = why; };
-    subject = spawn<acceptor>(std::make_unique<borrowed_storage>(disk), options);
+  void start() {
+    around = std::make_shared<test_environment>(system, &storage.files());
+    identity who{config, 1, 1};
+    role_context context{who, options, around};
+    auto before = acceptor_memory(context);
+    REQUIRE(before);
+    subject = spawn<acceptor>(std::move(*before), acceptor_options(context), around);
     run();
   }
 
-  void crash_and_restart() {
+  void restart() {
     end(caf::actor_cast<caf::actor>(subject));
-    disk.crash();
-    start({});
+    storage.plug();
+    start();
+  }
+
+  /// The power goes: what is not synced is gone.
+  void crash_and_restart() {
+    storage.platter.unplug();
+    storage.platter.cut_power();
+    restart();
+  }
+
+  void set(const char* option, int64_t value) {
+    options.set(option, value);
+    restart();
+  }
+
+  void ask(probe& from, ballot asked, slot_number first = 1, slot_number end = 0, uint64_t scout = 7) {
+    builder<schema::P1a> request;
+    write(asked, request->initBallot());
+    request->setScout(scout);
+    request->setFirstSlot(first);
+    request->setEndSlot(end);
+    from.send(subject, request.finish());
+    run();
+  }
+
+  void learn(probe& from, slot_number first, bool with_values, uint64_t mark = 0) {
+    builder<schema::Learn> ask;
+    ask->setFirstSlot(first);
+    ask->setWithValues(with_values);
+    ask->setMark(mark);
+    from.send(subject, ask.finish());
+    run();
+  }
+
+  message<schema::Highest> ask_highest(uint64_t round = 3) {
+    builder<schema::AskHighest> ask;
+    ask->setRound(round);
+    replica.send(subject, ask.finish());
+    run();
+    return std::get<0>(replica->take<message<schema::Highest>>());
+  }
+
+  void finish(disk::lane lane = disk::lane::durable) {
+    storage.finish_one(lane);
+    run();
   }
 
   message<schema::P1b> p1a(ballot asked, slot_number first = 1, slot_number end = 0) {
-    builder<schema::P1a> request;
-    write(asked, request->initBallot());
-    request->setScout(7);
-    request->setFirstSlot(first);
-    request->setEndSlot(end);
-    leader.send(subject, request.finish());
-    run();
+    ask(leader, asked, first, end);
     return std::get<0>(leader->take<message<schema::P1b>>());
   }
 
@@ -57,10 +98,11 @@ struct fixture : world {
     return std::get<0>(leader->take<message<schema::P2b>>());
   }
 
-  memory_storage disk;
-  std::string fatal;
+  std::shared_ptr<const cluster> config;
+  option_values options{acceptor_role().options};
+  std::shared_ptr<test_environment> around;
   acceptor_actor subject;
-  probe leader{*this};
+  probe leader{*this}, replica{*this};
 };
 
 ballot first_accepted_ballot(const message<schema::P1b>& answer) {
@@ -134,12 +176,14 @@ TEST_CASE_FIXTURE(fixture, "state reduction: an acceptor keeps the pvalue with t
   CHECK(first_accepted_ballot(answer) == high);
 }
 
-TEST_CASE_FIXTURE(fixture, "an acceptor answers nothing before it is durable") {
+TEST_CASE_FIXTURE(fixture, "an acceptor that cannot write says so, and answers nothing any more") {
+  storage.waits = true;
   leader.send(subject, p2a_atom_v, value_of(low, 1, 10), uint64_t{1});
-  disk.fail_next_sync();
   run();
+  storage.platter.behaviour().error_per_million = 1'000'000;
+  finish();
   CHECK_FALSE(leader->has<message<schema::P2b>>());
-  CHECK(fatal.find("the disk failed") != std::string::npos);
+  CHECK(around->ended.find("Input/output error") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "one sync covers all that waited") {
@@ -153,10 +197,7 @@ TEST_CASE_FIXTURE(fixture, "one sync covers all that waited") {
 }
 
 TEST_CASE_FIXTURE(fixture, "p1b comes in pieces of bounded size, for the slots that were asked for") {
-  end(caf::actor_cast<caf::actor>(subject));
-  acceptor::options small;
-  small.piece_bytes = 3 * (value_of(low, 1, 10).size_bytes() + 64);
-  start(small);
+  set("piece-size", static_cast<int64_t>(3 * (value_of(low, 1, 10).size_bytes() + 64)));
   for (slot_number slot = 1; slot <= 8; ++slot)
     p2a(value_of(low, slot, 10));
   auto first = p1a(high, 2);
@@ -181,11 +222,8 @@ TEST_CASE_FIXTURE(fixture, "a candidate is not told of slots that are known to b
   CHECK(p1a(high, 1, 4)->getPvalues().size() == 3);
 }
 
-TEST_CASE_FIXTURE(fixture, "values beyond the cache are read back from the storage") {
-  end(caf::actor_cast<caf::actor>(subject));
-  acceptor::options small;
-  small.cache_bytes = 300;
-  start(small);
+TEST_CASE_FIXTURE(fixture, "values beyond the cache are read back from the log") {
+  set("cache-size", 300);
   for (slot_number slot = 1; slot <= 20; ++slot)
     p2a(value_of(low, slot, static_cast<int64_t>(100 + slot)));
   auto answer = p1a(high, 1, 21);
@@ -201,12 +239,7 @@ TEST_CASE_FIXTURE(fixture, "values beyond the cache are read back from the stora
 TEST_CASE_FIXTURE(fixture, "reads are told the highest slot that is durable") {
   p2a(value_of(low, 4, 10));
   p2a(value_of(low, 2, 10));
-  probe replica{*this};
-  builder<schema::AskHighest> ask;
-  ask->setRound(3);
-  replica.send(subject, ask.finish());
-  run();
-  auto [answer] = replica->take<message<schema::Highest>>();
+  auto answer = ask_highest(3);
   CHECK(answer->getSlot() == 4);
   CHECK(answer->getRound() == 3);
 }
@@ -214,16 +247,159 @@ TEST_CASE_FIXTURE(fixture, "reads are told the highest slot that is durable") {
 TEST_CASE_FIXTURE(fixture, "a replica learns ballots, and values if it asks for them") {
   p2a(value_of(low, 1, 10));
   p2a(value_of(high, 2, 20));
-  probe replica{*this};
   for (bool with_values : {false, true}) {
-    builder<schema::Learn> ask;
-    ask->setFirstSlot(1);
-    ask->setWithValues(with_values);
-    replica.send(subject, ask.finish());
-    run();
+    learn(replica, 1, with_values);
     auto [answer] = replica->take<message<schema::Learned>>();
     REQUIRE(answer->getAccepted().size() == 2);
     CHECK(ballot_of(answer->getAccepted()[1].getBallot()) == high);
     CHECK(answer->getPvalues().size() == (with_values ? 2 : 0));
   }
+}
+
+// -- while the disk works -----------------------------------------------------
+
+TEST_CASE_FIXTURE(fixture, "nothing is told of what is not durable, and reads are answered meanwhile") {
+  p2a(value_of(low, 1, 10));
+  storage.waits = true;
+  leader.send(subject, p2a_atom_v, value_of(low, 2, 20), uint64_t{1});
+  run();
+  CHECK_FALSE(leader->has<message<schema::P2b>>());
+  CHECK(ask_highest()->getSlot() == 1);
+  learn(replica, 1, false);
+  auto [learned] = replica->take<message<schema::Learned>>();
+  CHECK(learned->getAccepted().size() == 1);
+  CHECK(learned->getNextSlot() == 2);
+  learn(replica, 2, false);
+  CHECK_FALSE(replica->has<message<schema::Learned>>());
+  finish();
+  CHECK(leader->has<message<schema::P2b>>());
+  CHECK(std::get<0>(replica->take<message<schema::Learned>>())->getAccepted().size() == 1);
+  CHECK(ask_highest()->getSlot() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "a promise waits for its record; what was promised durably before is told at once") {
+  p1a(low);
+  probe another{*this};
+  storage.waits = true;
+  ask(leader, high);
+  CHECK_FALSE(leader->has<message<schema::P1b>>());
+  ask(another, ballot{0, 5, 1});
+  auto [refused] = another->take<message<schema::P1b>>();
+  CHECK(ballot_of(refused->getBallot()) == low);
+  ask(another, low); // Preempted by a ballot that nobody may be told of yet.
+  CHECK_FALSE(another->has<message<schema::P1b>>());
+  finish();
+  CHECK(ballot_of(std::get<0>(leader->take<message<schema::P1b>>())->getBallot()) == high);
+  CHECK(ballot_of(std::get<0>(another->take<message<schema::P1b>>())->getBallot()) == high);
+}
+
+TEST_CASE_FIXTURE(fixture, "what comes while a write is under way goes with the next one") {
+  storage.waits = true;
+  for (slot_number slot = 1; slot <= 3; ++slot) {
+    leader.send(subject, p2a_atom_v, value_of(low, slot, 10), slot);
+    run();
+  }
+  CHECK(storage.count(disk::lane::durable) == 1);
+  finish();
+  CHECK(std::get<0>(leader->take<message<schema::P2b>>())->getSlots().size() == 1);
+  CHECK(storage.count(disk::lane::durable) == 1);
+  finish();
+  CHECK(std::get<0>(leader->take<message<schema::P2b>>())->getSlots().size() == 2);
+  CHECK(storage.count(disk::lane::durable) == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "what comes again is not logged again: a slow disk gets no work by being slow") {
+  storage.waits = true;
+  for (uint64_t mark = 1; mark <= 5; ++mark) {
+    leader.send(subject, p2a_atom_v, value_of(low, 1, 10), mark);
+    run();
+  }
+  finish();
+  auto [vote] = leader->take<message<schema::P2b>>();
+  CHECK(vote->getSlots().size() == 1);
+  CHECK(vote->getMark() == 5);
+  CHECK(storage.count(disk::lane::durable) == 0);
+  leader.send(subject, p2a_atom_v, value_of(low, 1, 10), uint64_t{6});
+  run();
+  CHECK(storage.count(disk::lane::durable) == 0);
+  std::tie(vote) = leader->take<message<schema::P2b>>();
+  REQUIRE(vote->getSlots().size() == 1);
+  CHECK(vote->getSlots()[0] == 1);
+  CHECK(vote->getMark() == 6);
+}
+
+TEST_CASE_FIXTURE(fixture, "an acceptor tells of its past what it was: a later acceptance does not put the answer off") {
+  storage.waits = true;
+  ask(leader, high);
+  probe another{*this};
+  another.send(subject, p2a_atom_v, value_of(high, 1, 10), uint64_t{1});
+  run();
+  finish();
+  auto [promise] = leader->take<message<schema::P1b>>();
+  CHECK(ballot_of(promise->getBallot()) == high);
+  CHECK(promise->getPvalues().size() == 0);
+  CHECK_FALSE(another->has<message<schema::P2b>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "values are read aside; one question at a time is read for") {
+  set("cache-size", 0);
+  for (slot_number slot = 1; slot <= 3; ++slot)
+    p2a(value_of(low, slot, 10));
+  storage.waits = true;
+  learn(replica, 1, true);
+  CHECK(storage.count(disk::lane::background) == 1);
+  CHECK(ask_highest()->getSlot() == 3);
+  learn(replica, 1, true);
+  learn(replica, 2, true);
+  CHECK(storage.count(disk::lane::background) == 1);
+  ask(leader, high, 1, 4);
+  CHECK(storage.count(disk::lane::background) == 2);
+  finish(disk::lane::background);
+  auto [learned] = replica->take<message<schema::Learned>>();
+  CHECK(learned->getFirstSlot() == 1);
+  CHECK(learned->getPvalues().size() == 3);
+  CHECK_FALSE(replica->has<message<schema::Learned>>());
+  finish(disk::lane::background);
+  CHECK_FALSE(leader->has<message<schema::P1b>>()); // The promise is not durable yet.
+  finish();
+  CHECK(std::get<0>(leader->take<message<schema::P1b>>())->getPvalues().size() == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "a replica that does not return marks is sent no more than a limit") {
+  set("peer-limit", 1000);
+  p2a(value_of(low, 1, 10));
+  uint64_t mark = 0;
+  for (int i = 0; i < 20; ++i) {
+    learn(replica, 1, true);
+    if (replica->has<message<schema::Learned>>())
+      mark = std::get<0>(replica->take<message<schema::Learned>>())->getMark();
+  }
+  CHECK(mark > 0);
+  CHECK_FALSE(replica->has<message<schema::Learned>>());
+  learn(replica, 1, true, mark);
+  CHECK(replica->has<message<schema::Learned>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "what an acceptor was not done with when it ended was told to nobody") {
+  storage.waits = true;
+  leader.send(subject, p2a_atom_v, value_of(low, 1, 10), uint64_t{1});
+  run();
+  crash_and_restart();
+  CHECK_FALSE(leader->has<message<schema::P2b>>());
+  CHECK(ask_highest()->getSlot() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a log that cannot be used is told, and the acceptor does not start") {
+  p2a(value_of(low, 1, 10));
+  end(caf::actor_cast<caf::actor>(subject));
+  storage.plug();
+  std::vector<std::byte> damage(16, std::byte{0x55});
+  std::span<const std::byte> parts[]{damage};
+  REQUIRE(!(*storage.files().open("/data/acceptor/000000000001.log"))->write(64, parts));
+  identity who{config, 1, 1};
+  auto spawned = acceptor_role().spawn({who, options, around});
+  REQUIRE_FALSE(spawned);
+  auto why = to_string(spawned.error());
+  CHECK(why.find("/data/acceptor/000000000001.log") != std::string::npos);
+  CHECK(why.find("offset 0") != std::string::npos);
 }

@@ -1,202 +1,168 @@
-#include "synod/actors/acceptor/log.hpp"
+#include "acceptor/logs.hpp"
 
-#include "harness.hpp"
-#include "synod/actors/node/local_disk.hpp"
-#include "temporary_directory.hpp"
+#include "disk.hpp"
 
 #include <doctest/doctest.h>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <fstream>
-
 using namespace synod;
 using namespace synod::test;
-namespace fs = std::filesystem;
 
 namespace {
 
-constexpr ballot some{1, 0, 1};
-
 struct fixture {
-  file_log::options options(size_t segment_bytes = 64 << 10) const {
-    return {directory.path(), "test", "a", segment_bytes, local_disk()};
+  opened_log open(size_t segment_bytes = 64 << 10) {
+    files = on.plug();
+    return {*files, {"/log", "test", "a", segment_bytes}};
   }
 
-  /// What a new process finds in the log.
-  std::vector<int64_t> replayed(const file_log::options& opts) {
-    std::vector<int64_t> times;
-    file_log log{opts};
-    failure = log.replay([&](record_kind kind, const block_ptr& content, storage::position) {
-      if (kind == record_kind::pvalue)
-        times.push_back(message<schema::Pvalue> { content } -> getValue().getTime());
-    });
-    cut = log.cut();
-    return times;
-  }
-  std::vector<int64_t> replayed() { return replayed(options()); }
-
-  /// Writes records and syncs after each; ends without closing, as a crash does.
-  void write(int64_t first, int64_t last, bool closes = false) {
-    file_log log{options()};
-    REQUIRE(!log.replay([](auto, auto&, auto) {}));
-    for (auto i = first; i <= last; ++i) {
-      REQUIRE(log.append(record_kind::pvalue, value_of(some, static_cast<slot_number>(i), i).content()));
-      REQUIRE(!log.sync());
-    }
-    if (closes)
-      REQUIRE(!log.close());
-  }
-
-  fs::path segment(int number = 1) const { return directory.path() / ("00000000000" + std::to_string(number) + ".log"); }
-
-  /// Where the record with this time begins.
-  size_t offset_of(int64_t time) {
-    size_t found = 0;
-    file_log log{options()};
-    REQUIRE(!log.replay([&](record_kind, const block_ptr& content, storage::position where) {
-      if (message<schema::Pvalue> { content } -> getValue().getTime() == time)
-        found = where.offset;
-    }));
-    return found;
-  }
-
-  void overwrite(size_t offset, std::string bytes) {
-    std::fstream file{segment(), std::ios::in | std::ios::out | std::ios::binary};
-    file.seekp(static_cast<std::streamoff>(offset));
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
-
-  std::string problem() const { return to_string(failure); }
-
-  temporary_directory directory;
-  caf::error failure;
-  std::string cut;
+  simulation::platter on{1, 0};
+  std::unique_ptr<disk> files;
 };
-
-std::vector<int64_t> numbers(int64_t first, int64_t last) {
-  std::vector<int64_t> all;
-  for (; first <= last; ++first)
-    all.push_back(first);
-  return all;
-}
 
 } // namespace
 
-TEST_CASE_FIXTURE(fixture, "what was synced is there after a crash, in order") {
-  write(1, 5);
-  CHECK(replayed() == numbers(1, 5));
-  write(6, 9);
-  CHECK(replayed() == numbers(1, 9));
-  CHECK(cut.empty());
+TEST_CASE_FIXTURE(fixture, "appends collect while a write is under way; the next one takes them all") {
+  auto x = open();
+  auto& log = *x.log;
+  auto before = log.durable();
+  auto first = log.append(record_kind::pvalue, numbered(1));
+  auto write = log.next_write();
+  REQUIRE(write);
+  CHECK(write->lane == disk::lane::durable);
+  log.append(record_kind::pvalue, numbered(2));
+  auto third = log.append(record_kind::pvalue, numbered(3));
+  CHECK_FALSE(log.next_write());
+  CHECK(log.durable() == before);
+  REQUIRE(!write->run());
+  log.done(write->number);
+  CHECK(log.durable() == first.number);
+  write = log.next_write();
+  REQUIRE(write);
+  CHECK_FALSE(log.next_write());
+  REQUIRE(!write->run());
+  log.done(write->number);
+  CHECK(log.durable() == third.number);
+  CHECK_FALSE(log.next_write());
+  CHECK(open().found == numbers(1, 3));
+}
+
+TEST_CASE_FIXTURE(fixture, "what was not handed over is not in the log; what was, is") {
+  auto x = open();
+  x.log->append(record_kind::pvalue, numbered(1));
+  auto write = x.log->next_write();
+  x.log->append(record_kind::pvalue, numbered(2));
+  REQUIRE(!write->run());
+  CHECK(open().found == numbers(1, 1));
 }
 
 TEST_CASE_FIXTURE(fixture, "a log goes over many segments, and a record may be larger than one") {
-  write(1, 2000);
-  CHECK(fs::exists(segment(3)));
-  {
-    file_log log{options()};
-    REQUIRE(!log.replay([](auto, auto&, auto) {}));
-    auto large = request_of(1, 1, {{std::string(200 << 10, 'x')}});
-    auto where = log.append(record_kind::pvalue, pvalue_of(some, 2001, {large}, 2001).content());
-    REQUIRE(where);
-    REQUIRE(!log.sync());
-    auto back = log.read(*where);
-    REQUIRE(back);
-    CHECK(message<schema::Pvalue> { *back } -> getValue().getTime() == 2001);
+  auto x = open();
+  auto& log = *x.log;
+  for (int64_t i = 1; i <= 2000; ++i) {
+    log.append(record_kind::pvalue, numbered(i));
+    if (i % 100 == 0)
+      REQUIRE(!settle(log));
   }
-  CHECK(replayed() == numbers(1, 2001));
+  auto large = request_of(1, 1, {{std::string(200 << 10, 'x')}});
+  auto where = log.append(record_kind::pvalue, pvalue_of({1, 0, 1}, 2001, {large}, 2001).content()).where;
+  log.append(record_kind::pvalue, numbered(2002));
+  REQUIRE(!settle(log));
+  CHECK(where.segment > 3);
+  auto back = std::make_shared<std::vector<block_ptr>>();
+  auto read = log.read(7, {where}, back);
+  CHECK(read.lane == disk::lane::background);
+  CHECK(read.number == 7);
+  REQUIRE(!read.run());
+  REQUIRE(back->size() == 1);
+  CHECK(number_of(back->front()) == 2001);
+  CHECK(open().found == numbers(1, 2002));
 }
 
-TEST_CASE_FIXTURE(fixture, "a torn tail is cut and reported, and what follows is written over it") {
-  write(1, 5);
-  overwrite(offset_of(5) + 40, "torn");
-  CHECK(replayed() == numbers(1, 4));
-  CHECK(cut.find("cut ") != std::string::npos);
-  write(50, 52);
-  CHECK(replayed() == std::vector<int64_t>{1, 2, 3, 4, 50, 51, 52});
+TEST_CASE_FIXTURE(fixture, "the next segment is prepared in the background, and a write that needs it waits for that") {
+  auto x = open();
+  auto& log = *x.log;
+  auto segment = log.next_segment();
+  REQUIRE(segment);
+  CHECK(segment->lane == disk::lane::background);
+  CHECK_FALSE(log.next_segment());
+  auto first_segment = log.append(record_kind::pvalue, numbered(1)).where.segment;
+  int64_t i = 1;
+  record_position where;
+  do
+    where = log.append(record_kind::pvalue, numbered(++i)).where;
+  while (where.segment == first_segment);
+  auto write = log.next_write(); // All that is in the first one.
+  REQUIRE(write);
+  REQUIRE(!write->run());
+  log.done(write->number);
+  CHECK_FALSE(log.next_write());
+  REQUIRE(!segment->run());
+  log.done(segment->number);
+  write = log.next_write();
+  REQUIRE(write);
+  REQUIRE(!write->run());
+  log.done(write->number);
+  CHECK(log.next_segment());
+  CHECK(open().found == numbers(1, i));
 }
 
-TEST_CASE_FIXTURE(fixture, "records of one unfinished sync may be lost in any combination") {
-  write(1, 3);
-  {
-    file_log log{options()};
-    REQUIRE(!log.replay([](auto, auto&, auto) {}));
-    for (int64_t i = 4; i <= 6; ++i)
-      REQUIRE(log.append(record_kind::pvalue, value_of(some, static_cast<slot_number>(i), i).content()));
-    REQUIRE(!log.sync());
+TEST_CASE_FIXTURE(fixture, "a segment that was prepared too small for a large record is prepared again") {
+  auto x = open();
+  REQUIRE(!settle(*x.log));
+  auto large = request_of(1, 1, {{std::string(100 << 10, 'x')}});
+  x.log->append(record_kind::pvalue, pvalue_of({1, 0, 1}, 1, {large}, 1).content());
+  CHECK_FALSE(x.log->next_write());
+  REQUIRE(!settle(*x.log));
+  CHECK(open().found == numbers(1, 1));
+}
+
+TEST_CASE_FIXTURE(fixture, "after a failed write nothing is written any more") {
+  auto x = open();
+  x.log->append(record_kind::pvalue, numbered(1));
+  auto first = x.log->next_write();
+  on.on_sync = [&] { on.behaviour().error_per_million = 1'000'000; };
+  CHECK(first->run());
+  on.on_sync = nullptr;
+  on.behaviour().error_per_million = 0;
+  CHECK(x.log->close().run());
+  CHECK(first->run());
+}
+
+TEST_CASE_FIXTURE(fixture, "a log is closed behind the write that is under way; what waits is dropped") {
+  auto x = open();
+  x.log->append(record_kind::pvalue, numbered(1));
+  auto write = x.log->next_write();
+  x.log->append(record_kind::pvalue, numbered(2));
+  auto close = x.log->close();
+  REQUIRE(!write->run());
+  REQUIRE(!close.run());
+  auto again = open();
+  CHECK(again.found == numbers(1, 1));
+  again.log->append(record_kind::pvalue, numbered(2));
+  REQUIRE(!settle(*again.log));
+  CHECK(open().found == numbers(1, 2));
+}
+
+TEST_CASE_FIXTURE(fixture, "a log may be closed wherever in a segment it ends") {
+  std::vector<int64_t> all;
+  for (int64_t i = 1; i <= 600; ++i) {
+    auto x = open(4096);
+    CHECK(x.found == all);
+    x.log->append(record_kind::pvalue, numbered(i));
+    all.push_back(i);
+    REQUIRE(!settle(*x.log));
+    REQUIRE(!x.log->close().run());
   }
-  overwrite(offset_of(4) + 50, "gone");
-  CHECK(replayed() == numbers(1, 3));
-  CHECK(!failure);
 }
 
-TEST_CASE_FIXTURE(fixture, "damage before the last sync is refused with file and offset") {
-  write(1, 9);
-  auto offset = offset_of(4);
-  overwrite(offset + 50, "damage");
-  replayed();
-  CHECK(problem().find(segment().string()) != std::string::npos);
-  CHECK(problem().find("offset " + std::to_string(offset)) != std::string::npos);
-  CHECK(problem().find("damaged") != std::string::npos);
-}
-
-TEST_CASE_FIXTURE(fixture, "any single byte damaged before the last sync is refused, or changes nothing") {
-  write(1, 6);
-  auto end = offset_of(6);
-  std::ifstream in{segment(), std::ios::binary};
-  std::string bytes{std::istreambuf_iterator<char>{in}, {}};
-  for (size_t i = 0; i < end; i += 7) {
-    overwrite(i, std::string(1, static_cast<char>(bytes[i] ^ 0x41)));
-    replayed();
-    CHECK_MESSAGE(failure, "byte ", i);
-    overwrite(i, std::string(1, bytes[i]));
-  }
-  CHECK(replayed() == numbers(1, 6));
-}
-
-TEST_CASE_FIXTURE(fixture, "in a log that was closed in order even the last record is known to be durable") {
-  write(1, 5, true);
-  auto offset = offset_of(5);
-  CHECK(replayed() == numbers(1, 5));
-  overwrite(offset + 40, "damage");
-  replayed();
-  CHECK(problem().find("damaged") != std::string::npos);
-}
-
-TEST_CASE_FIXTURE(fixture, "a truncated or missing file is refused") {
-  write(1, 2000);
-  SUBCASE("cut short") {
-    fs::resize_file(segment(2), 5000);
-  }
-  SUBCASE("empty") {
-    fs::resize_file(segment(2), 0);
-  }
-  SUBCASE("gone") {
-    fs::remove(segment(1));
-  }
-  SUBCASE("the last one cut short") {
-    int last = 1;
-    while (fs::exists(segment(last + 2)))
-      ++last;
-    fs::resize_file(segment(last), 5000);
-  }
-  replayed();
-  CHECK(problem().find("damaged") != std::string::npos);
-}
-
-TEST_CASE_FIXTURE(fixture, "a log of another node is refused") {
-  write(1, 3);
-  auto other = options();
-  other.node = "b";
-  replayed(other);
-  CHECK(problem().find("belongs to node 'a'") != std::string::npos);
-}
-
-TEST_CASE_FIXTURE(fixture, "a full disk is an error that names the file") {
-  auto on_full_disk = options();
-  on_full_disk.directory = "/dev/full/log";
-  replayed(on_full_disk);
-  CHECK(failure);
+TEST_CASE_FIXTURE(fixture, "a record that is not what was written there is an error of its read, with file and offset") {
+  auto x = open();
+  auto where = x.log->append(record_kind::pvalue, numbered(1)).where;
+  REQUIRE(!settle(*x.log));
+  std::vector<std::byte> damage(8, std::byte{1});
+  std::span<const std::byte> parts[]{damage};
+  REQUIRE(!(*files->open("/log/000000000001.log"))->write(where.offset + 40, parts));
+  auto failure = to_string(x.log->read(7, {where}, std::make_shared<std::vector<block_ptr>>()).run());
+  CHECK(failure.find("000000000001.log") != std::string::npos);
+  CHECK(failure.find("offset " + std::to_string(where.offset) + ": the record is damaged") != std::string::npos);
 }

@@ -1,0 +1,55 @@
+#include "synod/actors/acceptor/log/record.hpp"
+
+#include <xxhash.h>
+
+#include <cstring>
+
+namespace synod {
+
+namespace {
+
+constexpr size_t checksum_bytes = sizeof(uint64_t);
+
+/// Of a record: its content, seeded with what is behind the checksum in its header.
+uint64_t checksum_of(const void* header, std::span<const std::byte> content) {
+  auto seed = XXH3_64bits(static_cast<const char*>(header) + checksum_bytes, record_header_bytes - checksum_bytes);
+  return XXH3_64bits_withSeed(content.data(), content.size(), seed);
+}
+
+} // namespace
+
+record_header header_of(record_number sequence, record_number durable, record_kind kind, const block_ptr& content) {
+  record_header header{0, sequence, durable, static_cast<uint32_t>(content->words().size()), kind};
+  header.checksum = checksum_of(&header, std::as_bytes(content->words()));
+  return header;
+}
+
+std::optional<found_record> record_in(std::span<const std::byte> bytes) {
+  if (bytes.size() < record_header_bytes)
+    return std::nullopt;
+  record_header header;
+  std::memcpy(&header, bytes.data(), record_header_bytes);
+  auto size = size_t{header.words} * sizeof(uint64_t);
+  if (header.sequence == 0 || header.words == 0 || size > bytes.size() - record_header_bytes)
+    return std::nullopt;
+  auto content = bytes.subspan(record_header_bytes, size);
+  if (header.checksum != checksum_of(&header, content))
+    return std::nullopt;
+  return found_record{
+    header.sequence, header.durable, header.kind, {reinterpret_cast<const uint64_t*>(content.data()), header.words}};
+}
+
+caf::expected<block_ptr> read_record(const disk::file& from, const std::filesystem::path& path, const record_position& where) {
+  std::vector<uint64_t> words(where.bytes / sizeof(uint64_t));
+  if (auto failure = from.read(where.offset, std::as_writable_bytes(std::span{words})))
+    return failure;
+  auto found = record_in(std::as_bytes(std::span{words}));
+  if (!found || found->bytes() != where.bytes)
+    return caf::make_error(caf::sec::runtime_error,
+                           path.string() + ": offset " + std::to_string(where.offset) + ": the record is damaged");
+  auto content = std::make_unique_for_overwrite<uint64_t[]>(found->content.size());
+  std::memcpy(content.get(), found->content.data(), found->content.size_bytes());
+  return caf::make_counted<block>(std::move(content), found->content.size());
+}
+
+} // namespace synod

@@ -1,0 +1,297 @@
+#include "synod/actors/acceptor/log/recovery.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace synod {
+
+namespace {
+
+const capnp::StructSchema* schema_of(record_kind kind) {
+  static const capnp::StructSchema start = capnp::Schema::from<schema::SegmentStart>();
+  static const capnp::StructSchema pvalue = capnp::Schema::from<schema::Pvalue>();
+  static const capnp::StructSchema promise = capnp::Schema::from<schema::Promise>();
+  switch (kind) {
+    case record_kind::segment_start:
+    case record_kind::closed:
+      return &start;
+    case record_kind::pvalue:
+      return &pvalue;
+    case record_kind::promise:
+      return &promise;
+  }
+  return nullptr;
+}
+
+std::string at(size_t offset) {
+  return "offset " + std::to_string(offset) + ": ";
+}
+
+/// A segment's bytes, a part of them in memory at a time.
+class window {
+public:
+  explicit window(const disk::file& file) : file_{file} {}
+
+  size_t file_bytes() const { return file_.size(); }
+
+  /// The bytes from `offset` on, at least `least` of them where the file has so many; valid until the next call. `offset` is a
+  /// multiple of 8.
+  caf::expected<std::span<const std::byte>> from(size_t offset, size_t least) {
+    least = std::min(least, file_.size() - std::min(offset, file_.size()));
+    if (offset < begin_ || offset + least > begin_ + bytes_) {
+      begin_ = offset;
+      bytes_ = std::min(std::max(least, usual_bytes), file_.size() - std::min(offset, file_.size()));
+      words_.resize(bytes_ / sizeof(uint64_t) + 1);
+      if (auto failure = file_.read(begin_, std::as_writable_bytes(std::span{words_}).first(bytes_)))
+        return failure;
+    }
+    return std::as_bytes(std::span{words_}).first(bytes_).subspan(offset - begin_);
+  }
+
+  /// The record at `offset`, if it is whole; its content is valid until the next call.
+  caf::expected<std::optional<found_record>> record(size_t offset) {
+    auto header = from(offset, record_header_bytes);
+    if (!header)
+      return header.error();
+    if (header->size() < record_header_bytes)
+      return std::optional<found_record>{};
+    uint32_t words = 0;
+    std::memcpy(&words, header->data() + offsetof(record_header, words), sizeof words);
+    auto size = record_header_bytes + size_t{words} * sizeof(uint64_t);
+    if (size > file_.size() - offset || size > record_header_bytes + record_limit_bytes)
+      return std::optional<found_record>{};
+    auto bytes = from(offset, size);
+    if (!bytes)
+      return bytes.error();
+    return record_in(*bytes);
+  }
+
+private:
+  static constexpr size_t usual_bytes = 1u << 20;
+
+  const disk::file& file_;
+  std::vector<uint64_t> words_;
+  size_t begin_ = 0;
+  size_t bytes_ = 0;
+};
+
+caf::error write_bytes(disk::file& to, size_t offset, std::span<const std::byte> bytes) {
+  return to.write(offset, {&bytes, 1});
+}
+
+caf::error write_zeros(disk::file& to, size_t from, size_t end) {
+  const std::vector<std::byte> zeros(std::min<size_t>(1u << 20, end - std::min(from, end)));
+  for (; from < end; from += std::min(zeros.size(), end - from))
+    if (auto failure = write_bytes(to, from, std::span{zeros}.first(std::min(zeros.size(), end - from))))
+      return failure;
+  return caf::none;
+}
+
+} // namespace
+
+caf::expected<log_end> recovery::run(const visitor& visit) {
+  auto numbers = segments_.find(files_);
+  if (!numbers)
+    return numbers.error();
+  numbers_ = std::move(*numbers);
+  if (numbers_.empty()) {
+    if (auto failure = segments_.prepare(files_, 1, segments_.segment_bytes()))
+      return failure;
+    numbers_ = {1};
+  }
+  auto failure = replay(visit);
+  if (!failure)
+    failure = check_first();
+  if (!failure)
+    failure = look_behind();
+  if (!failure)
+    failure = remove_unused();
+  if (failure)
+    return failure;
+  return mend_end();
+}
+
+/// Opens the last segment and leaves it as appends want it.
+caf::expected<log_end> recovery::mend_end() {
+  auto number = numbers_[end_.index];
+  auto last = segments_.open(files_, number);
+  if (!last)
+    return last.error();
+  result_.segment = number;
+  result_.segment_bytes = (*last)->size();
+  result_.file = std::move(*last);
+  auto failure = closed_ ? caf::error{} : mend(*result_.file);
+  if (!failure && sequence_ == 0)
+    failure = begin_first();
+  if (failure)
+    return failure;
+  result_.sequence = sequence_;
+  result_.offset = end_.offset;
+  result_.first_segment = numbers_.front();
+  return std::move(result_);
+}
+
+caf::error recovery::replay(const visitor& visit) {
+  for (size_t index = 0; index < numbers_.size(); ++index) {
+    auto continues = replay_segment(visit, index);
+    if (!continues)
+      return continues.error();
+    if (!*continues)
+      break; // No record of this segment continues the log: it ended in the segment before.
+  }
+  return caf::none;
+}
+
+caf::expected<bool> recovery::replay_segment(const visitor& visit, size_t index) {
+  auto file = segments_.open(files_, numbers_[index]);
+  if (!file)
+    return file.error();
+  window bytes{**file};
+  auto first_of_all = index == 0 && numbers_.front() > 1;
+  for (size_t offset = 0;;) {
+    auto found = bytes.record(offset);
+    if (!found)
+      return found.error();
+    if (offset == 0 && first_of_all) {
+      if (!*found)
+        return log_problem(segments_.path_of(numbers_[index]),
+                           "offset 0: does not begin with a segment start: the log is damaged");
+      sequence_ = (*found)->sequence - 1; // What came before was dropped.
+    }
+    if (!*found || (*found)->sequence != sequence_ + 1)
+      return offset > 0;
+    if (auto failure = take(**found, {index, offset}, bytes.file_bytes(), visit))
+      return failure;
+    offset += (*found)->bytes();
+    end_ = {index, offset};
+  }
+}
+
+/// The next record of the log.
+caf::error recovery::take(const found_record& found, place where, size_t file_bytes, const visitor& visit) {
+  auto number = numbers_[where.index];
+  auto path = segments_.path_of(number);
+  auto* expected = schema_of(found.kind);
+  auto content = expected ? check(found.content, *expected) : nullptr;
+  if (!content)
+    return log_problem(path, at(where.offset) + "a record whose checksum is right has a content that this version does not know");
+  if ((found.kind == record_kind::segment_start) != (where.offset == 0))
+    return log_problem(path, at(where.offset)
+                               + (where.offset == 0 ? "does not begin with a segment start" : "segment start out of place")
+                               + ": the log is damaged");
+  if (found.kind == record_kind::segment_start) {
+    message<schema::SegmentStart> start{content};
+    if (auto wrong = segments_.check_start(*start, number, file_bytes))
+      return wrong;
+    kept_from_ = start->getFirstSegment();
+  } else if (found.kind != record_kind::closed) {
+    visit(found.kind, content, {number, where.offset, found.bytes()});
+  }
+  if (where.offset == 0)
+    not_synced_.clear(); // A segment is begun when the one before it is durable.
+  sequence_ = found.sequence;
+  durable_ = std::max(durable_, found.durable);
+  closed_ = found.kind == record_kind::closed;
+  not_synced_.emplace_back(sequence_, where.offset);
+  while (!not_synced_.empty() && not_synced_.front().first <= durable_)
+    not_synced_.pop_front();
+  return caf::none;
+}
+
+/// The log is there from the segment on that it says to have kept.
+caf::error recovery::check_first() const {
+  if (sequence_ > 0 && numbers_.front() > kept_from_)
+    return log_problem(segments_.path_of(kept_from_), "is missing, although there are later segments: the log is damaged");
+  return caf::none;
+}
+
+/// Looks behind the end: a record that counts the missing one as durable proves damage; what else is there is cut.
+caf::error recovery::look_behind() {
+  for (auto index = end_.index; index < numbers_.size(); ++index)
+    if (auto failure = look_behind(index, index == end_.index ? end_.offset : 0))
+      return failure;
+  return caf::none;
+}
+
+caf::error recovery::look_behind(size_t index, size_t begin) {
+  auto file = segments_.open(files_, numbers_[index]);
+  if (!file)
+    return file.error();
+  window bytes{**file}, records{**file};
+  auto missing = sequence_ + 1;
+  size_t last_used = begin;
+  for (auto offset = begin; offset + sizeof(uint64_t) <= bytes.file_bytes();) {
+    auto part = bytes.from(offset, sizeof(uint64_t));
+    if (!part)
+      return part.error();
+    for (; part->size() >= sizeof(uint64_t); offset += sizeof(uint64_t), *part = part->subspan(sizeof(uint64_t))) {
+      uint64_t word;
+      std::memcpy(&word, part->data(), sizeof word);
+      if (word == 0)
+        continue;
+      last_used = offset + sizeof(uint64_t);
+      // This may be a record's word that says what is durable: the third one.
+      constexpr auto in_header = offsetof(record_header, durable);
+      if (word < missing || offset < begin + in_header)
+        continue;
+      auto found = records.record(offset - in_header);
+      if (!found)
+        return found.error();
+      if (*found && (*found)->sequence > missing)
+        return log_problem(segments_.path_of(numbers_[end_.index]), at(end_.offset) + "record " + std::to_string(missing)
+                                                                      + " is damaged: it was durable before record "
+                                                                      + std::to_string((*found)->sequence) + " was written ("
+                                                                      + segments_.path_of(numbers_[index]).filename().string()
+                                                                      + ", offset " + std::to_string(offset - in_header) + ")");
+    }
+  }
+  if (last_used > begin)
+    result_.cut += (result_.cut.empty() ? "" : "; ") + segments_.path_of(numbers_[index]).string() + ": cut "
+                   + std::to_string(last_used - begin) + " bytes of an unfinished write at offset " + std::to_string(begin);
+  return caf::none;
+}
+
+/// Segments behind the end hold nothing; they were prepared.
+caf::error recovery::remove_unused() {
+  if (numbers_.size() == end_.index + 1)
+    return caf::none;
+  for (; numbers_.size() > end_.index + 1; numbers_.pop_back())
+    if (auto failure = files_.remove(segments_.path_of(numbers_.back())))
+      return failure;
+  return files_.sync_directory(segments_.directory());
+}
+
+/// Makes the end what replay took it for, durably. The records that an earlier process may not have synced are written
+/// again, not synced alone: a kernel that failed to write them back does not try again. What lies behind becomes zeros,
+/// whatever is read there now, so that a later record never meets remains of a cut one.
+caf::error recovery::mend(disk::file& last) {
+  if (!not_synced_.empty()) {
+    auto begin = not_synced_.front().second;
+    std::vector<std::byte> records(end_.offset - begin);
+    if (auto failure = last.read(begin, records))
+      return failure;
+    if (auto failure = write_bytes(last, begin, records))
+      return failure;
+    if (auto failure = last.sync())
+      return failure;
+  }
+  if (auto failure = write_zeros(last, end_.offset, last.size()))
+    return failure;
+  return last.sync();
+}
+
+/// The very first record of a log.
+caf::error recovery::begin_first() {
+  auto content = segments_.start_of(numbers_.front(), numbers_.front(), result_.segment_bytes);
+  auto header = header_of(1, 0, record_kind::segment_start, content);
+  std::span<const std::byte> parts[]{std::as_bytes(std::span{&header, 1}), std::as_bytes(content->words())};
+  if (auto failure = result_.file->write(0, parts))
+    return failure;
+  if (auto failure = result_.file->sync())
+    return failure;
+  sequence_ = 1;
+  end_.offset = record_bytes(content);
+  return caf::none;
+}
+
+} // namespace synod

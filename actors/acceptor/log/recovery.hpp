@@ -1,0 +1,77 @@
+// What a start makes of an acceptor's log.
+#pragma once
+
+#include "synod/actors/acceptor/log/segments.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace synod {
+
+/// Where a log ends, once a start has read and mended it: all before is durable, all behind is zeros, durably.
+struct log_end {
+  record_number sequence = 0; ///< of the last record
+  uint64_t first_segment = 1;
+  uint64_t segment = 1; ///< the last one, and
+  size_t segment_bytes = 0;
+  size_t offset = 0; ///< where the next record goes in it
+  std::unique_ptr<disk::file> file;
+  std::string cut; ///< what was cut off, in words; empty: nothing was torn
+};
+
+/// Reads a log from its beginning, finds its end and mends it. Used once, by the thread that starts a node.
+///
+/// What a crash leaves, and what is made of it:
+/// - Records behind the last sync may be there, missing or torn, in any combination: nobody was told of them. The log ends
+///   before the first that is not whole, and the rest is cut: overwritten with zeros, synced, reported. Records that are whole
+///   but may not have been synced are written once more, and synced, before anybody is told of them.
+/// - A record that is not whole although a later one says that it was durable is damage, not a crash. So is anything missing
+///   before the last segment, a first segment that the log had not dropped, and a file that is shorter than it was made. The
+///   log is then refused, and the error names file and offset.
+/// - Zeros or a file without a `SegmentStart` at the end: a segment that was prepared, not used. It is removed.
+/// A flipped bit in the very last sync of a crashed log cannot be told from a torn write; a log that was closed in order ends
+/// with a `closed` record, which leaves no such doubt.
+class recovery {
+public:
+  /// Gets every record of the log in order, but for the log's own.
+  using visitor = std::function<void(record_kind, const block_ptr&, const record_position&)>;
+
+  recovery(disk& files, const log_segments& segments) : files_{files}, segments_{segments} {}
+
+  /// A log that is not there yet is begun.
+  caf::expected<log_end> run(const visitor& visit);
+
+private:
+  /// A place between records.
+  struct place {
+    size_t index = 0; // in numbers_
+    size_t offset = 0;
+  };
+
+  caf::error replay(const visitor& visit);
+  caf::expected<bool> replay_segment(const visitor& visit, size_t index);
+  caf::error take(const found_record& found, place at, size_t file_bytes, const visitor& visit);
+  caf::error check_first() const;
+  caf::error look_behind();
+  caf::error look_behind(size_t index, size_t begin);
+  caf::error remove_unused();
+  caf::expected<log_end> mend_end();
+  caf::error mend(disk::file& last);
+  caf::error begin_first();
+
+  disk& files_;
+  const log_segments& segments_;
+  std::vector<uint64_t> numbers_; // of the segments that are there
+  place end_;
+  record_number sequence_ = 0;
+  record_number durable_ = 0;                               // that the records seen so far say
+  bool closed_ = false;                                     // the last record says so
+  uint64_t kept_from_ = 0;                                  // the first segment, as the last segment's start tells it
+  std::deque<std::pair<record_number, size_t>> not_synced_; // and their offsets: none behind says that they are durable
+  log_end result_;
+};
+
+} // namespace synod

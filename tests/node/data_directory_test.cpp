@@ -1,0 +1,142 @@
+#include "harness.hpp"
+
+#include "disk.hpp"
+#include "synod/actors/node/data_directory.hpp"
+#include "synod/messages/log.capnp.h"
+#include "temporary_directory.hpp"
+
+#include <xxhash.h>
+
+#include <doctest/doctest.h>
+
+using namespace synod;
+using namespace synod::test;
+
+namespace {
+
+struct fixture {
+  std::optional<data_directory::failure> open(const char* cluster = "test", const char* node = "a") {
+    files = on.plug();
+    return subject.open(*files, "/data", cluster, node);
+  }
+
+  /// Writes over one byte of a file.
+  void damage(const char* file, size_t offset) {
+    files = on.plug();
+    std::vector<std::byte> bytes(1, std::byte{0x77});
+    std::span<const std::byte> parts[]{bytes};
+    REQUIRE(!(*files->open(file))->write(offset, parts));
+  }
+
+  simulation::platter on{1, 0};
+  std::unique_ptr<disk> files;
+  data_directory subject;
+};
+
+using fault = data_directory::fault;
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "each start has a number of its own") {
+  for (uint32_t start = 1; start <= 3; ++start) {
+    CHECK(!open());
+    CHECK(subject.incarnation() == start);
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, whenever the power goes") {
+  simulation::random_stream random{1, "starts"};
+  uint32_t last = 0;
+  int interrupted = 0;
+  for (int i = 0; i < 500; ++i) {
+    files = on.plug();
+    on.behaviour().torn = random.below(2) == 0;
+    if (random.below(2) == 0)
+      on.unplug_after(random.below(14));
+    auto wrong = subject.open(*files, "/data", "test", "a");
+    if (on.plugged()) {
+      REQUIRE_MESSAGE(!wrong, wrong->text);
+      CHECK(subject.incarnation() > last);
+      last = subject.incarnation();
+    } else {
+      ++interrupted;
+    }
+    on.unplug();
+    if (random.below(2) == 0)
+      on.cut_power();
+  }
+  CHECK(interrupted > 100);
+}
+
+TEST_CASE_FIXTURE(fixture, "a directory of another node or cluster is refused") {
+  REQUIRE(!open());
+  for (auto [cluster, node] : {std::pair{"test", "b"}, std::pair{"other", "a"}}) {
+    auto wrong = open(cluster, node);
+    REQUIRE(wrong);
+    CHECK(wrong->kind == fault::wrong_directory);
+    CHECK(wrong->text.find("belongs to node 'a' of cluster 'test'") != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "a directory that was made by another version is refused, and both versions are named") {
+  builder<schema::Identity> older;
+  older->setFormatVersion(1);
+  older->setCluster("test");
+  older->setNode("a");
+  auto content = older.finish();
+  std::vector<uint64_t> words{XXH3_64bits(content.words().data(), content.size_bytes())};
+  words.insert(words.end(), content.words().begin(), content.words().end());
+  files = on.plug();
+  REQUIRE(!write_whole(*files, "/data/identity", std::as_bytes(std::span{words})));
+  auto wrong = open();
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::wrong_directory);
+  CHECK(wrong->text.find("has format version 1, this program knows 2") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "a directory that holds something else is refused") {
+  files = on.plug();
+  REQUIRE(files->create("/data/lock"));
+  REQUIRE(files->create("/data/identity.new"));
+  REQUIRE(files->create("/data/photo.jpg"));
+  auto wrong = open();
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::wrong_directory);
+  CHECK(wrong->text.find("photo.jpg") != std::string::npos);
+  REQUIRE(!files->remove("/data/photo.jpg"));
+  CHECK(!open());
+}
+
+TEST_CASE_FIXTURE(fixture, "a damaged file is refused") {
+  REQUIRE(!open());
+  auto file = std::string{"/data/incarnation"};
+  SUBCASE("identity") {
+    file = "/data/identity";
+  }
+  SUBCASE("incarnation") {}
+  damage(file.c_str(), 20);
+  auto wrong = open();
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::unusable);
+  CHECK(wrong->text.find(file + ": is damaged") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "starts are not counted from 1 again where something was written already") {
+  REQUIRE(!open());
+  REQUIRE(!files->remove("/data/incarnation"));
+  CHECK(!open()); // As after a crash between the two files.
+  REQUIRE(!files->remove("/data/incarnation"));
+  REQUIRE(files->create("/data/acceptor"));
+  auto wrong = open();
+  REQUIRE(wrong);
+  CHECK(wrong->text.find("/data/incarnation: is missing") != std::string::npos);
+}
+
+TEST_CASE("one process at a time uses a directory") {
+  temporary_directory directory;
+  directory_lock first, second;
+  CHECK(!first.take(directory.path()));
+  auto wrong = second.take(directory.path());
+  REQUIRE(wrong);
+  CHECK(wrong->text.find("another process uses this data directory") != std::string::npos);
+}
