@@ -5,6 +5,10 @@
 #include "resp_client.hpp"
 #include "session_client.hpp"
 
+#include "synod/actors/role/upheld.hpp"
+
+#include <stdexcept>
+
 namespace synod::simulation {
 
 namespace {
@@ -12,6 +16,27 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr uint64_t most_steps_at_once = 2'000'000; // without time passing: roles that never come to rest
+
+/// Ends the handler of a role that found an invariant broken: the role goes no further, and the run ends by it.
+struct role_gave_up : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What roles find broken by themselves is a violation of the run, not the end of the process.
+class listens_to_roles {
+public:
+  explicit listens_to_roles(invariants& checks)
+    : before_{on_broken([&checks](std::string_view invariant, const std::string& seen) {
+        checks.fail(std::string{invariant}, "a role found: " + seen);
+        throw role_gave_up{std::string{invariant}};
+      })} {}
+  ~listens_to_roles() { on_broken(std::move(before_)); }
+  listens_to_roles(const listens_to_roles&) = delete;
+  listens_to_roles& operator=(const listens_to_roles&) = delete;
+
+private:
+  broken_handler before_;
+};
 
 /// Everything of one run, in the order in which it has to go away again.
 class simulation {
@@ -29,6 +54,7 @@ public:
       time_, trace_, names, config.nodes_with("acceptor").size(),
       reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime")});
     stage_.checks = checks_.get();
+    listener_ = std::make_unique<listens_to_roles>(*checks_);
     std::vector<participant*> all;
     for (uint32_t i = 0; i < config.nodes.size(); ++i) {
       hosts_.push_back(std::make_unique<host>(stage_, i));
@@ -183,6 +209,7 @@ private:
   stage stage_;
   record_book book_;
   std::unique_ptr<invariants> checks_;
+  std::unique_ptr<listens_to_roles> listener_;
   std::vector<std::unique_ptr<client>> clients_;
   std::unique_ptr<network> network_;
   std::unique_ptr<tcp> tcp_;
