@@ -1,96 +1,100 @@
-// Linearizable reads, which take no slot.
+// Reads, and what a replica learns from acceptors.
 #include "synod/actors/replica/replica.hpp"
-
-#include "synod/actors/replica/commands.hpp"
-#include "synod/actors/replica/response_writer.hpp"
-
-#include <algorithm>
 
 namespace synod {
 
+/// Answers to a client's query.
+class replica::answering : public reply_sink<query_format> {
+public:
+  answering(replica& self, const caf::strong_actor_ptr& client) : self_{self}, client_{client} {}
+  bool has_room() override { return self_.clients_.has_room_for_answers(client_, self_.clock().now()); }
+  void send(builder<schema::Answers>& part) override { self_.send_marked(client_, part); }
+
+private:
+  replica& self_;
+  const caf::strong_actor_ptr& client_;
+};
+
+// -- reads --------------------------------------------------------------------
+
 // query: takes no slot (section 4.5).
-void replica::on_query(const query& x) {
-  auto client = caf::actor_cast<client_actor>(current_sender());
+void replica::on_query(const message<schema::Query>& x) {
+  auto client = current_sender();
   if (!client)
     return;
-  if (reads_bytes_ + x.size_bytes() > options_.waiting_limit_bytes)
-    return refuse_query(x, client);
-  reads_bytes_ += x.size_bytes();
-  waiting_reads_.push_back({x, client});
-  if (asking_reads_.empty())
-    start_read_round(false);
-}
-
-/// Asks for the highest accepted slot, once for all reads that wait; as few acceptors as make a majority, all of them later.
-void replica::start_read_round(bool ask_all) {
-  if (!ask_all) {
-    asking_reads_ = std::exchange(waiting_reads_, {});
-    if (asking_reads_.empty())
-      return;
-    ++read_round_;
-    ++read_rounds_;
-    told_highest_.clear();
-    highest_ = 0;
-  }
-  read_since_ = clock().now();
-  builder<schema::AskHighest> ask;
-  ask->setRound(read_round_);
-  auto built = ask.finish();
-  auto enough = options_.members.quorum(phase::promise, slot_out_);
-  node_set asked;
-  // The one beside it, then those behind this node first, so that nodes do not all ask the same one.
-  auto next = std::find_if(acceptors_.begin(), acceptors_.end(), [this](auto& x) { return x.node >= options_.node; });
-  for (size_t i = 0; i < acceptors_.size() && (ask_all || !enough.satisfied_by(asked)); ++i, ++next) {
-    if (next == acceptors_.end())
-      next = acceptors_.begin();
-    asked.insert(next->node);
-    send(next->handle, built);
-  }
-}
-
-void replica::on_highest(const message<schema::Highest>& answer) {
-  if (answer->getRound() != read_round_ || asking_reads_.empty())
+  if (reads_.add(x, client))
+    return serve_reads();
+  if (!clients_.has_room_for_refusals(client))
     return;
-  told_highest_.insert(answer->getAcceptor());
-  highest_ = std::max(highest_, answer->getSlot());
-  if (!options_.members.quorum(phase::promise, slot_out_).satisfied_by(told_highest_))
-    return;
-  indexed_reads_.emplace_back(highest_, std::exchange(asking_reads_, {}));
-  answer_reads();
-  start_read_round(false);
-}
-
-void replica::answer_reads() {
-  while (!indexed_reads_.empty() && indexed_reads_.front().first < slot_out_) {
-    for (auto& [asked, client] : indexed_reads_.front().second) {
-      reads_bytes_ -= asked.size_bytes();
-      answer_query(asked, client);
-    }
-    indexed_reads_.pop_front();
-  }
-}
-
-void replica::refuse_query(const query& x, const client_actor& client) {
   builder<schema::Answers> answer;
   answer->setNumber(x->getNumber());
   answer->setRefused(true);
-  send(client, answer.finish());
+  send_marked(client, answer);
 }
 
-void replica::answer_query(const query& x, const client_actor& client) {
-  auto operations = x->getOperations();
-  reads_ += operations.size();
-  response_writer<query_format> answers{{x->getNumber()}, operations.size(), [&](auto part) { send(client, std::move(part)); }};
-  for (auto operation : operations) {
-    auto answer = answers.next();
-    if (operation.isArguments())
-      machine_->query(arguments_of(operation.getArguments()), answer);
-    else if (operation.isVersions())
-      tell_versions(operation.getVersions(), answer);
-    else
-      answer.error("ERR only single commands can be read");
+void replica::on_highest(const message<schema::Highest>& answer) {
+  reads_.on_highest(answer->getAcceptor(), answer->getRound(), answer->getSlot(), slot_out());
+  serve_reads();
+}
+
+/// Asks the acceptors if a round is to begin or was not answered; answers what can be answered.
+void replica::serve_reads() {
+  auto asked = reads_.to_ask(reached_, slot_out(), clock().now());
+  if (!asked.empty()) {
+    builder<schema::AskHighest> ask;
+    ask->setRound(reads_.round());
+    auto built = ask.finish();
+    for (auto node : asked)
+      if (auto* to = acceptors_.find(node))
+        send(to->handle, built);
   }
-  answers.finish();
+  while (auto next = reads_.take(slot_out()))
+    reads_.holds(next->from) ? reads_.hold(std::move(*next)) : answer(std::move(*next));
+}
+
+void replica::answer(read_rounds::read x) {
+  answering sink{*this, x.from};
+  x.first = execution_->answer(*x.asked, x.first, sink);
+  x.first < x.asked->getOperations().size() ? reads_.hold(std::move(x)) : reads_.done(x);
+}
+
+/// Goes on with what was held back for a client, as far as it has room.
+void replica::serve_held(const caf::strong_actor_ptr& client) {
+  while (clients_.has_room_for_answers(client, clock().now())) {
+    auto next = reads_.take_held(client);
+    if (!next)
+      return;
+    answer(std::move(*next));
+  }
+}
+
+// -- catching up --------------------------------------------------------------
+
+void replica::ask(const catch_up::questions& what) {
+  if (auto* leader = what.leader ? leader_to_ask() : nullptr) {
+    builder<schema::DecideAgain> again;
+    again->setFirstSlot(slot_out());
+    again->setEndSlot(target());
+    send(leader->handle, again.finish());
+  }
+  for (auto& each : what.acceptors)
+    if (auto* to = acceptors_.find(each.acceptor)) {
+      builder<schema::Learn> learn;
+      learn->setFirstSlot(slot_out());
+      learn->setWithValues(each.with_values);
+      learn->setMark(each.mark);
+      send(to->handle, learn.finish());
+    }
+}
+
+void replica::on_learned(const message<schema::Learned>& answer) {
+  for (auto& pvalue : catch_up_.on_learned(answer))
+    if (pvalue->getSlot() < slot_out() + options_.slots_ahead()) // Those behind are learned again.
+      take_decision(pvalue);
+  auto before = slot_out();
+  perform_decided();
+  if (slot_out() > before)
+    ask(catch_up_.on_progress(slot_out(), target(), reached_, clock().now()));
 }
 
 } // namespace synod

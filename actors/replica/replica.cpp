@@ -1,5 +1,7 @@
 #include "synod/actors/replica/replica.hpp"
 
+#include "synod/actors/role/robust.hpp"
+#include "synod/actors/role/upheld.hpp"
 #include "synod/messages/batch.hpp"
 
 #include <algorithm>
@@ -8,42 +10,95 @@ namespace synod {
 
 namespace {
 
-constexpr std::chrono::milliseconds tick_interval{50};
-constexpr std::chrono::milliseconds last_resend_pause{5000};
-constexpr std::chrono::milliseconds read_pause{100};
-// With a decision within this time one slot in flight is best; each further multiple pays for one more.
-constexpr std::chrono::microseconds decision_time_per_slot{2000};
+constexpr int64_t longest_sleep_ms = 60'000; // until the next look at the state machine's deadline
+
+message<schema::Opened> opened_as(uint64_t number, std::optional<uint64_t> session) {
+  builder<schema::Opened> answer;
+  answer->setNumber(number);
+  session ? answer->setSession(*session) : answer->setTooMany();
+  return answer.finish();
+}
 
 } // namespace
 
-replica::replica(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts)
+/// What becomes of a batch's requests here.
+class replica::performing : public execution::listener {
+public:
+  explicit performing(replica& self) : self_{self}, now_{self.clock().now()} {}
+
+  void on_opened(uint64_t number, std::optional<uint64_t> session) override {
+    if (auto client = self_.outstanding_.on_opened(number))
+      self_.send(caf::actor_cast<client_actor>(client), opened_as(number, session));
+  }
+
+  bool on_turn(uint64_t session) override {
+    auto* waits = self_.outstanding_.client_of(session);
+    client_ = waits ? *waits : nullptr;
+    return client_ != nullptr;
+  }
+  bool has_room() override { return self_.clients_.has_room_for_responses(client_); }
+  void send(builder<schema::Responses>& part) override { self_.send_marked(client_, part); }
+
+  void on_performed(uint64_t session) override {
+    self_.outstanding_.on_performed(session, self_.execution_->sessions(), now_);
+    self_.proposer_.requests().on_performed(session, self_.execution_->sessions());
+  }
+
+  void on_skipped(uint64_t session, session_table::turn turn) override {
+    if (turn == session_table::turn::too_early) {
+      // Its predecessor lost its slot: both are sent again, in order.
+      self_.proposer_.requests().break_chain(session);
+      self_.too_early_seen_ |= self_.outstanding_.client_of(session) != nullptr;
+    } else if (turn == session_table::turn::unknown) {
+      if (auto client = self_.outstanding_.on_ended(session)) {
+        builder<schema::Responses> answer;
+        answer->setSession(session);
+        answer->setSessionEnded(true);
+        self_.send_marked(client, answer);
+      }
+    }
+    self_.proposer_.requests().on_performed(session, self_.execution_->sessions());
+  }
+
+private:
+  replica& self_;
+  proposer::time_point now_;
+  caf::strong_actor_ptr client_; // of the run of commands that is being performed
+};
+
+replica::replica(caf::actor_config& config, environment_ptr world, std::unique_ptr<execution> performed, options opts)
   : replica_actor::base{config},
-    machine_{std::move(machine)},
+    execution_{std::move(performed)},
+    proposer_{opts},
     leaders_{opts.peer_limit_bytes},
+    world_{std::move(world)},
     options_{std::move(opts)},
-    sessions_{options_.session_lifetime.count()},
     acceptors_{options_.peer_limit_bytes},
     replicas_{options_.peer_limit_bytes},
-    resend_pause_{first_resend_pause},
-    learner_{options_.members} {}
+    clients_{options_.peer_limit_bytes},
+    outstanding_{options_.waiting_limit_bytes},
+    reads_{options_.members, options_.node, options_.waiting_limit_bytes},
+    catch_up_{options_.members, options_.node} {}
 
 replica::behavior_type replica::make_behavior() {
-  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
+  robust(*this, world_);
+  set_down_handler([this](const caf::down_msg& x) { on_down(x); });
   delayed_send(this, tick_interval, tick_atom_v);
-  set_down_handler(
-    [this](const caf::down_msg& x) { std::erase_if(followers_, [&](auto& each) { return each.first->address() == x.source; }); });
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
     [this](const request& x) { on_request(x); },
-    [this](forward_atom, const request& x, uint64_t mark) { on_forward(x, mark); },
-    [this](const query& x) { on_query(x); },
+    [this](forward_atom, const request& x, uint64_t mark) {
+      note_mark(mark);
+      on_forward(x);
+    },
+    [this](const message<schema::Query>& x) { on_query(x); },
     [this](decision_atom, const message<schema::Pvalue>& pvalue, uint64_t mark) {
       note_mark(mark);
       on_decision(pvalue);
     },
     [this](const message<schema::Leading>& leading) { on_leading(leading); },
-    [this](const message<schema::Received>& received) { replicas_.received(received->getNode(), received->getMark()); },
+    [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::Highest>& answer) { on_highest(answer); },
     [this](const message<schema::Learned>& answer) { on_learned(answer); },
     [this](expire_atom) {
@@ -61,268 +116,11 @@ void replica::on_exit() {
   leaders_.clear();
   acceptors_.clear();
   replicas_.clear();
-  local_sessions_.clear();
-  openings_.clear();
+  outstanding_.clear();
+  reads_.clear();
+  clients_.clear();
   followers_.clear();
-  waiting_reads_.clear();
-  asking_reads_.clear();
-  indexed_reads_.clear();
   marks_.take();
-}
-
-// -- proposals ----------------------------------------------------------------
-
-bool replica::proposer() const {
-  return any_active_
-         && (active_.leader == options_.node || !options_.members.ruling(slot_in_).replicas().contains(active_.leader));
-}
-
-leader_actor replica::leader_to_ask() const {
-  for (auto node : {active_.leader, options_.node})
-    if (auto found = leaders_.handle_of(node))
-      return found;
-  return {};
-}
-
-/// One slot in flight gathers the largest batches; where decisions take long (a network), more pay off.
-bool replica::may_propose() const {
-  auto in_flight = proposals_.size();
-  auto depth = std::clamp<uint64_t>(static_cast<uint64_t>(decision_time_ / decision_time_per_slot), 1, options_.window);
-  return in_flight < depth || (requests_.bytes() >= options_.batch_limit_bytes && in_flight < options_.window);
-}
-
-// propose(): move requests into proposals while the window allows.
-void replica::propose() {
-  if (!proposer())
-    return;
-  auto leader = leader_to_ask();
-  if (!leader)
-    return;
-  auto deadline = machine_->next_deadline();
-  auto time_is_due = [&] { return deadline && proposals_.empty() && !clock_ahead_ && *deadline <= options_.wall_clock(); };
-  while ((!requests_.empty() || time_is_due()) && may_propose()) {
-    slot_in_ = std::max({slot_in_, slot_out_, decided_below_});
-    while (decisions_.contains(slot_in_) || proposals_.contains(slot_in_))
-      ++slot_in_;
-    if (slot_in_ >= slot_out_ + options_.window) // R5
-      return;
-    take_batch();
-    if (batch_.empty() && !time_is_due())
-      return;
-    auto pvalue = form_batch(slot_in_);
-    proposals_[slot_in_] = {pvalue, clock().now()};
-    ++slot_in_;
-    send(leader, propose_atom_v, pvalue, uint64_t{0});
-  }
-}
-
-/// Takes what waits, as much as a batch holds.
-void replica::take_batch() {
-  batch_.clear();
-  for (size_t bytes = 0; !requests_.empty() && batch_.size() < options_.batch_limit_requests;) {
-    auto size = requests_.front().size_bytes();
-    auto performed = is_performed(requests_.front());
-    if (!performed && !batch_.empty() && bytes + size > options_.batch_limit_bytes)
-      return;
-    auto taken = requests_.take();
-    if (!performed) {
-      bytes += size;
-      batch_.push_back(std::move(taken));
-    }
-  }
-}
-
-/// What was taken, as the value of one slot; empty when only the time has to move on.
-message<schema::Pvalue> replica::form_batch(slot_number slot) {
-  size_t bytes = 128;
-  for (auto& each : batch_)
-    bytes += each.size_bytes() + 8;
-  builder<schema::Pvalue> pvalue{bytes};
-  write(active_, pvalue->initBallot()); // The active leader's: it sends this very block on.
-  pvalue->setSlot(slot);
-  pvalue->setDecidedBelow(slot_out_); // R2
-  auto batch = pvalue->initValue();
-  batch.setTime(clock_ahead_ ? 0 : options_.wall_clock());
-  auto list = batch.initRequests(static_cast<unsigned>(batch_.size()));
-  for (unsigned i = 0; i < list.size(); ++i)
-    list.setWithCaveats(i, *batch_[i]);
-  batch_.clear();
-  return pvalue.finish();
-}
-
-/// The leader may have lost them when its ballot was preempted.
-void replica::propose_again() {
-  if (auto leader = leader_to_ask())
-    for (auto& [slot, x] : proposals_) {
-      x.since = clock().now();
-      send(leader, propose_atom_v, x.pvalue, uint64_t{0});
-    }
-}
-
-// -- decisions ----------------------------------------------------------------
-
-// decision: remember it; perform what is decided without a gap.
-void replica::on_decision(const message<schema::Pvalue>& pvalue) {
-  follow_ballot(ballot_of(pvalue->getBallot()));
-  take_decision(pvalue);
-  perform_decided();
-}
-
-void replica::take_decision(const message<schema::Pvalue>& pvalue) {
-  auto slot = pvalue->getSlot();
-  decided_below_ = std::max(decided_below_, pvalue->getDecidedBelow());
-  if (slot < slot_out_)
-    return;
-  if (slot >= slot_out_ + options_.slots_ahead()) {
-    seen_ = std::max(seen_, slot + 1); // Too far ahead to keep: learned later.
-    return;
-  }
-  decisions_.try_emplace(slot, pvalue); // R1: what is known stays
-}
-
-void replica::perform_decided() {
-  auto before = slot_out_;
-  for (auto next = decisions_.find(slot_out_); next != decisions_.end(); next = decisions_.find(slot_out_)) {
-    auto decided = next->second;
-    decisions_.erase(next);
-    settle_proposal(decided);
-    perform(decided);
-    ++slot_out_; // R4
-    tell_followers(decided);
-  }
-  if (slot_out_ == before)
-    return;
-  slot_in_ = std::max(slot_in_, slot_out_);
-  if (std::exchange(too_early_seen_, false))
-    resend_outstanding();
-  propose();
-  answer_reads();
-  schedule_expiry();
-}
-
-/// If something else was proposed for the slot, that goes back into requests. Forwarded ones for which there is no room are
-/// sent again by their replica.
-void replica::settle_proposal(const message<schema::Pvalue>& decided) {
-  auto mine = proposals_.find(slot_out_);
-  if (mine == proposals_.end())
-    return;
-  auto [pvalue, since] = std::move(mine->second);
-  proposals_.erase(mine);
-  auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock().now() - since);
-  decision_time_ += (took - decision_time_) / 8;
-  if (pvalue.content() == decided.content() || same_value(pvalue->getValue(), decided->getValue()))
-    return;
-  ++collisions_;
-  if (!proposer())
-    return; // The replicas that have these requests outstanding hand them on to the new proposer.
-  auto list = pvalue->getValue().getRequests();
-  for (auto i = list.size(); i-- > 0;)
-    if (auto back = copy_of(list[i]); is_own(back) || has_room_for_forwarded(back))
-      requests_.put_back(std::move(back));
-    else if (back->isCommands())
-      requests_.break_chain(back->getCommands().getSession());
-}
-
-void replica::tell_followers(const message<schema::Pvalue>& decided) {
-  for (auto& [follower, credit] : followers_)
-    if (credit > 0) {
-      --credit;
-      send(caf::actor_cast<follower_actor>(follower), decision_atom_v, decided);
-    }
-}
-
-/// When nothing else carries the time, the proposer does, at the state machine's next deadline. One that has passed already
-/// is the ticks' affair: the time is on its way, or cannot be decided now.
-void replica::schedule_expiry() {
-  auto deadline = machine_->next_deadline();
-  if (!deadline || !proposer() || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
-    return;
-  auto wait = *deadline - options_.wall_clock();
-  if (wait <= 0)
-    return;
-  expiry_scheduled_ = *deadline;
-  delayed_send(this, std::chrono::milliseconds{std::min<int64_t>(wait, 60'000)}, expire_atom_v);
-}
-
-void replica::on_follow(uint64_t more) {
-  auto known = std::find_if(followers_.begin(), followers_.end(), [this](auto& x) { return x.first == current_sender(); });
-  if (known == followers_.end()) {
-    monitor(current_sender());
-    known = followers_.insert(known, {current_sender(), 0});
-  }
-  known->second = std::min(known->second + more, follow_limit);
-}
-
-// -- leadership ---------------------------------------------------------------
-
-void replica::on_leading(const message<schema::Leading>& leading) {
-  auto told = ballot_of(leading->getBallot());
-  if (any_active_ && told < active_)
-    return tell_ballot(caf::actor_cast<leader_actor>(current_sender()));
-  decided_below_ = std::max(decided_below_, leading->getDecidedBelow());
-  clock_ahead_ = leading->getClockAhead() && told.leader == options_.node;
-  follow_ballot(told, leading->getFreeSlot());
-}
-
-/// An idle leader asks no acceptor, and so is not preempted by them: it would keep candidates away for ever.
-void replica::tell_ballot(const leader_actor& stale) {
-  if (!stale)
-    return;
-  builder<schema::HigherBallot> told;
-  write(active_, told->initBallot());
-  send(stale, told.finish());
-}
-
-/// A new leader: what is under way goes to it. It has proposals below `free_slot`; what an earlier leader had behind may be
-/// lost, and is free again.
-void replica::follow_ballot(ballot active, slot_number free_slot) {
-  if (any_active_ && active <= active_)
-    return;
-  active_ = active;
-  any_active_ = true;
-  slot_in_ = std::max(slot_out_, free_slot);
-  requests_.clear(); // Their own replicas, this one included, send them to the new proposer.
-  resend_pause_ = first_resend_pause;
-  if (proposer())
-    propose_again();
-  resend_outstanding();
-}
-
-// -- housekeeping -------------------------------------------------------------
-
-void replica::note_mark(uint64_t mark) {
-  marks_.note(current_sender(), mark);
-  if (marks_.urgent())
-    return_marks();
-}
-
-void replica::return_marks() {
-  for (auto& [sender, mark] : marks_.take()) {
-    builder<schema::Received> received;
-    received->setNode(options_.node);
-    received->setMark(mark);
-    caf::anon_send(caf::actor_cast<caf::actor>(sender), received.finish());
-  }
-}
-
-void replica::on_tick() {
-  delayed_send(this, tick_interval, tick_atom_v);
-  auto now = clock().now();
-  return_marks();
-  if (!asking_reads_.empty() && now - read_since_ >= read_pause)
-    start_read_round(true);
-  if (outstanding_bytes_ > 0 && any_active_ && !proposer() && now - resent_ >= resend_pause_) {
-    resend_pause_ = std::min(2 * resend_pause_, last_resend_pause);
-    resend_outstanding();
-  }
-  if (!waiting_for_turn_.empty() && proposer() && now - resent_ >= first_resend_pause)
-    resend_waiting();
-  if (!proposals_.empty() && proposer() && now - proposals_.begin()->second.since >= first_resend_pause)
-    propose_again();
-  propose();
-  if (local_sessions_.size() > sessions_.size())
-    std::erase_if(local_sessions_, [this](auto& x) { return x.second.outstanding.empty() && !sessions_.known(x.first); });
-  learn_if_behind();
 }
 
 void replica::on_peer(const peer& x) {
@@ -330,40 +128,249 @@ void replica::on_peer(const peer& x) {
     leaders_.renew(x);
   } else if (x.role == "acceptor") {
     acceptors_.renew(x);
-    if (!informed_ && reaches_quorum())
-      learn();
+    reached_ = acceptors_.nodes();
+    ask(catch_up_.on_acceptor(x.node, slot_out(), reached_));
   } else if (x.role == "replica" && x.node != options_.node) {
     replicas_.renew(x);
   }
 }
 
-bool replica::reaches_quorum() const {
-  return options_.members.quorum(phase::promise, slot_out_).satisfied_by(acceptors_.nodes());
+// -- requests -----------------------------------------------------------------
+
+// request: remember whose it is, and get it proposed. What a client asks for again is on its way already: it is answered
+// once, at the handle that asked last.
+void replica::on_request(const request& x) {
+  auto client = current_sender();
+  if (!client || (x->isCommands() && (x->getCommands().getOperations().size() == 0 || x->getCommands().getSession() == 0)))
+    return;
+  if (answer_again(x, client))
+    return;
+  switch (outstanding_.add(x, client, clients_.has_room_for_responses(client))) {
+    case outstanding::outcome::repeated:
+      return;
+    case outstanding::outcome::refused:
+      return refuse(x, client);
+    case outstanding::outcome::taken:
+      break;
+  }
+  outstanding_.send_new(x, clock().now(), [this](auto& each) { return send_on_its_way(each); });
+  propose();
 }
 
-/// To the one replica with the most forwarded requests on the way.
-uint64_t replica::most_owed_bytes() const {
-  return replicas_.most_owed_bytes();
+/// A client that turned here from another replica asks for what was performed already: its kept results.
+bool replica::answer_again(const request& x, const caf::strong_actor_ptr& client) {
+  if (!execution_->is_performed(*x))
+    return false;
+  if (x->isOpen()) {
+    auto number = x->getOpen().getNumber();
+    send(caf::actor_cast<client_actor>(client), opened_as(number, execution_->sessions().opened_by(number)));
+    return true;
+  }
+  auto commands = x->getCommands();
+  auto count = commands.getOperations().size();
+  auto has_room = clients_.has_room_for_responses(client);
+  builder<schema::Responses> answer;
+  answer->setSession(commands.getSession());
+  answer->setFirstCid(commands.getFirstCid());
+  answer->setAnswered(count);
+  auto replies = answer->initReplies(count);
+  for (unsigned i = 0; i < count; ++i) {
+    auto kept = execution_->sessions().result(commands.getSession(), commands.getFirstCid() + i);
+    if (kept && has_room)
+      replies.setWithCaveats(i, *kept);
+    else
+      replies[i].setError(kept ? commands_format::no_room : "ERR the command was performed, its result is no longer kept");
+  }
+  send_marked(client, answer);
+  return true;
 }
 
-message<schema::RoleStatus> replica::status() const {
-  auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
-  return role_status("replica",
-                     {{"slot_in", number(slot_in_)},
-                      {"slot_out", number(slot_out_)},
-                      {"active ballot", any_active_ ? to_string(active_) : std::string{"-"}},
-                      {"commands performed", number(performed_)},
-                      {"commands skipped", number(skipped_)},
-                      {"slot collisions", number(collisions_)},
-                      {"collisions per 10000 commands", performed_ ? number(collisions_ * 10000 / performed_) : int64_t{0}},
-                      {"sessions", number(sessions_.size())},
-                      {"requests waiting", number(requests_.size())},
-                      {"bytes outstanding", number(outstanding_bytes_)},
-                      {"most bytes owed to a peer", number(most_owed_bytes())},
-                      {"reads", number(reads_)},
-                      {"read rounds", number(read_rounds_)},
-                      {"decision time us", decision_time_.count()},
-                      {"log time", log_time_}});
+void replica::refuse(const request& x, const caf::strong_actor_ptr& client) {
+  if (!clients_.has_room_for_refusals(client))
+    return;
+  if (x->isOpen()) {
+    builder<schema::Opened> answer;
+    answer->setNumber(x->getOpen().getNumber());
+    answer->setRefused();
+    return send(caf::actor_cast<client_actor>(client), answer.finish());
+  }
+  builder<schema::Responses> answer;
+  answer->setSession(x->getCommands().getSession());
+  answer->setFirstCid(x->getCommands().getFirstCid());
+  answer->setRefused(true);
+  send_marked(client, answer);
+}
+
+// A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
+void replica::on_forward(const request& x) {
+  if (!proposes() || !proposer_.has_room(x))
+    return;
+  send_on_its_way(x);
+  propose();
+}
+
+/// Puts it among those that are proposed here, or hands it on to the replica beside the active leader (section 4.2). False: it
+/// has to wait, for its turn, or for room on the way.
+bool replica::send_on_its_way(const request& x) {
+  if (!active_)
+    return false;
+  if (proposes()) {
+    // Behind what a leader before had under way, or what this replica has still to learn, no turn is known.
+    auto turns_known = slot_out() >= target() && proposer_.slot_in() <= slot_out() + proposer_.in_flight();
+    return proposer_.add(x, execution_->sessions(), turns_known) != request_queue::outcome::too_early;
+  }
+  auto* to = replicas_.find(active_->leader);
+  uint64_t mark = 0;
+  if (!to || !to->flow->admit(x.size_bytes(), clock().now(), mark))
+    return false;
+  send(to->handle, forward_atom_v, x, mark);
+  return true;
+}
+
+/// Replicas skip what was performed, and the proposer what it has already.
+void replica::resend(outstanding::what which) {
+  if (!active_ || outstanding_.empty())
+    return;
+  outstanding_.send(which, execution_->sessions(), proposes(), clock().now(), [this](auto& x) { return send_on_its_way(x); });
+  propose();
+}
+
+// -- proposals ----------------------------------------------------------------
+
+/// True beside the active leader; and where that has no replica beside it.
+bool replica::proposes() const {
+  return active_
+         && (active_->leader == options_.node
+             || !options_.members.ruling(proposer_.slot_in()).replicas().contains(active_->leader));
+}
+
+const peers<leader_actor>::entry* replica::leader_to_ask() const {
+  auto* found = active_ ? leaders_.find(active_->leader) : nullptr;
+  return found ? found : leaders_.find(options_.node); // It hands on to the active one, if it reaches that.
+}
+
+// propose(): move requests into proposals while the window allows.
+void replica::propose() {
+  if (!proposes() || !leader_to_ask())
+    return;
+  auto deadline = execution_->state().machine->next_deadline();
+  auto wall_clock = world_->wall_clock_ms();
+  const proposer::situation present{*active_,    catch_up_.decided_below(),     decisions_,
+                                    *execution_, clock_ahead_ ? 0 : wall_clock, clock().now()};
+  while (true) {
+    auto time_is_due = deadline && *deadline <= wall_clock && !clock_ahead_ && proposer_.in_flight() == 0;
+    auto pvalue = proposer_.propose(present, time_is_due);
+    if (!pvalue)
+      return;
+    send_proposals({pvalue});
+  }
+}
+
+/// In the order of slots, as far as there is room on the way; the others are sent when marks come back.
+void replica::send_proposals(const std::vector<message<schema::Pvalue>>& pvalues) {
+  auto* leader = leader_to_ask();
+  auto now = clock().now();
+  for (auto& each : pvalues) {
+    uint64_t mark = 0;
+    auto local = leader && leader->node == options_.node; // A pointer is handed over.
+    if (!leader || (!local && !leader->flow->admit(each.size_bytes(), now, mark)))
+      return;
+    send(leader->handle, propose_atom_v, each, mark);
+    proposer_.sent(each->getSlot(), now);
+  }
+}
+
+// -- decisions ----------------------------------------------------------------
+
+// decision: remember it; perform what is decided without a gap.
+void replica::on_decision(const message<schema::Pvalue>& pvalue) {
+  on_ballot(ballot_of(pvalue->getBallot()), 0);
+  take_decision(pvalue);
+  perform_decided();
+}
+
+void replica::take_decision(const message<schema::Pvalue>& pvalue) {
+  auto slot = pvalue->getSlot();
+  catch_up_.told_decided_below(pvalue->getDecidedBelow());
+  if (slot < slot_out())
+    return;
+  if (slot >= slot_out() + options_.slots_ahead())
+    return catch_up_.saw(slot); // Too far ahead to keep: learned later.
+  auto [known, fresh] = decisions_.try_emplace(slot, pvalue);
+  if (!fresh && known->second.content() != pvalue.content())
+    upheld(same_value(known->second->getValue(), pvalue->getValue()), "R1",
+           "slot {} is decided under {}, and differently under {}", slot, to_string(ballot_of(known->second->getBallot())),
+           to_string(ballot_of(pvalue->getBallot())));
+}
+
+void replica::perform_decided() {
+  auto before = slot_out();
+  performing told{*this};
+  for (auto next = decisions_.find(slot_out()); next != decisions_.end(); next = decisions_.find(slot_out())) {
+    auto decided = std::move(next->second);
+    decisions_.erase(next);
+    settle_proposal(decided);
+    execution_->perform(decided, told);
+    followers_.next([&](auto& each) { send(caf::actor_cast<follower_actor>(each), decision_atom_v, decided); });
+  }
+  if (slot_out() == before)
+    return;
+  if (std::exchange(too_early_seen_, false))
+    resend(outstanding::what::all);
+  propose();
+  serve_reads();
+  schedule_expiry();
+}
+
+/// If something else was proposed for the slot, that goes back into requests. Forwarded ones for which there is no room are
+/// sent again by their replica, and all of them when another one is the proposer by now.
+void replica::settle_proposal(const message<schema::Pvalue>& decided) {
+  auto lost = proposer_.settle(decided, clock().now());
+  if (!lost.empty() && proposes())
+    proposer_.put_back(std::move(lost), [this](auto& x) { return outstanding_.has(*x) || proposer_.has_room(x); });
+}
+
+/// When nothing else carries the time, the proposer does, at the state machine's next deadline. One that has passed already
+/// is the ticks' affair: the time is on its way, or cannot be decided now.
+void replica::schedule_expiry() {
+  auto deadline = execution_->state().machine->next_deadline();
+  if (!deadline || !proposes() || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
+    return;
+  auto wait = *deadline - world_->wall_clock_ms();
+  if (wait <= 0)
+    return;
+  expiry_scheduled_ = *deadline;
+  delayed_send(this, std::chrono::milliseconds{std::min(wait, longest_sleep_ms)}, expire_atom_v);
+}
+
+// -- who leads ----------------------------------------------------------------
+
+void replica::on_leading(const message<schema::Leading>& leading) {
+  auto told = ballot_of(leading->getBallot());
+  if (active_ && told < *active_) {
+    // An idle leader asks no acceptor, and so is not preempted by them: it would keep candidates away for ever.
+    if (auto stale = caf::actor_cast<leader_actor>(current_sender())) {
+      builder<schema::HigherBallot> higher;
+      write(*active_, higher->initBallot());
+      send(stale, higher.finish());
+    }
+    return;
+  }
+  catch_up_.told_decided_below(leading->getDecidedBelow());
+  clock_ahead_ = leading->getClockAhead() && told.leader == options_.node;
+  on_ballot(told, leading->getFreeSlot());
+}
+
+/// A new leader: what is under way goes to it. It has proposals below `free_slot`; what an earlier leader had behind may be
+/// lost, and is free again.
+void replica::on_ballot(ballot active, slot_number free_slot) {
+  if (active_ && active <= *active_)
+    return;
+  active_ = active;
+  proposer_.begin_anew(std::max(slot_out(), free_slot));
+  if (proposes())
+    send_proposals(proposer_.all());
+  resend(outstanding::what::all);
 }
 
 } // namespace synod

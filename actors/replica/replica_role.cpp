@@ -11,24 +11,27 @@ replica::options replica_options(const role_context& context) {
   options.batch_limit_requests = static_cast<size_t>(context.options.number("batch-count"));
   options.waiting_limit_bytes = context.options.bytes("waiting-limit");
   options.peer_limit_bytes = context.options.bytes("peer-limit");
-  options.session_lifetime = context.options.duration("session-lifetime");
-  options.wall_clock = [world = context.world] { return world->wall_clock_ms(); };
   return options;
+}
+
+replicated_state initial_state(const role_context& context) {
+  return {context.world->make_state_machine(), session_table{context.options.duration("session-lifetime").count()}};
 }
 
 role_definition replica_role() {
   using kind = option_spec::kind;
+  constexpr auto most_requests = static_cast<int64_t>(execution::most_requests);
   return {"replica",
           "performs decided commands on the state machine",
           {{"window", kind::number, "256", "WINDOW: how far slot_in may run ahead of slot_out", 1, 1024},
            {"batch-limit", kind::bytes, "1MiB", "size of a slot's value, but for a single larger request", 1024, 16 << 20},
-           {"batch-count", kind::number, "4096", "requests in a slot's value", 1, 65535},
+           {"batch-count", kind::number, "4096", "requests in a slot's value", 1, most_requests},
            {"waiting-limit", kind::bytes, "64MiB", "requests that wait, and reads that wait", 16 << 20},
-           {"peer-limit", kind::bytes, "16MiB", "forwarded requests on the way to another replica", 64 << 10},
+           {"peer-limit", kind::bytes, "16MiB", "on the way to another replica or leader, or to a client", 64 << 10},
            {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000}},
           [](const role_context& context) -> caf::expected<caf::actor> {
-            return caf::actor_cast<caf::actor>(
-              context.world->system().spawn<replica>(context.world->make_state_machine(), replica_options(context)));
+            return caf::actor_cast<caf::actor>(context.world->system().spawn<replica>(
+              context.world, std::make_unique<execution>(initial_state(context)), replica_options(context)));
           }};
 }
 

@@ -8,7 +8,8 @@ namespace synod {
 
 role_definition replica_role();
 
-/// What the built-in role makes of its context, for a role that is a variant of it.
+// What the built-in role makes of its context, for a role that is a variant of it.
 replica::options replica_options(const role_context& context);
+replicated_state initial_state(const role_context& context);
 
 } // namespace synod

@@ -5,7 +5,6 @@
 #include "synod/messages/message.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 
 namespace synod {
@@ -13,6 +12,10 @@ namespace synod {
 /// Replies to a session's commands, <session, first_cid + i>.
 struct commands_format {
   using schema = synod::schema::Responses;
+  static constexpr const char* too_large = "ERR the command was performed, its reply is larger than the limit of 64 MiB";
+  /// What is answered where the client has no room; null: it is answered nevertheless.
+  static constexpr const char* no_room = "ERR the command was performed, its reply was not kept: its client takes in too little";
+
   uint64_t session;
   uint64_t first_cid;
   void begin(schema::Builder part, unsigned first) const {
@@ -24,6 +27,9 @@ struct commands_format {
 /// Replies to the operations of a query.
 struct query_format {
   using schema = synod::schema::Answers;
+  static constexpr const char* too_large = "ERR the reply is larger than the limit of 64 MiB";
+  static constexpr const char* no_room = nullptr; // Who reads waits for room, a message's worth at a time.
+
   uint64_t number;
   void begin(schema::Builder part, unsigned first) const {
     part.setNumber(number);
@@ -31,21 +37,38 @@ struct query_format {
   }
 };
 
+/// Where the messages go that replies are written into.
+template <class Format>
+class reply_sink {
+public:
+  virtual ~reply_sink() = default;
+  /// Whether the client has room for another message of replies.
+  virtual bool has_room() = 0;
+  /// Sends the message, in any case; puts the mark of flow control into it.
+  virtual void send(builder<typename Format::schema>& part) = 0;
+};
+
 /// Collects the replies to consecutive operations and sends them in messages of at most
 /// `most_replies` and, but for a single larger reply, about `full_bytes`.
+///
+/// The replies of a message that would be larger than messages may be, or for which a command's client has no room, are
+/// replaced by errors that say so.
 template <class Format>
 class response_writer {
 public:
   static constexpr unsigned most_replies = 1024;
   static constexpr size_t full_bytes = 1u << 20;
 
-  using sender = std::function<void(message<typename Format::schema>)>;
+  /// Replies to `count` operations; the first of them is the one at `first` of what was asked.
+  response_writer(Format format, unsigned first, unsigned count, reply_sink<Format>& sink)
+    : format_{format}, first_{first}, left_{count}, sink_{sink} {}
 
-  response_writer(Format format, unsigned count, sender send) : format_{format}, left_{count}, send_{std::move(send)} {}
+  /// The next reply begins a message.
+  bool at_boundary() { return !built_ || used_ == replies_.size() || built_->sizeInWords() * sizeof(capnp::word) >= full_bytes; }
 
   /// Where the reply to the next command goes; valid until the next call.
   reply next() {
-    if (!built_ || used_ == replies_.size() || built_->sizeInWords() * sizeof(capnp::word) >= full_bytes)
+    if (at_boundary())
       begin();
     return reply{replies_[used_++]};
   }
@@ -55,17 +78,22 @@ public:
     if (!built_)
       return;
     (*built_)->setAnswered(used_);
-    auto message = built_->finish();
+    auto bytes = built_->sizeInWords() * sizeof(capnp::word);
+    // Only a single reply can be too large, the last one of its message: those before it share its fate.
+    if (bytes + sizeof(capnp::word) > message_limit_bytes)
+      refuse(Format::too_large);
+    else if (Format::no_room && !sink_.has_room())
+      refuse(Format::no_room);
+    else
+      sink_.send(*built_);
     built_.reset();
     first_ += used_;
     left_ -= used_;
-    if (message.size_bytes() <= message_limit_bytes)
-      return send_(std::move(message));
-    send_too_large();
   }
 
 private:
   static constexpr size_t expected_reply_bytes = 48;
+  static constexpr size_t refusal_bytes = 128; // of one reply
 
   void begin() {
     finish();
@@ -76,20 +104,19 @@ private:
     used_ = 0;
   }
 
-  /// Only a single reply can be that large, the last one of its message: those before it share its fate.
-  void send_too_large() {
-    builder<typename Format::schema> refusal{64 + 128 * used_};
-    format_.begin(*refusal, first_ - used_);
+  void refuse(const char* why) {
+    builder<typename Format::schema> refusal{64 + refusal_bytes * used_};
+    format_.begin(*refusal, first_);
     refusal->setAnswered(used_);
     for (auto each : refusal->initReplies(used_))
-      each.setError("ERR the command was performed, its reply is larger than the limit of 64 MiB");
-    send_(refusal.finish());
+      each.setError(why);
+    sink_.send(refusal);
   }
 
   Format format_;
-  unsigned first_ = 0; // of the part under way
+  unsigned first_; // of the part under way
   unsigned left_;
-  sender send_;
+  reply_sink<Format>& sink_;
   std::optional<builder<typename Format::schema>> built_;
   capnp::List<schema::Reply>::Builder replies_;
   unsigned used_ = 0;

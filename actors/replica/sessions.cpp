@@ -36,11 +36,13 @@ session_table::turn session_table::turn_of(uint64_t id, uint64_t cid) const {
   return cid == next ? turn::now : cid < next ? turn::performed : turn::too_early;
 }
 
-void session_table::advance(uint64_t id, int64_t now) {
-  if (auto found = sessions_.find(id); found != sessions_.end()) {
-    ++found->second.next_cid;
-    found->second.used = now;
-  }
+bool session_table::advance(uint64_t id, int64_t now) {
+  auto found = sessions_.find(id);
+  if (found == sessions_.end())
+    return false;
+  ++found->second.next_cid;
+  found->second.used = now;
+  return true;
 }
 
 bool session_table::keeps_results(uint64_t id) const {

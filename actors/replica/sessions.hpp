@@ -13,7 +13,7 @@
 
 namespace synod {
 
-/// The same at every replica: changed by decided commands and log time only (paxos.md, exactly once).
+/// The same at every replica: changed by decided commands and log time only (messages/protocol.md, exactly once).
 ///
 /// Bounds: `limit` sessions, an opening one beyond it is refused; a session that keeps
 /// results keeps the last `results_limit` of them, at most `results_limit_bytes`.
@@ -37,8 +37,8 @@ public:
 
   /// Is it this command's turn? Only the session's next cid is performed.
   turn turn_of(uint64_t id, uint64_t cid) const;
-  /// The command was performed.
-  void advance(uint64_t id, int64_t now);
+  /// A command of the session is performed now. False: there is no such session (any more).
+  bool advance(uint64_t id, int64_t now);
 
   bool keeps_results(uint64_t id) const;
   void keep(uint64_t id, uint64_t cid, message<schema::Reply> result);

@@ -10,6 +10,9 @@
 
 namespace synod {
 
+/// Whoever sends messages with marks. They are returned with `send`, not anonymously: it looks at who returns them.
+using sender_of_marks = caf::typed_actor<caf::reacts_to<message<schema::Received>>>;
+
 /// One role of all nodes that have it: its handle as long as it is reached, and what is owed to it. Handles are renewed when a
 /// host comes back; nothing is owed to a fresh one. Copies share the flow control of their entries, so a scout or a commander
 /// may have one.

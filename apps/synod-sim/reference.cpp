@@ -2,8 +2,6 @@
 
 #include "history.hpp"
 
-#include "synod/actors/replica/commands.hpp"
-
 #include <xxhash.h>
 
 #include <algorithm>
@@ -103,7 +101,7 @@ void reference::apply(schema::Operation::Reader operation, uint64_t session_id) 
   builder<schema::Reply> told;
   reply answer{*told};
   if (operation.isArguments())
-    apply(arguments_of(operation.getArguments()), answer, sum);
+    apply(arguments_.of(operation.getArguments()), answer, sum);
   if (operation.isClose())
     sessions_.erase(session_id);
   if (operation.isTransaction()) {
@@ -113,7 +111,7 @@ void reference::apply(schema::Operation::Reader operation, uint64_t session_id) 
     auto commands = operation.getTransaction().getCommands();
     answer.array(commands.size());
     for (unsigned i = 0; i < commands.size(); ++i)
-      apply(arguments_of(commands[i]), answer.element(i), sum);
+      apply(arguments_.of(commands[i]), answer.element(i), sum);
   }
   ++operations_;
   auto& found = occurrences_[sum];

@@ -3,6 +3,7 @@
 
 #include "random.hpp"
 
+#include "synod/actors/replica/argument_buffer.hpp"
 #include "synod/actors/role/state_machine.hpp"
 #include "synod/messages/roles.hpp"
 
@@ -119,6 +120,7 @@ private:
   void look(const std::vector<std::string>& command, std::set<std::string>& answers) const;
 
   std::unique_ptr<state_machine> machine_;
+  argument_buffer arguments_;
   int64_t session_lifetime_ms_;
   std::vector<performed_slot> performed_;
   performed_slot present_;

@@ -42,16 +42,23 @@ public:
   endpoint(caf::actor_config& config, session_client& of) : caf::monitorable_actor{config}, of_{of} {}
 
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    auto from = what->sender;
     auto content = what->move_content_to_message();
     if (content.match_elements<message<schema::Opened>>())
       of_.on_opened(content.get_as<message<schema::Opened>>(0));
     else if (content.match_elements<message<schema::Responses>>())
-      of_.on_responses(content.get_as<message<schema::Responses>>(0));
+      take(from, content.get_as<message<schema::Responses>>(0), &session_client::on_responses);
     else if (content.match_elements<message<schema::Answers>>())
-      of_.on_answers(content.get_as<message<schema::Answers>>(0));
+      take(from, content.get_as<message<schema::Answers>>(0), &session_client::on_answers);
   }
 
 private:
+  template <class Message>
+  void take(const caf::strong_actor_ptr& from, const Message& x, void (session_client::*handler)(const Message&)) {
+    (of_.*handler)(x);
+    of_.return_mark(from, x->getMark());
+  }
+
   session_client& of_;
 };
 
@@ -314,12 +321,24 @@ void session_client::send_all() {
 
 template <class... Ts>
 void session_client::send(const Ts&... xs) {
-  auto to = present_ ? replicas_.find(*present_) : replicas_.end();
-  if (to == replicas_.end())
-    return; // It is sent when there is one.
-  caf::actor_cast<caf::abstract_actor*>(to->second)
-    ->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle), caf::make_message_id(), caf::make_message(xs...),
-              nullptr);
+  // Otherwise it is sent when there is one.
+  if (auto to = present_ ? replicas_.find(*present_) : replicas_.end(); to != replicas_.end())
+    send_to(to->second, xs...);
+}
+
+template <class... Ts>
+void session_client::send_to(const caf::strong_actor_ptr& replica, const Ts&... xs) {
+  caf::actor_cast<caf::abstract_actor*>(replica)->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle),
+                                                          caf::make_message_id(), caf::make_message(xs...), nullptr);
+}
+
+/// It is always ready for more: the mark goes back at once.
+void session_client::return_mark(const caf::strong_actor_ptr& replica, uint64_t mark) {
+  if (!replica || mark == 0)
+    return;
+  builder<schema::Received> received;
+  received->setMark(mark);
+  send_to(replica, received.finish());
 }
 
 void session_client::open_session() {

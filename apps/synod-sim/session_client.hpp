@@ -62,6 +62,9 @@ private:
   void send_all();
   template <class... Ts>
   void send(const Ts&... xs);
+  template <class... Ts>
+  void send_to(const caf::strong_actor_ptr& replica, const Ts&... xs);
+  void return_mark(const caf::strong_actor_ptr& replica, uint64_t mark);
   void send_write(std::vector<place> operations, message<schema::Request> request);
   bool idle() const { return writes_.empty() && reads_.empty(); }
 

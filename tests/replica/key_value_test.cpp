@@ -323,9 +323,50 @@ TEST_CASE_FIXTURE(fixture, "a snapshot restores the same state") {
   CHECK(subject.version("gone") != 0);
   CHECK(other.version("gone") == subject.version("gone"));
   CHECK(other.data().find("key:899")->value.size() == 899);
-  std::string cut = pieces[0].substr(0, pieces[0].size() - 3);
-  next = 0;
-  CHECK(other.restore([&] { return next++ ? std::string{} : cut; }).has_value());
+}
+
+TEST_CASE_FIXTURE(fixture, "a snapshot is the same bytes on every host") {
+  at(258);
+  run({"SET", "k", "v"});
+  std::string piece;
+  subject.snapshot([&](std::string_view each) { piece += each; });
+  using namespace std::string_literals;
+  auto number = [](char low, char next = 0) { return std::string{low, next, 0, 0, 0, 0, 0, 0}; };
+  CHECK(piece
+        == "synkv\0\0\1"s + number(2, 1) + number(1) + number(0) + number(1) + "k" + number(1) + "v" + number(0) + number(1));
+}
+
+TEST_CASE_FIXTURE(fixture, "a damaged snapshot is refused, wherever it ends, and leaves nothing behind") {
+  at(1000);
+  run({"SET", "one", "1", "PX", "100"});
+  run({"SET", "two", "22"});
+  run({"DEL", "two"});
+  std::string whole;
+  subject.snapshot([&](std::string_view piece) { whole += piece; });
+  auto restore = [](key_value::machine& into, const std::string& piece) {
+    size_t next = 0;
+    return into.restore([&] { return next++ ? std::string{} : piece; });
+  };
+  key_value::machine other{{1000, 1 << 20}, 2};
+  CHECK_FALSE(restore(other, whole));
+  CHECK(other.data().size() == 1);
+  auto head = 8 + 8 + 8 + 8 + 16; // One shard with a removal; a snapshot without an entry is whole, too.
+  for (size_t size = 0; size < whole.size(); ++size) {
+    if (static_cast<int>(size) == head)
+      continue;
+    CAPTURE(size);
+    CHECK(restore(other, whole.substr(0, size)).has_value());
+    CHECK(other.data().size() == 0);
+  }
+  auto newer = whole;
+  newer[7] = 2;
+  CHECK(restore(other, newer).has_value());
+  auto foreign = whole;
+  foreign[0] = 'x';
+  CHECK(restore(other, foreign).has_value());
+  auto no_such_shard = whole;
+  no_such_shard[8 + 8 + 8 + 8 + 7] = 1;
+  CHECK(restore(other, no_such_shard).has_value());
 }
 
 TEST_CASE("patterns match as Redis's do") {

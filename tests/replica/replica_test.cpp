@@ -1,7 +1,9 @@
 #include "harness.hpp"
+#include "test_environment.hpp"
 
 #include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/replica/replica.hpp"
+#include "synod/actors/role/upheld.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,13 +13,18 @@ using namespace synod::test;
 namespace {
 
 constexpr ballot first_ballot{1, 0, 1}, second_ballot{2, 1, 1};
-constexpr uint64_t session = 65536; // opened in slot 1, first of its batch
+constexpr uint64_t session_of(slot_number slot) {
+  return slot * execution::most_requests;
+} // opened first of its batch
+constexpr uint64_t session = session_of(1);
 
 struct fixture : world {
   void start(replica::options options = {}) {
-    options.members = three_members();
-    options.wall_clock = [this] { return wall_clock; };
-    subject = spawn<replica>(std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), options);
+    if (options.members.ruling(1).acceptors().empty())
+      options.members = three_members();
+    replicated_state initial{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1),
+                             session_table{session_lifetime_ms}};
+    subject = spawn<replica>(outside, std::make_unique<execution>(std::move(initial)), options);
     run();
     for (uint32_t i = 0; i < 3; ++i)
       caf::anon_send(subject, peer{i, "acceptor", acceptors[i].ptr()});
@@ -107,7 +114,9 @@ struct fixture : world {
     run();
   }
 
-  int64_t wall_clock = 1'000'000;
+  std::shared_ptr<test_environment> outside = std::make_shared<test_environment>(system);
+  int64_t& wall_clock = outside->wall_clock_ms;
+  int64_t session_lifetime_ms = 3'600'000;
   probe acceptors[3] = {probe{*this}, probe{*this}, probe{*this}};
   probe leader{*this}, other{*this}, client{*this};
   replica_actor subject;
@@ -189,7 +198,7 @@ TEST_CASE_FIXTURE(fixture, "R2, R3: decisions are performed in slot order, witho
   CHECK(bulk(answers()) == "ab");
 }
 
-TEST_CASE_FIXTURE(fixture, "R1, R4: a second decision for a slot changes nothing") {
+TEST_CASE_FIXTURE(fixture, "R4: a decision for a slot that is performed changes nothing; the same one again neither") {
   start();
   leads(first_ballot);
   open();
@@ -197,12 +206,28 @@ TEST_CASE_FIXTURE(fixture, "R1, R4: a second decision for a slot changes nothing
   decide(2, {request_of(session, 2, {{"SET", "k", "second"}})});
   CHECK(number("slot_out") == 3);
   decide(4, {request_of(session, 2, {{"SET", "k", "third"}})});
-  decide(4, {request_of(session, 2, {{"SET", "k", "fourth"}})});
+  decide(4, {request_of(session, 2, {{"SET", "k", "third"}})}, 0, second_ballot);
   decide(3);
   query({"GET", "k"});
   tell_highest(0, 4);
   tell_highest(1, 4);
   CHECK(bulk(answers()) == "third");
+}
+
+TEST_CASE_FIXTURE(fixture, "R1: a second, different decision for a slot ends the process") {
+  start();
+  leads(first_ballot);
+  std::string found;
+  auto before = on_broken([&](std::string_view invariant, const std::string& seen) {
+    found = invariant;
+    throw std::runtime_error{seen};
+  });
+  decide(4, {request_of(session, 2, {{"SET", "k", "third"}})});
+  CHECK(found.empty());
+  decide(4, {request_of(session, 2, {{"SET", "k", "fourth"}})}, 0, second_ballot);
+  on_broken(before);
+  CHECK(found == "R1");
+  CHECK(outside->ended.find("slot 4") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "R5: slot_in stays below slot_out + WINDOW") {
@@ -361,9 +386,8 @@ TEST_CASE_FIXTURE(fixture, "a session that keeps results answers a retry with th
 }
 
 TEST_CASE_FIXTURE(fixture, "sessions end by log time") {
-  replica::options brief;
-  brief.session_lifetime = std::chrono::milliseconds{1000};
-  start(brief);
+  session_lifetime_ms = 1000;
+  start();
   leads(first_ballot);
   decide(1, {open_request(77)}, 1000);
   decide(2, {request_of(session, 1, {{"INCR", "n"}})}, 1900);
@@ -623,4 +647,155 @@ TEST_CASE_FIXTURE(fixture, "slots that an earlier leader had proposals for, and 
   CHECK_FALSE(has_proposal());
   leads({3, 0, 1}, 2, 2);
   CHECK(proposal()->getSlot() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "what another role sends wrongly does not end a replica, nor make it send errors") {
+  start();
+  probe wrong{*this};
+  wrong.send(subject, std::string{"what no role understands"});
+  wrong.send(subject, caf::make_error(caf::sec::unexpected_message));
+  caf::send_as(wrong.as<caf::actor>(), caf::actor_cast<caf::actor>(subject),
+               caf::exit_msg{caf::actor_cast<caf::actor_addr>(wrong.ptr()), caf::exit_reason::unknown});
+  run();
+  CHECK(number("slot_out") == 1);
+  CHECK(wrong->inbox.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "a follower that has no handler for decisions does not end a replica") {
+  start();
+  auto follower = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    self->set_default_handler(caf::drop); // Answers with an error.
+    return {[](caf::sys_atom) {}};
+  });
+  caf::send_as(follower, caf::actor_cast<caf::actor>(subject), follow_atom_v, uint64_t{5});
+  run();
+  decide(1);
+  decide(2);
+  CHECK(number("slot_out") == 3);
+  end(follower);
+}
+
+TEST_CASE_FIXTURE(fixture, "a session and an opening are sent again by their own clocks, whatever others get done") {
+  start();
+  open();
+  decide(2, {open_request(78)});
+  leads(second_ballot);
+  other.send(subject, forward_atom_v, open_request(1), uint64_t{0}); // Somebody else's, which is not proposed here.
+  ask(1, {{"INCR", "n"}});
+  client.send(subject, request_of(session_of(2), 1, {{"INCR", "m"}}));
+  run();
+  auto forwarded = [&] { return other->count<forward_atom, message<schema::Request>, uint64_t>(); };
+  CHECK(forwarded() == 2);
+  // Every 100 ms the second session gets something done.
+  for (slot_number slot = 3; slot < 8; ++slot) {
+    decide(slot, {request_of(session_of(2), slot - 2, {{"INCR", "m"}})}, 0, second_ballot);
+    client.send(subject, request_of(session_of(2), slot - 1, {{"INCR", "m"}}));
+    pass(std::chrono::milliseconds{100});
+  }
+  size_t again = 0;
+  while (other->has<forward_atom, message<schema::Request>, uint64_t>())
+    again += std::get<1>(other->take<forward_atom, message<schema::Request>, uint64_t>())->getCommands().getSession() == session;
+  CHECK(again == 2); // The first session's was sent again after 300 ms.
+}
+
+TEST_CASE_FIXTURE(fixture, "credit of the replica that requests go to sends at once what waited for it, in order") {
+  replica::options small;
+  small.peer_limit_bytes = 2000;
+  start(small);
+  open();
+  leads(second_ballot);
+  for (uint64_t cid = 1; cid <= 5; ++cid)
+    ask(cid, {{"SET", "k", std::string(800, 'x')}});
+  uint64_t mark = 0;
+  std::vector<uint64_t> cids;
+  auto take = [&] {
+    while (other->has<forward_atom, message<schema::Request>, uint64_t>()) {
+      auto [atom, x, told] = other->take<forward_atom, message<schema::Request>, uint64_t>();
+      cids.push_back(x->getCommands().getFirstCid());
+      mark = told;
+    }
+  };
+  take();
+  REQUIRE(cids.size() < 5);
+  while (cids.size() < 5) {
+    auto before = cids.size();
+    builder<schema::Received> received;
+    received->setNode(1);
+    received->setMark(mark);
+    other.send(subject, received.finish());
+    run();
+    take();
+    REQUIRE(cids.size() > before);
+  }
+  CHECK(cids == std::vector<uint64_t>{1, 2, 3, 4, 5});
+}
+
+TEST_CASE_FIXTURE(fixture, "credit of a leader on another host sends at once what waited for it, oldest slot first") {
+  replica::options small;
+  small.peer_limit_bytes = 2000;
+  small.batch_limit_bytes = 1;
+  small.members = configurations{configuration{{0}, {7}, {0, 1, 2}}}; // Nobody beside the leader: this one proposes.
+  start(small);
+  caf::anon_send(subject, peer{0, "leader", nullptr});
+  caf::anon_send(subject, peer{7, "leader", leader.ptr()});
+  run();
+  leads({4, 7, 1});
+  open();
+  for (uint64_t cid = 1; cid <= 5; ++cid)
+    ask(cid, {{"SET", "k", std::string(800, 'x')}});
+  std::vector<slot_number> slots;
+  uint64_t mark = 0;
+  auto take = [&] {
+    while (has_proposal()) {
+      auto [atom, pvalue, told] = leader->take<propose_atom, message<schema::Pvalue>, uint64_t>();
+      slots.push_back(pvalue->getSlot());
+      mark = told;
+    }
+  };
+  take();
+  REQUIRE(slots.size() < 5);
+  while (slots.size() < 5) {
+    auto before = slots.size();
+    builder<schema::Received> received;
+    received->setNode(7);
+    received->setMark(mark);
+    leader.send(subject, received.finish());
+    run();
+    take();
+    REQUIRE(slots.size() > before);
+  }
+  CHECK(slots == std::vector<slot_number>{2, 3, 4, 5, 6});
+}
+
+TEST_CASE_FIXTURE(fixture, "a client's reads wait while it owes marks, and go on when they come back") {
+  replica::options small;
+  small.peer_limit_bytes = 4 << 20;
+  start(small);
+  leads(first_ballot);
+  open();
+  decide(2, {request_of(session, 1, {{"SET", "k", std::string(3 << 20, 'x')}})});
+  client->inbox.clear();
+  client.send(subject, query_of(1, {{"GET", "k"}, {"GET", "k"}, {"GET", "k"}, {"GET", "k"}}));
+  run();
+  tell_highest(0, 2);
+  tell_highest(1, 2);
+  unsigned replies = 0;
+  uint64_t mark = 0;
+  auto take = [&] {
+    while (client->has<message<schema::Answers>>()) {
+      auto answer = answers();
+      CHECK_FALSE(answer->getRefused());
+      CHECK(answer->getFirst() == replies);
+      replies += answer->getAnswered();
+      mark = answer->getMark();
+    }
+  };
+  take();
+  CHECK(replies == 2);
+  builder<schema::Received> received;
+  received->setMark(mark);
+  client.send(subject, received.finish());
+  run();
+  take();
+  CHECK(replies == 4);
 }

@@ -3,7 +3,6 @@
 #include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_map>
 
 namespace synod::key_value {
@@ -54,17 +53,26 @@ const command* checked(arguments args, reply& answer) {
   return nullptr;
 }
 
+// A snapshot begins with these: "synkv" and the version of its format.
+constexpr std::string_view snapshot_format{"synkv\0\0\1", 8};
+
+/// Eight bytes, the lowest first, on every host.
 template <class T>
 void put_number(std::string& to, T number) {
-  to.append(reinterpret_cast<const char*>(&number), sizeof number);
+  auto bits = static_cast<uint64_t>(number);
+  for (int shift = 0; shift < 64; shift += 8)
+    to.push_back(static_cast<char>(bits >> shift & 0xff));
 }
 
 template <class T>
 bool take_number(std::string_view& from, T& number) {
-  if (from.size() < sizeof number)
+  if (from.size() < sizeof(uint64_t))
     return false;
-  std::memcpy(&number, from.data(), sizeof number);
-  from.remove_prefix(sizeof number);
+  uint64_t bits = 0;
+  for (size_t i = sizeof bits; i-- > 0;)
+    bits = bits << 8 | static_cast<unsigned char>(from[i]);
+  number = static_cast<T>(bits);
+  from.remove_prefix(sizeof bits);
   return true;
 }
 
@@ -113,10 +121,13 @@ uint64_t machine::version(std::string_view key) const {
   return data_.version(key);
 }
 
-/// A piece: entries of key size, key, value size, value, expiry, version. The first piece begins with log time and version,
-/// and the shards that keys were removed from: their number, then index and version of each.
+/// The format, version 1. Numbers have eight bytes, the lowest first. The first piece begins with
+///   "synkv" 0 0 1            the format and its version
+///   log time, last version
+///   number of shards that keys were removed from; of each: its index, and the version of the last removal.
+/// Then, in every piece, whole entries: key size, key, value size, value, expiry (log time; 0: never), version.
 void machine::snapshot(const std::function<void(std::string_view)>& write) const {
-  std::string piece;
+  std::string piece{snapshot_format};
   put_number(piece, data_.now());
   put_number(piece, data_.last_version());
   auto& removals = data_.removals();
@@ -145,6 +156,9 @@ void machine::snapshot(const std::function<void(std::string_view)>& write) const
 bool machine::restore_head(std::string_view& rest) {
   int64_t now = 0;
   uint64_t version = 0, removals = 0, index = 0, removal = 0;
+  if (!rest.starts_with(snapshot_format))
+    return false;
+  rest.remove_prefix(snapshot_format.size());
   if (!take_number(rest, now) || !take_number(rest, version) || !take_number(rest, removals))
     return false;
   data_.restore_clock(now, version);
@@ -160,11 +174,19 @@ bool machine::restore_head(std::string_view& rest) {
 
 std::optional<std::string> machine::restore(const std::function<std::string()>& read) {
   data_.clear();
+  if (auto problem = restore_pieces(read)) {
+    data_.clear(); // Never half a state.
+    return problem;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> machine::restore_pieces(const std::function<std::string()>& read) {
   bool first = true;
   for (auto piece = read(); !piece.empty(); piece = read()) {
     std::string_view rest{piece};
     if (std::exchange(first, false) && !restore_head(rest))
-      return "the snapshot does not begin with a log time and removals";
+      return "this is no snapshot of the key-value state machine in format 1, or its beginning is damaged";
     while (!rest.empty()) {
       std::string_view key, value;
       int64_t expires = 0;
@@ -174,7 +196,7 @@ std::optional<std::string> machine::restore(const std::function<std::string()>& 
       data_.restore(key, value, expires, entry_version);
     }
   }
-  return std::nullopt;
+  return first ? std::optional<std::string>{"the snapshot is empty"} : std::nullopt;
 }
 
 std::optional<int64_t> parse_expiry(std::string_view word, std::string_view number, int64_t now, std::string_view command,

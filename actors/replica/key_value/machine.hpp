@@ -35,6 +35,7 @@ public:
 
 private:
   bool restore_head(std::string_view& rest);
+  std::optional<std::string> restore_pieces(const std::function<std::string()>& read);
 
   store data_;
   limits limits_;

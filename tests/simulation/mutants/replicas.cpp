@@ -1,132 +1,184 @@
 // Wrong replicas.
 #include "simulation/mutants.hpp"
+#include "simulation/rewriting.hpp"
 
-#include "synod/actors/replica/commands.hpp"
 #include "synod/actors/replica/replica_role.hpp"
 
 namespace synod::test {
 
 namespace {
 
-template <class Replica>
-role_definition replica_variant() {
+/// A replica with an execution, or options, of its own.
+template <class Replica = replica, class Execution = execution>
+caf::expected<caf::actor> spawn_replica(const role_context& context, std::unique_ptr<Execution> performed,
+                                        const replica::options& options) {
+  return caf::actor_cast<caf::actor>(
+    context.world->system().spawn<Replica>(context.world, std::unique_ptr<execution>{std::move(performed)}, options));
+}
+
+template <class Filter>
+role_definition filtered() {
   auto role = replica_role();
-  role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(
-      context.world->system().spawn<Replica>(context.world->make_state_machine(), replica_options(context)));
+  role.spawn = [](const role_context& context) {
+    return spawn_replica<rewriting<replica, Filter>>(context, std::make_unique<execution>(initial_state(context)),
+                                                     replica_options(context));
   };
   return role;
 }
 
-struct applies_across_a_hole : replica {
-  using replica::replica;
-  void perform_decided() override {
-    if (!decisions_.empty() && decisions_.begin()->first > slot_out_)
-      slot_out_ = decisions_.begin()->first;
-    replica::perform_decided();
+template <class Execution>
+role_definition execution_variant() {
+  auto role = replica_role();
+  role.spawn = [](const role_context& context) {
+    return spawn_replica(context, std::make_unique<Execution>(context), replica_options(context));
+  };
+  return role;
+}
+
+/// Asks other numbers of acceptors than are needed.
+template <size_t Promises, size_t Accepts>
+role_definition needs_fewer() {
+  auto role = replica_role();
+  role.spawn = [](const role_context& context) {
+    auto options = replica_options(context);
+    auto& right = options.members.ruling(1);
+    auto fewer = [&](phase which, size_t by) {
+      auto needed = right.quorum(which).needed();
+      return needed - std::min(needed, by);
+    };
+    options.members = configurations{configuration{right.replicas(), right.leaders(), right.acceptors(),
+                                                   fewer(phase::promise, Promises), fewer(phase::accept, Accepts)}};
+    return spawn_replica(context, std::make_unique<execution>(initial_state(context)), options);
+  };
+  return role;
+}
+
+/// Lets a replica see decisions as `Alter` alters them.
+template <class Alter>
+struct of_decisions {
+  std::optional<caf::message> operator()(replica& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    if (content.match_elements<decision_atom, message<schema::Pvalue>, uint64_t>())
+      if (auto altered = Alter{}(self, content.get_as<message<schema::Pvalue>>(1)))
+        return caf::make_message(decision_atom_v, altered, content.get_as<uint64_t>(2));
+    return content;
+  }
+};
+
+struct skips_the_hole {
+  message<schema::Pvalue> operator()(replica& self, const message<schema::Pvalue>& decided) {
+    if (decided->getSlot() > self.slot_out())
+      const_cast<execution&>(self.performed()).state().slot_out = decided->getSlot();
+    return {};
+  }
+};
+
+struct empties_some {
+  message<schema::Pvalue> operator()(replica&, const message<schema::Pvalue>& decided) {
+    if (decided->getSlot() % 16 != 0)
+      return {};
+    builder<schema::Pvalue> nothing;
+    nothing->setBallot(decided->getBallot());
+    nothing->setSlot(decided->getSlot());
+    nothing->initValue();
+    return nothing.finish();
   }
 };
 
 /// Performs single commands at a turn that is not theirs.
 template <session_table::turn Wrong>
-struct performs_out_of_turn : replica {
-  using replica::replica;
-  void perform_commands(schema::Commands::Reader x) override {
-    auto cid = x.getFirstCid();
-    for (auto operation : x.getOperations())
-      if (sessions_.turn_of(x.getSession(), cid++) == Wrong && operation.isArguments())
-        machine_->apply(arguments_of(operation.getArguments()), reply{});
-    replica::perform_commands(x);
+struct performs_out_of_turn : execution {
+  explicit performs_out_of_turn(const role_context& context) : execution{initial_state(context)} {}
+
+  void perform(const message<schema::Pvalue>& decided, listener& told) override {
+    std::vector<schema::Operation::Reader> wrong;
+    for (auto request : decided->getValue().getRequests()) {
+      if (request.isOpen())
+        continue;
+      auto commands = request.getCommands();
+      auto cid = commands.getFirstCid();
+      for (auto operation : commands.getOperations())
+        if (sessions().turn_of(commands.getSession(), cid++) == Wrong && operation.isArguments())
+          wrong.push_back(operation);
+    }
+    execution::perform(decided, told);
+    argument_buffer arguments;
+    for (auto operation : wrong)
+      state().machine->apply(arguments.of(operation.getArguments()), reply{});
   }
 };
 
 /// As if the table of sessions were not part of the state that a restarted replica comes to.
-class forgets_its_sessions : public replica {
+class forgets_its_sessions : public execution {
 public:
-  forgets_its_sessions(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts, bool restarted)
-    : replica{config, std::move(machine), std::move(opts)}, forgets_{restarted} {}
+  explicit forgets_its_sessions(const role_context& context)
+    : execution{initial_state(context)}, empty_{sessions()}, forgets_{context.self.incarnation > 1} {}
 
-  void on_decision(const message<schema::Pvalue>& pvalue) override {
-    if (slot_out_ == pvalue->getSlot() && std::exchange(forgets_, false))
-      sessions_ = session_table{options_.session_lifetime.count()};
-    replica::on_decision(pvalue);
+  void perform(const message<schema::Pvalue>& decided, listener& told) override {
+    if (sessions().size() > 0 && std::exchange(forgets_, false))
+      state().sessions = empty_;
+    execution::perform(decided, told);
   }
 
 private:
+  session_table empty_;
   bool forgets_;
 };
 
-role_definition forgets_its_sessions_on_restart() {
-  auto role = replica_role();
-  role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(context.world->system().spawn<forgets_its_sessions>(
-      context.world->make_state_machine(), replica_options(context), context.self.incarnation > 1));
-  };
-  return role;
-}
+class expires_by_the_local_clock : public execution {
+public:
+  explicit expires_by_the_local_clock(const role_context& context) : execution{initial_state(context)}, world_{context.world} {}
 
-struct reads_without_asking : replica {
-  using replica::replica;
-  void on_query(const query& x) override {
-    if (auto client = caf::actor_cast<client_actor>(current_sender()))
-      answer_query(x, client);
+  void perform(const message<schema::Pvalue>& decided, listener& told) override {
+    state().log_time = std::max(state().log_time, world_->wall_clock_ms());
+    execution::perform(decided, told);
+  }
+
+private:
+  environment_ptr world_;
+};
+
+/// Lets a replica see what acceptors tell of the highest slot they accepted as `Alter` alters it.
+template <class Alter>
+struct of_highest_slots {
+  std::optional<caf::message> operator()(replica& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* told = part<message<schema::Highest>>(content);
+    if (!told)
+      return content;
+    builder<schema::Highest> altered;
+    altered->setAcceptor((*told)->getAcceptor());
+    altered->setRound((*told)->getRound());
+    altered->setSlot((*told)->getSlot());
+    Alter{}(self, *altered);
+    return caf::make_message(altered.finish());
   }
 };
 
-struct reads_without_waiting : replica {
-  using replica::replica;
-  void on_highest(const message<schema::Highest>& answer) override {
-    builder<schema::Highest> lower;
-    lower->setAcceptor(answer->getAcceptor());
-    lower->setRound(answer->getRound());
-    replica::on_highest(lower.finish());
-  }
+struct forgets_the_slot {
+  void operator()(replica&, schema::Highest::Builder told) { told.setSlot(0); }
 };
 
-struct counts_answers_to_earlier_rounds : replica {
-  using replica::replica;
-  void on_highest(const message<schema::Highest>& answer) override {
-    builder<schema::Highest> present;
-    present->setAcceptor(answer->getAcceptor());
-    present->setRound(read_round_);
-    present->setSlot(answer->getSlot());
-    replica::on_highest(present.finish());
-  }
-};
-
-struct learns_from_too_few : replica {
-  learns_from_too_few(caf::actor_config& config, std::unique_ptr<state_machine> machine, options opts)
-    : replica{config, std::move(machine), std::move(opts)} {
-    auto& members = options_.members.ruling(1);
-    auto needed = members.quorum(phase::accept).needed() - 1;
-    learner_ = learner{configurations{configuration{members.replicas(), members.leaders(), members.acceptors(), needed, needed}}};
-  }
-};
-
-struct expires_by_the_local_clock : replica {
-  using replica::replica;
-  void perform(const message<schema::Pvalue>& decided) override {
-    log_time_ = std::max(log_time_, options_.wall_clock());
-    replica::perform(decided);
-  }
+struct takes_any_round {
+  void operator()(replica& self, schema::Highest::Builder told) { told.setRound(self.reads().round()); }
 };
 
 } // namespace
 
 std::vector<mutant> wrong_replicas() {
+  constexpr size_t all = SIZE_MAX;
   return {
-    {"applies-across-hole", "a replica applies what lies behind a hole", replica_variant<applies_across_a_hole>},
+    {"applies-across-hole", "a replica applies what lies behind a hole", filtered<of_decisions<skips_the_hole>>},
+    {"performs-another", "a replica performs another value than the decided one", filtered<of_decisions<empties_some>>},
     {"performs-twice", "a replica does not filter duplicates",
-     replica_variant<performs_out_of_turn<session_table::turn::performed>>},
+     execution_variant<performs_out_of_turn<session_table::turn::performed>>},
     {"performs-too-early", "a replica performs a command before its session's turn",
-     replica_variant<performs_out_of_turn<session_table::turn::too_early>>},
-    {"forgets-sessions", "a replica forgets its sessions on restart", forgets_its_sessions_on_restart},
-    {"reads-alone", "a replica answers reads without asking acceptors", replica_variant<reads_without_asking>},
-    {"reads-at-once", "a replica answers reads without waiting for the highest slot", replica_variant<reads_without_waiting>},
-    {"reads-earlier-round", "a replica counts answers to an earlier round of reads",
-     replica_variant<counts_answers_to_earlier_rounds>},
-    {"learns-from-minority", "a replica learns what one acceptor too few has accepted", replica_variant<learns_from_too_few>},
-    {"local-expiry", "keys expire by the replica's own clock", replica_variant<expires_by_the_local_clock>},
+     execution_variant<performs_out_of_turn<session_table::turn::too_early>>},
+    {"forgets-sessions", "a replica forgets its sessions on restart", execution_variant<forgets_its_sessions>},
+    {"reads-alone", "a replica answers reads without asking acceptors", needs_fewer<all, 0>},
+    {"reads-at-once", "a replica answers reads without waiting for the highest slot",
+     filtered<of_highest_slots<forgets_the_slot>>},
+    {"reads-earlier-round", "a replica counts answers to an earlier round of reads", filtered<of_highest_slots<takes_any_round>>},
+    {"learns-from-minority", "a replica learns what one acceptor too few has accepted", needs_fewer<0, 1>},
+    {"local-expiry", "keys expire by the replica's own clock", execution_variant<expires_by_the_local_clock>},
   };
 }
 

@@ -1,4 +1,4 @@
-#include "synod/actors/replica/commands.hpp"
+#include "synod/actors/role/state_machine.hpp"
 
 namespace synod {
 
@@ -21,14 +21,6 @@ void reply::copy(schema::Reply::Reader other) {
     case schema::Reply::NO_ARRAY:
       return target_->setNoArray();
   }
-}
-
-arguments arguments_of(capnp::List<capnp::Data>::Reader list) {
-  thread_local std::vector<std::string_view> storage;
-  storage.clear();
-  for (auto each : list)
-    storage.push_back(view(each));
-  return storage;
 }
 
 } // namespace synod

@@ -1,0 +1,83 @@
+#include "synod/actors/replica/catch_up.hpp"
+
+#include <algorithm>
+
+namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds last_pause{1000};
+
+} // namespace
+
+catch_up::catch_up(configurations members, node_id here)
+  : members_{std::move(members)}, here_{here}, learner_{members_}, again_{first_pause, last_pause} {}
+
+slot_number catch_up::target(const pvalue_map& decisions, slot_number waited_for) const {
+  auto behind = decisions.empty() ? 0 : decisions.rbegin()->first + 1;
+  return std::max({decided_below_, seen_below_, behind, waited_for});
+}
+
+/// A quorum of the first phase knows of every slot that is decided.
+bool catch_up::is_enough(const node_set& reached, slot_number slot_out) const {
+  return !reached.empty() && members_.quorum(phase::promise, slot_out).satisfied_by(reached);
+}
+
+catch_up::questions catch_up::look(slot_number slot_out, slot_number target, const node_set& reached, time_point now) {
+  if (slot_out != slot_out_) { // Decisions come.
+    slot_out_ = slot_out;
+    in_vain_ = 0;
+    again_ = backoff{first_pause, last_pause};
+    return {};
+  }
+  if ((informed_ && slot_out >= target) || !again_.due(now))
+    return {};
+  again_.tried(now);
+  ++source_;
+  learner_.forget();
+  auto asked = ask(slot_out, reached);
+  asked.leader = ++in_vain_ > reached.size();
+  return asked;
+}
+
+catch_up::questions catch_up::on_acceptor(node_id acceptor, slot_number slot_out, const node_set& reached) {
+  marks_.erase(acceptor);
+  return informed_ ? questions{} : ask(slot_out, reached);
+}
+
+catch_up::questions catch_up::ask(slot_number slot_out, const node_set& reached) {
+  if (!is_enough(reached, slot_out))
+    return {};
+  learner_.begin(slot_out);
+  slot_out_ = slot_out;
+  // Values from the acceptor beside it; from another one when that did not help, and then from that one on and on.
+  std::vector<node_id> order{reached.begin(), reached.end()};
+  auto beside = std::find(order.begin(), order.end(), here_);
+  auto first = beside == order.end() ? 0u : static_cast<uint32_t>(beside - order.begin());
+  auto source = order[(first + source_) % order.size()];
+  questions asked;
+  for (auto each : order)
+    if (each == source || learner_.needs_ballots(each))
+      asked.acceptors.push_back({each, each == source, marks_[each]});
+  return asked;
+}
+
+std::vector<message<schema::Pvalue>> catch_up::on_learned(const message<schema::Learned>& answer) {
+  informed_ = true;
+  told_decided_below(answer->getDecidedBelow());
+  auto& mark = marks_[answer->getAcceptor()];
+  mark = std::max(mark, answer->getMark());
+  return learner_.on_learned(answer);
+}
+
+catch_up::questions catch_up::on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now) {
+  in_vain_ = 0;
+  again_.reset();
+  if (slot_out >= target)
+    return {};
+  again_.tried(now);
+  return ask(slot_out, reached);
+}
+
+} // namespace synod

@@ -1,0 +1,71 @@
+// How a replica comes to know what was decided without it.
+#pragma once
+
+#include "synod/actors/replica/learner.hpp"
+#include "synod/actors/role/backoff.hpp"
+
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace synod {
+
+/// Knows up to where slots are decided, and when to ask whom about those that did not come: the acceptors, in growing pauses
+/// while nothing comes, each time another one of them for values and the others for ballots; the leader, to decide them
+/// again, when as many attempts as there are acceptors did not help.
+class catch_up {
+public:
+  using time_point = backoff::time_point;
+
+  /// What is to be asked now.
+  struct questions {
+    bool leader = false; ///< to decide again what lies below the target
+    struct question {
+      node_id acceptor;
+      bool with_values; ///< false: ballots alone are enough
+      uint64_t mark;    ///< of the last piece that came from it
+    };
+    std::vector<question> acceptors;
+  };
+
+  catch_up(configurations members, node_id here);
+
+  // -- what is known to be decided
+
+  /// Somebody knows that every slot below this one is decided.
+  void told_decided_below(slot_number slot) { decided_below_ = std::max(decided_below_, slot); }
+  slot_number decided_below() const { return decided_below_; }
+  /// A decision for this slot was seen, and is not kept.
+  void saw(slot_number slot) { seen_below_ = std::max(seen_below_, slot + 1); }
+  /// Slots below this one are decided, or somebody waits for them.
+  slot_number target(const pvalue_map& decisions, slot_number waited_for) const;
+
+  // -- learning
+
+  /// A look at how far it is, every now and then. `target` is as above; `reached` are the acceptors.
+  questions look(slot_number slot_out, slot_number target, const node_set& reached, time_point now);
+  /// An acceptor is reached (again): nothing is owed to it. Asks, when for the first time enough of them are.
+  questions on_acceptor(node_id acceptor, slot_number slot_out, const node_set& reached);
+  /// A piece: gives the pvalues that are now known to be chosen, in slot order.
+  std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
+  /// What was learned moved slot_out on: asks for the next piece.
+  questions on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now);
+
+private:
+  bool is_enough(const node_set& reached, slot_number slot_out) const;
+  questions ask(slot_number slot_out, const node_set& reached);
+
+  configurations members_;
+  node_id here_;
+  learner learner_;
+  slot_number decided_below_ = 1;
+  slot_number seen_below_ = 1;
+  bool informed_ = false;    // some acceptor has told what it accepted, since the start
+  slot_number slot_out_ = 0; // at the last look, or question
+  backoff again_;
+  uint32_t in_vain_ = 0; // attempts since the last progress
+  uint32_t source_ = 0;  // who is asked for values: so many behind the acceptor beside this replica
+  std::map<node_id, uint64_t> marks_;
+};
+
+} // namespace synod

@@ -1,0 +1,85 @@
+// The replicated state, and how decided batches move it on.
+#pragma once
+
+#include "synod/actors/replica/argument_buffer.hpp"
+#include "synod/actors/replica/response_writer.hpp"
+#include "synod/actors/replica/sessions.hpp"
+#include "synod/actors/role/state_machine.hpp"
+#include "synod/messages/roles.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace synod {
+
+/// `state` and `slot_out` of the paper's figure 1: what the decided values below slot_out lead to, the same at every replica
+/// that has performed as many. Exactly this is the unit of a snapshot.
+struct replicated_state {
+  std::unique_ptr<state_machine> machine;
+  session_table sessions;
+  int64_t log_time = 0; ///< milliseconds since 1970: the highest time that a performed batch carries
+  slot_number slot_out = 1;
+};
+
+/// Performs decided batches, each in its slot's turn: openings, commands whose turn it is, transactions. A session that a batch
+/// opens has the id slot * most_requests + its place in the batch, so no id is ever used twice.
+///
+/// Every command goes to the state machine; only where a client waits is its reply built.
+class execution {
+public:
+  /// Most requests in a batch: their places have to fit a session's id. The operations of a request are bounded by its bytes
+  /// alone (`waiting_limit_bytes` of who takes it, and `message_limit_bytes`).
+  static constexpr uint64_t most_requests = 65536;
+
+  /// Hears what becomes of a batch's requests, in their order. What it is told of sessions it has to be done with when it
+  /// returns.
+  class listener : public reply_sink<commands_format> {
+  public:
+    /// The session that was opened for a client's number; none: there are as many as there may be.
+    virtual void on_opened(uint64_t number, std::optional<uint64_t> session) = 0;
+    /// Whether the session's client waits here: then replies to its commands go to the sink. Told of right after.
+    virtual bool on_turn(uint64_t session) = 0;
+    /// Commands of the session were performed.
+    virtual void on_performed(uint64_t session) = 0;
+    /// Commands of the session were skipped, for it was not their turn.
+    virtual void on_skipped(uint64_t session, session_table::turn turn) = 0;
+  };
+
+  explicit execution(replicated_state initial) : state_{std::move(initial)} {}
+  virtual ~execution() = default;
+
+  /// Performs the batch that is decided for slot_out (R2, R3), and moves slot_out on.
+  virtual void perform(const message<schema::Pvalue>& decided, listener& told);
+
+  /// Answers a query's operations from the one at `first` on, from the present state, as far as the client has room. Gives the
+  /// operation to go on with, which may be answered from a later state; only versions are told together with what they are the
+  /// versions of.
+  unsigned answer(schema::Query::Reader asked, unsigned first, reply_sink<query_format>& sink);
+
+  const replicated_state& state() const { return state_; }
+  replicated_state& state() { return state_; }
+  slot_number slot_out() const { return state_.slot_out; }
+  const session_table& sessions() const { return state_.sessions; }
+
+  /// Whether all that the request asks for was performed already: it was sent more than once, and would only take up a slot.
+  bool is_performed(schema::Request::Reader x) const;
+
+  uint64_t commands_performed() const { return performed_; }
+  uint64_t commands_skipped() const { return skipped_; }
+  uint64_t reads() const { return reads_; }
+
+private:
+  void perform_commands(schema::Commands::Reader x, listener& told);
+  void apply(uint64_t session, uint64_t cid, bool keep_result, schema::Operation::Reader operation, reply answer);
+  void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);
+  void apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer);
+  void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
+
+  replicated_state state_;
+  argument_buffer arguments_;
+  uint64_t performed_ = 0;
+  uint64_t skipped_ = 0;
+  uint64_t reads_ = 0;
+};
+
+} // namespace synod

@@ -1,0 +1,191 @@
+#include "synod/actors/replica/outstanding.hpp"
+
+#include "synod/actors/role/upheld.hpp"
+
+#include <algorithm>
+
+namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{300};
+constexpr std::chrono::milliseconds last_pause{5000};
+constexpr size_t most_sessions = 2 * session_table::limit;
+
+} // namespace
+
+outstanding::outcome outstanding::add(const request& x, const client& from, bool has_room) {
+  has_room &= bytes_ + x.size_bytes() <= limit_bytes_;
+  return x->isOpen() ? add_opening(x, from, has_room) : add_commands(x, from, has_room);
+}
+
+outstanding::outcome outstanding::add_opening(const request& x, const client& from, bool has_room) {
+  auto number = x->getOpen().getNumber();
+  if (auto known = openings_.find(number); known != openings_.end()) {
+    known->second.from = from;
+    return outcome::repeated;
+  }
+  if (!has_room)
+    return outcome::refused;
+  openings_.emplace(number, opening{from, {x}, backoff{first_pause, last_pause}});
+  bytes_ += x.size_bytes();
+  return outcome::taken;
+}
+
+outstanding::outcome outstanding::add_commands(const request& x, const client& from, bool has_room) {
+  auto first = first_cid(x);
+  auto mine = sessions_.find(x->getCommands().getSession());
+  if (mine == sessions_.end()) {
+    if (sessions_.size() >= most_sessions)
+      return outcome::refused;
+    mine = sessions_.emplace(x->getCommands().getSession(), session{from, {}, 0, backoff{first_pause, last_pause}}).first;
+  }
+  auto& [id, whose] = *mine;
+  whose.from = from;
+  auto place = std::lower_bound(whose.entries.begin(), whose.entries.end(), first,
+                                [](auto& each, auto cid) { return first_cid(each.asked) < cid; });
+  if (place != whose.entries.end() && first_cid(place->asked) == first)
+    return outcome::repeated;
+  if (!has_room || (whose.refused != 0 && first > whose.refused)) {
+    whose.refused = whose.refused == 0 ? first : std::min(whose.refused, first);
+    return outcome::refused;
+  }
+  whose.refused = 0;
+  whose.entries.insert(place, {x});
+  bytes_ += x.size_bytes();
+  return outcome::taken;
+}
+
+/// It was answered, or there is nobody to answer it any more.
+void outstanding::left(const request& x) {
+  upheld(bytes_ >= x.size_bytes(), "bytes outstanding", "{} are counted, and a request of {} leaves", bytes_, x.size_bytes());
+  bytes_ -= x.size_bytes();
+}
+
+outstanding::client outstanding::on_opened(uint64_t number) {
+  auto found = openings_.find(number);
+  if (found == openings_.end())
+    return {};
+  auto from = std::move(found->second.from);
+  left(found->second.one.asked);
+  openings_.erase(found);
+  return from;
+}
+
+void outstanding::on_performed(uint64_t id, const session_table& sessions, time_point now) {
+  auto mine = sessions_.find(id);
+  if (mine == sessions_.end())
+    return;
+  if (!sessions.known(id)) { // It was closed.
+    on_ended(id);
+    return;
+  }
+  auto& [from, entries, refused, again] = mine->second;
+  auto next = sessions.next_cid(id);
+  while (!entries.empty()
+         && first_cid(entries.front().asked) + entries.front().asked->getCommands().getOperations().size() <= next) {
+    left(entries.front().asked);
+    entries.pop_front();
+  }
+  again = backoff{first_pause, last_pause};
+  if (!entries.empty() && entries.front().sent) // Otherwise its turn may have come: it is due now.
+    again.tried(now);
+}
+
+outstanding::client outstanding::on_ended(uint64_t id) {
+  auto mine = sessions_.find(id);
+  if (mine == sessions_.end())
+    return {};
+  for (auto& each : mine->second.entries)
+    left(each.asked);
+  auto from = std::move(mine->second.from);
+  sessions_.erase(mine);
+  return from;
+}
+
+void outstanding::send_new(const request& x, time_point now, const sender& send) {
+  if (x->isOpen()) {
+    auto& mine = openings_.at(x->getOpen().getNumber());
+    mine.one.sent = send(x);
+    mine.again.tried(now);
+    return;
+  }
+  auto& [from, entries, refused, again] = sessions_.at(x->getCommands().getSession());
+  auto place = entries.end();
+  do
+    --place;
+  while (place->asked.content() != x.content());
+  auto fresh = place;
+  // It may be what others waited for.
+  if (place == entries.begin() || std::prev(place)->sent)
+    while (place != entries.end() && (place->sent = place->sent || send(place->asked)))
+      ++place;
+  if (entries.size() == 1 || !fresh->sent) {
+    again.reset();
+    again.tried(now);
+  }
+}
+
+/// Of a session whose first request is not its next one nothing is sent, as nothing would be performed: it waits for what its
+/// client has not sent here, or until this replica has caught up.
+void outstanding::send_session(session& x, bool also_sent, const session_table& sessions, const sender& send) {
+  if (x.entries.empty())
+    return;
+  auto first = x.entries.front().asked->getCommands();
+  auto may = sessions.turn_of(first.getSession(), first.getFirstCid()) != session_table::turn::too_early;
+  for (auto& each : x.entries) {
+    if (may && each.sent && !also_sent)
+      continue;
+    may = may && send(each.asked);
+    each.sent = may;
+  }
+}
+
+void outstanding::send(what which, const session_table& sessions, bool keeps, time_point now, const sender& send) {
+  if (empty())
+    return;
+  for (auto& [number, x] : openings_) {
+    auto again = which == what::all || (which == what::due && x.again.due(now) && !keeps);
+    if (which == what::all)
+      x.again.reset();
+    if (!again && (x.one.sent || (which == what::due && !x.again.due(now))))
+      continue;
+    x.one.sent = send(x.one.asked);
+    x.again.tried(now);
+  }
+  for (auto& [id, x] : sessions_) {
+    if (x.entries.empty() || (which == what::due && !x.again.due(now)))
+      continue;
+    if (which == what::all)
+      x.again.reset();
+    auto waits = !x.entries.back().sent;
+    if (which == what::unsent && !waits)
+      continue;
+    send_session(x, which == what::all || (which == what::due && !keeps), sessions, send);
+    if (keeps) // Looking again costs no message.
+      x.again.reset();
+    x.again.tried(now);
+  }
+}
+
+const outstanding::client* outstanding::client_of(uint64_t id) const {
+  auto mine = sessions_.find(id);
+  return mine == sessions_.end() ? nullptr : &mine->second.from;
+}
+
+bool outstanding::has(schema::Request::Reader x) const {
+  return x.isOpen() ? openings_.contains(x.getOpen().getNumber()) : sessions_.contains(x.getCommands().getSession());
+}
+
+void outstanding::forget_unknown(const session_table& sessions) {
+  if (sessions_.size() > sessions.size())
+    std::erase_if(sessions_, [&](auto& x) { return x.second.entries.empty() && !sessions.known(x.first); });
+}
+
+void outstanding::clear() {
+  sessions_.clear();
+  openings_.clear();
+  bytes_ = 0;
+}
+
+} // namespace synod

@@ -1,0 +1,139 @@
+#include "synod/actors/replica/read_rounds.hpp"
+
+#include "synod/actors/role/upheld.hpp"
+
+#include <algorithm>
+
+namespace synod {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds last_pause{1000};
+
+} // namespace
+
+read_rounds::read_rounds(configurations members, node_id here, size_t limit_bytes)
+  : members_{std::move(members)}, here_{here}, limit_bytes_{limit_bytes}, again_{first_pause, last_pause} {}
+
+bool read_rounds::add(const message<schema::Query>& asked, const client& from) {
+  if (bytes_ + asked.size_bytes() > (holds(from) ? limit_bytes_ / 2 : limit_bytes_))
+    return false;
+  bytes_ += asked.size_bytes();
+  waiting_.push_back({asked, from, 0});
+  return true;
+}
+
+bool read_rounds::complete(slot_number slot_out) const {
+  return members_.quorum(phase::promise, slot_out).satisfied_by(told_);
+}
+
+node_set read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now) {
+  auto fresh = asking_.empty();
+  if (fresh) {
+    if (waiting_.empty())
+      return {};
+    std::swap(asking_, waiting_);
+    ++round_;
+    told_.clear();
+    highest_ = 0;
+    again_.reset();
+  } else if (!again_.due(now)) {
+    return {};
+  }
+  again_.tried(now);
+  if (!fresh)
+    return reached;
+  if (complete(slot_out)) // Where nobody has to be asked.
+    return index(), node_set{};
+  // The one beside it, then those behind this node first, so that nodes do not all ask the same one.
+  std::vector<node_id> order{reached.begin(), reached.end()};
+  std::rotate(order.begin(), std::lower_bound(order.begin(), order.end(), here_), order.end());
+  auto enough = members_.quorum(phase::promise, slot_out);
+  node_set asked;
+  for (auto each = order.begin(); each != order.end() && !enough.satisfied_by(asked); ++each)
+    asked.insert(*each);
+  return asked;
+}
+
+void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out) {
+  if (round != round_ || asking_.empty())
+    return;
+  told_.insert(acceptor);
+  highest_ = std::max(highest_, highest);
+  if (complete(slot_out))
+    index();
+}
+
+/// It is known now which slot the queries of the round wait for.
+void read_rounds::index() {
+  waits_for_ = std::max(waits_for_, highest_ + 1);
+  indexed_.emplace_back(highest_, std::move(asking_));
+  asking_.clear();
+}
+
+std::optional<read_rounds::read> read_rounds::take(slot_number slot_out) {
+  if (answerable_.empty()) {
+    if (indexed_.empty() || indexed_.front().first >= slot_out)
+      return std::nullopt;
+    answerable_ = std::move(indexed_.front().second);
+    indexed_.pop_front();
+    std::reverse(answerable_.begin(), answerable_.end());
+  }
+  auto next = std::move(answerable_.back());
+  answerable_.pop_back();
+  return next;
+}
+
+void read_rounds::done(const read& x) {
+  upheld(bytes_ >= x.asked.size_bytes(), "bytes of reads", "{} are counted, and a query of {} leaves", bytes_,
+         x.asked.size_bytes());
+  bytes_ -= x.asked.size_bytes();
+}
+
+void read_rounds::hold(read x) {
+  auto& queue = held_[x.from];
+  if (x.first > 0) // It was begun, so it was the first.
+    queue.push_front(std::move(x));
+  else
+    queue.push_back(std::move(x));
+}
+
+std::vector<read_rounds::client> read_rounds::holding() const {
+  std::vector<client> all;
+  for (auto& [from, queue] : held_)
+    all.push_back(from);
+  return all;
+}
+
+std::optional<read_rounds::read> read_rounds::take_held(const client& from) {
+  auto found = held_.find(from);
+  if (found == held_.end())
+    return std::nullopt;
+  auto next = std::move(found->second.front());
+  found->second.pop_front();
+  if (found->second.empty())
+    held_.erase(found);
+  return next;
+}
+
+void read_rounds::forget(const caf::actor_addr& ended) {
+  std::erase_if(held_, [&](auto& each) {
+    auto ends = each.first->address() == ended;
+    if (ends)
+      for (auto& x : each.second)
+        done(x);
+    return ends;
+  });
+}
+
+void read_rounds::clear() {
+  waiting_.clear();
+  asking_.clear();
+  indexed_.clear();
+  answerable_.clear();
+  held_.clear();
+  bytes_ = 0;
+}
+
+} // namespace synod

@@ -1,0 +1,84 @@
+// Linearizable reads, which take no slot.
+#pragma once
+
+#include "synod/actors/role/backoff.hpp"
+#include "synod/messages/roles.hpp"
+
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace synod {
+
+/// Queries until they can be answered (PMMC section 4.5): a quorum of acceptors is asked for the highest slot it accepted; what
+/// was decided before the question is not above it, so a state that has performed that slot answers. One round is asked at a
+/// time, for all queries that waited when it began. It asks as few acceptors as make a quorum, and all of them when those do
+/// not answer.
+///
+/// A query whose client has no room for the answers waits on, behind its client's earlier ones, until there is room.
+///
+/// Bounds: `limit_bytes` of queries, refused above; those of clients without room may take up half of it.
+class read_rounds {
+public:
+  using client = caf::strong_actor_ptr; ///< only kept
+  using time_point = backoff::time_point;
+
+  struct read {
+    message<schema::Query> asked;
+    client from;
+    unsigned first = 0; ///< of its operations, that is not answered yet
+  };
+
+  read_rounds(configurations members, node_id here, size_t limit_bytes);
+
+  /// False: there is no room.
+  bool add(const message<schema::Query>& asked, const client& from);
+
+  /// Whom of the acceptors that are reached to ask now, with the number of `round`; mostly nobody. To be called when a query
+  /// was added, when an answer came, and every now and then.
+  node_set to_ask(const node_set& reached, slot_number slot_out, time_point now);
+  uint64_t round() const { return round_; }
+  /// An acceptor's answer.
+  void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out);
+
+  /// A query that the state which has performed all below slot_out answers; none: there is none. It still counts until it is
+  /// `done`, or handed back to be `held`.
+  std::optional<read> take(slot_number slot_out);
+  void done(const read& x);
+  /// Its client has no room for the answers from `first` on.
+  void hold(read x);
+  bool holds(const client& from) const { return held_.contains(from); }
+  std::vector<client> holding() const;
+  /// The client has room: its next query that was held; none: there is none.
+  std::optional<read> take_held(const client& from);
+  /// The client has ended: what was held for it is dropped.
+  void forget(const caf::actor_addr& ended);
+
+  /// Some query waits for slots below this one; 0: none did so far.
+  slot_number waits_for() const { return waits_for_; }
+  size_t bytes() const { return bytes_; }
+  void clear();
+
+private:
+  bool complete(slot_number slot_out) const;
+  void index();
+
+  configurations members_;
+  node_id here_;
+  size_t limit_bytes_;
+  size_t bytes_ = 0;
+  std::vector<read> waiting_;                                     // for the next round
+  std::vector<read> asking_;                                      // of the present round
+  std::deque<std::pair<slot_number, std::vector<read>>> indexed_; // until slot_out has passed the slot
+  std::vector<read> answerable_;                                  // in reverse order
+  std::unordered_map<client, std::deque<read>> held_;
+  uint64_t round_ = 0;
+  backoff again_;
+  node_set told_;
+  slot_number highest_ = 0; // of those that told
+  slot_number waits_for_ = 0;
+};
+
+} // namespace synod

@@ -1,0 +1,93 @@
+// Followers, flow control, time, status.
+#include "synod/actors/replica/replica.hpp"
+
+#include "synod/messages/status.hpp"
+
+namespace synod {
+
+// -- followers, flow control, time --------------------------------------------
+
+void replica::on_follow(uint64_t more) {
+  if (current_sender() && followers_.grant(current_sender(), more))
+    monitor(current_sender());
+}
+
+void replica::on_down(const caf::down_msg& x) {
+  followers_.forget(x.source);
+  clients_.forget(x.source);
+  reads_.forget(x.source);
+}
+
+// Received: there is room again on the way to whoever says so; what waited for that goes at once.
+void replica::on_received(const message<schema::Received>& received) {
+  auto& from = current_sender();
+  if (!from)
+    return;
+  if (leaders_.has(from)) {
+    if (leaders_.received(received->getNode(), received->getMark()) && proposes())
+      send_proposals(proposer_.unsent());
+  } else if (replicas_.has(from)) {
+    if (replicas_.received(received->getNode(), received->getMark()))
+      resend(outstanding::what::unsent);
+  } else {
+    clients_.received(from, received->getMark());
+    serve_held(from);
+  }
+}
+
+void replica::note_mark(uint64_t mark) {
+  marks_.note(current_sender(), mark);
+  if (marks_.urgent())
+    return_marks();
+}
+
+void replica::return_marks() {
+  for (auto& [sender, mark] : marks_.take()) {
+    builder<schema::Received> received;
+    received->setNode(options_.node);
+    received->setMark(mark);
+    send(caf::actor_cast<sender_of_marks>(sender), received.finish());
+  }
+}
+
+void replica::on_tick() {
+  delayed_send(this, tick_interval, tick_atom_v);
+  auto now = clock().now();
+  return_marks();
+  serve_reads();
+  for (auto& each : reads_.holding())
+    serve_held(each);
+  resend(outstanding::what::due);
+  if (proposes())
+    send_proposals(proposer_.due(now));
+  propose();
+  outstanding_.forget_unknown(execution_->sessions());
+  for (auto& idle : clients_.forget_idle())
+    demonitor(idle->address());
+  ask(catch_up_.look(slot_out(), target(), reached_, now));
+}
+
+message<schema::RoleStatus> replica::status() const {
+  auto number = [](uint64_t x) { return static_cast<int64_t>(x); };
+  auto performed = execution_->commands_performed();
+  auto collisions = proposer_.collisions();
+  return role_status("replica",
+                     {{"slot_in", number(proposer_.slot_in())},
+                      {"slot_out", number(slot_out())},
+                      {"active ballot", active_ ? to_string(*active_) : std::string{"-"}},
+                      {"commands performed", number(performed)},
+                      {"commands skipped", number(execution_->commands_skipped())},
+                      {"slot collisions", number(collisions)},
+                      {"collisions per 10000 commands", performed ? number(collisions * 10000 / performed) : int64_t{0}},
+                      {"sessions", number(execution_->sessions().size())},
+                      {"requests waiting", number(proposer_.requests().size())},
+                      {"bytes outstanding", number(outstanding_.bytes())},
+                      {"most bytes owed to a peer", number(most_owed_bytes())},
+                      {"most bytes owed to a client", number(most_owed_to_a_client())},
+                      {"reads", number(execution_->reads())},
+                      {"read rounds", number(reads_.round())},
+                      {"decision time us", proposer_.decision_time().count()},
+                      {"log time", execution_->state().log_time}});
+}
+
+} // namespace synod

@@ -1,0 +1,37 @@
+#include "synod/actors/role/robust.hpp"
+
+#include <exception>
+#include <utility>
+
+namespace synod {
+
+namespace {
+
+std::string text_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& x) {
+    return x.what();
+  } catch (...) {
+    return "an exception of an unknown kind";
+  }
+}
+
+} // namespace
+
+void robust(caf::scheduled_actor& self, environment_ptr world) {
+  // An empty result is no answer; caf::drop would send an error back, which ends a sender that is not prepared for it.
+  self.set_default_handler([](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> { return caf::message{}; });
+  // The error is the affair of whoever has no handler; nothing of this role depends on that message.
+  self.set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self.set_exit_handler([](caf::scheduled_actor* by, caf::exit_msg& x) {
+    if (x.source == by->address()) // CAF puts the receiver's own address into what is sent anonymously.
+      by->quit(x.reason);
+  });
+  self.set_exception_handler([world = std::move(world)](caf::scheduled_actor* by, std::exception_ptr& thrown) -> caf::error {
+    world->fatal(std::string{by->name()} + ": " + text_of(thrown));
+    return caf::sec::runtime_error;
+  });
+}
+
+} // namespace synod

@@ -1,0 +1,123 @@
+#include "harness.hpp"
+
+#include "synod/actors/replica/catch_up.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace synod;
+using namespace synod::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+message<schema::Learned> learned(node_id acceptor, std::vector<message<schema::Pvalue>> accepted, bool with_values,
+                                 slot_number decided_below = 1, uint64_t mark = 0) {
+  builder<schema::Learned> answer;
+  answer->setAcceptor(acceptor);
+  answer->setDecidedBelow(decided_below);
+  answer->setMark(mark);
+  auto list = answer->initAccepted(static_cast<unsigned>(accepted.size()));
+  auto values = answer->initPvalues(with_values ? list.size() : 0);
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setSlot(accepted[i]->getSlot());
+    write(ballot_of(accepted[i]->getBallot()), list[i].initBallot());
+    if (with_values)
+      values.set(i, accepted[i].as_data());
+  }
+  return answer.finish();
+}
+
+struct fixture {
+  catch_up::questions look(slot_number slot_out, slot_number target) { return subject.look(slot_out, target, reached, now); }
+  static node_id source(const catch_up::questions& x) {
+    for (auto& each : x.acceptors)
+      if (each.with_values)
+        return each.acceptor;
+    return 99;
+  }
+
+  catch_up subject{three_members(), 1};
+  node_set reached{0, 1, 2};
+  catch_up::time_point now{std::chrono::hours{1}};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "at the start acceptors are asked as soon as a quorum is reached, the one beside it for values") {
+  CHECK(subject.on_acceptor(0, 1, {0}).acceptors.empty());
+  auto asked = subject.on_acceptor(1, 1, {0, 1});
+  CHECK(asked.acceptors.size() == 2);
+  CHECK(source(asked) == 1);
+  subject.on_learned(learned(1, {}, true));
+  CHECK(subject.on_acceptor(2, 1, reached).acceptors.empty());
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "while nothing comes it asks with growing pauses, each time another one for values, and then the leader") {
+  look(1, 5); // Until now decisions came.
+  auto first = look(1, 5);
+  CHECK(source(first) == 2);
+  CHECK_FALSE(first.leader);
+  CHECK(look(1, 5).acceptors.empty());
+  now += milliseconds{100};
+  CHECK(source(look(1, 5)) == 0);
+  now += milliseconds{199};
+  CHECK(look(1, 5).acceptors.empty());
+  now += milliseconds{1};
+  CHECK(source(look(1, 5)) == 1);
+  now += milliseconds{400};
+  CHECK(look(1, 5).leader);
+}
+
+TEST_CASE_FIXTURE(fixture, "who is informed and has all asks nobody") {
+  subject.on_learned(learned(1, {}, true));
+  look(5, 5);
+  CHECK(look(5, 5).acceptors.empty());
+  CHECK(look(5, 6).acceptors.size() == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "while decisions come nobody is asked") {
+  for (slot_number slot_out = 2; slot_out < 10; ++slot_out) {
+    CHECK(look(slot_out, 100).acceptors.empty());
+    now += milliseconds{50};
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "the target is above all that is known to be decided or is waited for") {
+  pvalue_map decisions;
+  CHECK(subject.target(decisions, 0) == 1);
+  subject.told_decided_below(4);
+  CHECK(subject.target(decisions, 0) == 4);
+  decisions.emplace(5, value_of({1, 0, 1}, 5, 0));
+  CHECK(subject.target(decisions, 0) == 6);
+  subject.saw(8);
+  CHECK(subject.target(decisions, 0) == 9);
+  CHECK(subject.target(decisions, 12) == 12);
+}
+
+TEST_CASE_FIXTURE(fixture, "chosen is what a quorum accepted under one ballot; then the next piece is asked for") {
+  subject.on_acceptor(1, 1, reached);
+  auto x = value_of({1, 0, 1}, 1, 5);
+  CHECK(subject.on_learned(learned(1, {x}, true, 3)).empty());
+  CHECK(subject.on_learned(learned(0, {value_of({0, 2, 1}, 1, 6)}, false)).empty());
+  auto chosen = subject.on_learned(learned(2, {x}, false));
+  REQUIRE(chosen.size() == 1);
+  CHECK(chosen[0]->getSlot() == 1);
+  CHECK(subject.on_progress(2, 3, reached, now).acceptors.size() >= 1);
+  CHECK(subject.on_progress(3, 3, reached, now).acceptors.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "the mark of a piece goes back with the next question, and not to a fresh acceptor") {
+  subject.on_learned(learned(2, {}, true, 1, 77));
+  look(1, 5);
+  auto mark_of = [&](node_id acceptor) {
+    for (auto& each : look(1, 5).acceptors)
+      if (each.acceptor == acceptor)
+        return each.mark;
+    return uint64_t{99};
+  };
+  CHECK(mark_of(2) == 77);
+  subject.on_acceptor(2, 1, reached);
+  now += milliseconds{1000};
+  CHECK(mark_of(2) == 0);
+}

@@ -1,0 +1,128 @@
+#include "harness.hpp"
+
+#include "synod/actors/replica/execution.hpp"
+#include "synod/actors/replica/key_value/machine.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace synod;
+using namespace synod::test;
+
+namespace {
+
+struct told : execution::listener {
+  void on_opened(uint64_t number, std::optional<uint64_t> session) override { opened.emplace_back(number, session.value_or(0)); }
+  bool on_turn(uint64_t session) override { return session == waits; }
+  bool has_room() override { return room; }
+  void send(builder<schema::Responses>& part) override { replies.push_back(part.finish()); }
+  void on_performed(uint64_t session) override { performed.push_back(session); }
+  void on_skipped(uint64_t session, session_table::turn turn) override { skipped.emplace_back(session, turn); }
+
+  uint64_t waits = 0;
+  bool room = true;
+  std::vector<std::pair<uint64_t, uint64_t>> opened;
+  std::vector<message<schema::Responses>> replies;
+  std::vector<uint64_t> performed;
+  std::vector<std::pair<uint64_t, session_table::turn>> skipped;
+};
+
+struct answered : reply_sink<query_format> {
+  bool has_room() override { return parts.size() < most; }
+  void send(builder<schema::Answers>& part) override { parts.push_back(part.finish()); }
+  size_t most = SIZE_MAX;
+  std::vector<message<schema::Answers>> parts;
+};
+
+struct fixture {
+  void perform(std::vector<message<schema::Request>> requests, int64_t time = 0) {
+    subject.perform(pvalue_of({1, 0, 1}, subject.slot_out(), std::move(requests), time), heard);
+  }
+
+  execution subject{{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), session_table{1000}}};
+  told heard;
+};
+
+constexpr uint64_t first_session = execution::most_requests;
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "a session's id is its slot and the place of its opening in the batch") {
+  perform({open_request(5), open_request(6)});
+  perform({open_request(7), open_request(5)});
+  using opened = std::vector<std::pair<uint64_t, uint64_t>>;
+  CHECK(heard.opened
+        == opened{{5, first_session}, {6, first_session + 1}, {7, 2 * execution::most_requests}, {5, first_session}});
+  CHECK(subject.slot_out() == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "replies are built only for those who wait, and are the same for them") {
+  perform({open_request(5), open_request(6)});
+  heard.waits = first_session + 1;
+  perform({request_of(first_session, 1, {{"INCR", "n"}}), request_of(first_session + 1, 1, {{"INCR", "n"}, {"INCR", "n"}})});
+  REQUIRE(heard.replies.size() == 1);
+  CHECK(heard.replies[0]->getSession() == first_session + 1);
+  CHECK(heard.replies[0]->getFirstCid() == 1);
+  CHECK(heard.replies[0]->getReplies()[1].getInteger() == 3);
+  CHECK(heard.performed == std::vector<uint64_t>{first_session, first_session + 1});
+}
+
+TEST_CASE_FIXTURE(fixture, "of a request that was performed in part the rest is performed") {
+  perform({open_request(5)});
+  heard.waits = first_session;
+  perform({request_of(first_session, 1, {{"INCR", "n"}, {"INCR", "n"}})});
+  perform({request_of(first_session, 2, {{"INCR", "n"}, {"INCR", "n"}})});
+  REQUIRE(heard.replies.size() == 2);
+  CHECK(heard.replies[1]->getFirstCid() == 3);
+  CHECK(heard.replies[1]->getReplies()[0].getInteger() == 3);
+  CHECK(subject.commands_performed() == 3);
+  CHECK(subject.commands_skipped() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "what is not a session's turn is skipped, and told") {
+  using turn = session_table::turn;
+  perform({open_request(5), request_of(first_session, 2, {{"INCR", "n"}}), request_of(99, 1, {{"INCR", "n"}}),
+           request_of(first_session, 1, {{"INCR", "n"}}), request_of(first_session, 1, {{"INCR", "n"}})});
+  using skipped = std::vector<std::pair<uint64_t, turn>>;
+  CHECK(heard.skipped == skipped{{first_session, turn::too_early}, {99, turn::unknown}, {first_session, turn::performed}});
+  CHECK(subject.commands_performed() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a client without room is told that its commands were performed") {
+  perform({open_request(5)});
+  heard.waits = first_session;
+  heard.room = false;
+  perform({request_of(first_session, 1, {{"SET", "k", "v"}, {"GET", "k"}})});
+  REQUIRE(heard.replies.size() == 1);
+  CHECK(heard.replies[0]->getAnswered() == 2);
+  CHECK(std::string{heard.replies[0]->getReplies()[1].getError().cStr()} == commands_format::no_room);
+  CHECK(subject.commands_performed() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "a query goes on where its client had no more room; versions are told with what they are of") {
+  perform({open_request(5), request_of(first_session, 1, {{"SET", "k", std::string(2 << 20, 'x')}})});
+  auto asked = query_of(3, {{"GET", "k"}, {"GET", "k"}, {"GET", "k"}});
+  answered sink;
+  sink.most = 2;
+  CHECK(subject.answer(*asked, 0, sink) == 2);
+  sink.most = 9;
+  CHECK(subject.answer(*asked, 2, sink) == 3);
+  REQUIRE(sink.parts.size() == 3);
+  CHECK(sink.parts[2]->getFirst() == 2);
+  CHECK(sink.parts[2]->getAnswered() == 1);
+  builder<schema::Query> with_versions{256};
+  auto operations = with_versions->initOperations(2);
+  operations[0].initArguments(2).set(0, as_data("GET"));
+  operations[0].getArguments().set(1, as_data("k"));
+  operations[1].initVersions(1).set(0, as_data("k"));
+  answered full;
+  full.most = 0;
+  CHECK(subject.answer(*with_versions.finish(), 0, full) == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "log time is the highest that a batch carries, and ends sessions") {
+  perform({open_request(5)}, 5000);
+  perform({}, 4000);
+  CHECK(subject.state().log_time == 5000);
+  perform({}, 6001);
+  CHECK(subject.sessions().size() == 0);
+}

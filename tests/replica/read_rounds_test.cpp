@@ -1,0 +1,109 @@
+#include "harness.hpp"
+
+#include "synod/actors/replica/read_rounds.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace synod;
+using namespace synod::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+struct fixture : world {
+  bool add(uint64_t number, size_t bytes = 1) {
+    return subject.add(query_of(number, {{"GET", std::string(bytes, 'k')}}), client.ptr());
+  }
+  node_set to_ask() { return subject.to_ask(reached, 1, now); }
+  void tell(node_id acceptor, slot_number highest) { subject.on_highest(acceptor, subject.round(), highest, 1); }
+  /// The number of the next query that is answered; 0: none is.
+  uint64_t next(slot_number slot_out) {
+    auto found = subject.take(slot_out);
+    if (found)
+      subject.done(*found);
+    return found ? (*found).asked->getNumber() : 0;
+  }
+
+  probe client{*this};
+  read_rounds subject{three_members(), 1, 4000};
+  node_set reached{0, 1, 2};
+  read_rounds::time_point now{std::chrono::hours{1}};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(fixture, "a round asks as few acceptors as make a quorum, the one beside it first; later all of them") {
+  CHECK(to_ask().empty());
+  add(1);
+  CHECK(to_ask() == node_set{1, 2});
+  CHECK(to_ask().empty());
+  now += milliseconds{100};
+  CHECK(to_ask() == reached);
+  now += milliseconds{199};
+  CHECK(to_ask().empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "a query waits for the highest slot that any of a quorum accepted") {
+  add(1);
+  to_ask();
+  tell(1, 5);
+  tell(1, 6); // The same acceptor is no quorum.
+  CHECK(next(100) == 0);
+  tell(2, 3);
+  CHECK(subject.waits_for() == 7);
+  CHECK(next(6) == 0);
+  CHECK(next(7) == 1);
+  CHECK(subject.bytes() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "what comes while a round is asked waits for the next one; answers to the one before do not count") {
+  add(1);
+  to_ask();
+  auto first = subject.round();
+  add(2);
+  tell(1, 5);
+  tell(2, 5);
+  CHECK(to_ask() == node_set{1, 2});
+  CHECK(subject.round() == first + 1);
+  subject.on_highest(0, first, 1, 1);
+  subject.on_highest(1, first, 1, 1);
+  CHECK(next(6) == 1);
+  CHECK(next(6) == 0);
+  tell(1, 9);
+  tell(2, 9);
+  CHECK(next(9) == 0);
+  CHECK(next(10) == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "queries take a limited room, and those of a client without room half of it") {
+  CHECK(add(1, 1500));
+  CHECK_FALSE(add(2, 3000));
+  to_ask();
+  tell(0, 0);
+  tell(1, 0);
+  subject.hold(*subject.take(1));
+  CHECK(subject.holds(client.ptr()));
+  CHECK_FALSE(add(3, 1000));
+  CHECK(subject.take_held(client.ptr())->asked->getNumber() == 1);
+  CHECK_FALSE(subject.holds(client.ptr()));
+  CHECK(add(3, 1000));
+}
+
+TEST_CASE_FIXTURE(fixture, "what is held for a client stays in order, and goes with it") {
+  for (uint64_t number = 1; number <= 3; ++number)
+    add(number);
+  to_ask();
+  tell(0, 0);
+  tell(1, 0);
+  for (int i = 0; i < 3; ++i)
+    subject.hold(*subject.take(1));
+  auto begun = *subject.take_held(client.ptr());
+  CHECK(begun.asked->getNumber() == 1);
+  begun.first = 1;
+  subject.hold(begun);
+  CHECK(subject.take_held(client.ptr())->asked->getNumber() == 1);
+  subject.done(begun);
+  CHECK(subject.bytes() > 0);
+  subject.forget(client.ptr()->address());
+  CHECK(subject.bytes() == 0);
+}
