@@ -1,5 +1,6 @@
 #include "synod/actors/acceptor/acceptor.hpp"
 
+#include "synod/actors/role/robust.hpp"
 #include "synod/messages/status.hpp"
 
 #include <limits>
@@ -24,7 +25,7 @@ acceptor::acceptor(caf::actor_config& config, memory before, options opts, envir
     world_{std::move(world)} {}
 
 acceptor::behavior_type acceptor::make_behavior() {
-  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
+  robust(*this, world_);
   hand_over();
   return {
     [](const peer&) {}, // It only ever answers.

@@ -1,6 +1,7 @@
 #include "synod/actors/gateway/gateway.hpp"
 
 #include "synod/actors/gateway/local_commands.hpp"
+#include "synod/actors/role/robust.hpp"
 
 #include <caf/detail/sync_request_bouncer.hpp>
 #include <spdlog/spdlog.h>
@@ -27,7 +28,7 @@ gateway::gateway(caf::actor_config& config, environment_ptr world, std::shared_p
 }
 
 gateway::behavior_type gateway::make_behavior() {
-  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
+  robust(*this, world_);
   started_ = clock().now();
   delayed_send(this, tick_interval, tick_atom_v);
   return {

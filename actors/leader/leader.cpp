@@ -1,6 +1,7 @@
 #include "synod/actors/leader/leader.hpp"
 
 #include "synod/actors/leader/pvalues.hpp"
+#include "synod/actors/role/robust.hpp"
 #include "synod/actors/role/upheld.hpp"
 
 #include <spdlog/spdlog.h>
@@ -29,7 +30,7 @@ leader::leader(caf::actor_config& config, environment_ptr world, options x)
     clock_{options_.members.ruling(1).leaders(), options_.clock_limit} {}
 
 leader::behavior_type leader::make_behavior() {
-  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
+  robust(*this, world_);
   leadership_.begin(options_.first, clock().now());
   delayed_send(this, tick_interval, tick_atom_v);
   return {

@@ -60,7 +60,7 @@ invariants::invariants(world& in, trace& told, std::vector<std::string> nodes, s
   : world_{in},
     trace_{told},
     names_{std::move(nodes)},
-    majority_{acceptors / 2 + 1},
+    majority_{acceptors / 2 + 1}, // Counted anew: a check does not ask what it checks.
     reference_{std::move(expected)},
     acceptors_(names_.size()),
     leaders_(names_.size()),
