@@ -56,31 +56,50 @@ private:
   std::atomic<bool> held_back_{false};
 };
 
-/// At the receiver: the highest mark of each sender, until it is returned.
+/// At the receiver: the highest mark of each sender, until it is returned. How much came is counted from the sender's last
+/// mark on, which is remembered as long as the sender lives; a lower one begins a new count (peers::renew).
 class marks {
 public:
   void note(const caf::strong_actor_ptr& sender, uint64_t mark) {
-    auto known = std::find_if(marks_.begin(), marks_.end(), [&](auto& x) { return x.first == sender; });
+    auto known = std::find_if(marks_.begin(), marks_.end(), [&](auto& x) { return x.sender.compare(sender) == 0; });
     if (known == marks_.end())
-      known = marks_.insert(known, {sender, 0});
-    bytes_ += mark > known->second ? mark - known->second : 0;
-    known->second = std::max(known->second, mark);
+      known = marks_.insert(known, {caf::actor_cast<caf::actor_addr>(sender)});
+    bytes_ += mark > known->last ? mark - known->last : 0;
+    known->last = mark;
+    known->highest = known->due ? std::max(known->highest, mark) : mark;
+    known->due = true;
   }
 
-  bool empty() const { return marks_.empty(); }
+  bool empty() const {
+    return std::none_of(marks_.begin(), marks_.end(), [](auto& x) { return x.due; });
+  }
   /// So much came that senders should know of it now rather than with the next tick.
   bool urgent() const { return bytes_ >= urgent_bytes; }
 
   /// Hands over what is to be returned: each sender with its mark.
   std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> take() {
     bytes_ = 0;
-    return std::exchange(marks_, {});
+    std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> taken;
+    std::erase_if(marks_, [&](auto& x) {
+      auto sender = caf::actor_cast<caf::strong_actor_ptr>(x.sender);
+      if (sender && std::exchange(x.due, false))
+        taken.emplace_back(sender, x.highest);
+      return !sender;
+    });
+    return taken;
   }
 
 private:
   static constexpr uint64_t urgent_bytes = 1u << 20;
 
-  std::vector<std::pair<caf::strong_actor_ptr, uint64_t>> marks_;
+  struct noted {
+    caf::actor_addr sender; // Weak: roles that note each other's marks must not keep each other alive.
+    uint64_t last = 0;
+    uint64_t highest = 0; // since marks were returned last
+    bool due = false;
+  };
+
+  std::vector<noted> marks_;
   uint64_t bytes_ = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "synod/actors/role/flow_control.hpp"
 
+#include "harness.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace synod;
@@ -24,4 +26,53 @@ TEST_CASE("flow control lets through what its limit allows, then a probe a secon
   to.received(60); // Late.
   CHECK(to.owed_bytes() == 0);
   CHECK(to.admit(100, now + milliseconds{1500}, mark));
+}
+
+TEST_CASE("a mark is returned once, and is urgent when a mebibyte came since the last one was returned") {
+  test::world in;
+  test::probe sender{in}, other{in};
+  constexpr uint64_t mebibyte = 1u << 20;
+  marks subject;
+  CHECK(subject.empty());
+  subject.note(sender.ptr(), mebibyte - 1);
+  CHECK_FALSE(subject.urgent());
+  subject.note(other.ptr(), 1);
+  CHECK(subject.urgent());
+  auto taken = subject.take();
+  REQUIRE(taken.size() == 2);
+  CHECK(taken[0] == std::pair{sender.ptr(), mebibyte - 1});
+  CHECK(taken[1] == std::pair{other.ptr(), uint64_t{1}});
+  CHECK(subject.empty());
+  CHECK(subject.take().empty());
+  subject.note(sender.ptr(), mebibyte + 1);
+  CHECK_FALSE(subject.urgent()); // Two bytes have come.
+  CHECK(subject.take().size() == 1);
+  subject.note(sender.ptr(), 3 * mebibyte);
+  CHECK(subject.urgent());
+}
+
+TEST_CASE("a sender that counts anew gets its new marks") {
+  test::world in;
+  test::probe sender{in};
+  marks subject;
+  subject.note(sender.ptr(), 5'000'000);
+  subject.take();
+  subject.note(sender.ptr(), 100);
+  CHECK_FALSE(subject.urgent());
+  auto taken = subject.take();
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].second == 100);
+  subject.note(sender.ptr(), 2'000'000);
+  CHECK(subject.urgent());
+}
+
+TEST_CASE("a sender that is gone gets no mark") {
+  test::world in;
+  marks subject;
+  {
+    test::probe sender{in};
+    subject.note(sender.ptr(), 5);
+  }
+  in.run();
+  CHECK(subject.take().empty());
 }
