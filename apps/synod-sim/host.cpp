@@ -165,7 +165,10 @@ void host::aside(disk::lane where, lane::job x) {
   auto usual = where == disk::lane::durable ? std::chrono::microseconds{200} : std::chrono::microseconds{2000};
   auto stalls = stall > duration{0} && disk_times_.chance(200'000);
   to.asked.push_back(std::move(x));
-  to.free_at = std::max(to.free_at, stage_.time.now()) + disk_times_.around(stalls ? stall : usual);
+  auto begins = std::max(to.free_at, stage_.time.now());
+  to.free_at = begins + disk_times_.around(stalls ? stall : usual);
+  if (when_writing && where == disk::lane::durable)
+    stage_.time.at(disk_times_.between(begins, to.free_at - duration{1}), std::exchange(when_writing, nullptr));
   stage_.time.at(to.free_at, [this, &to, process = main_.process] {
     if (main_.process == process && alive_)
       finish_one(to);
@@ -180,16 +183,17 @@ void host::finish_one(lane& from) {
     stage_.time.as(main_, [&] { caf::anon_send(next.asker, done_aside{next.number, std::move(failure)}); });
 }
 
-/// The process ends while its disk works: of what it has asked for nothing is done, or a part, or all.
+/// The process ends while its disk works: of what it has asked for nothing is done, or a part, or all. (A durable write is two
+/// operations or three: it opens the file, writes, syncs.)
 void host::end_work() {
   for (auto& each : lanes_) {
     auto asked = std::exchange(each.asked, {});
     each.free_at = duration{0};
     auto how_far = disk_times_.below(4);
-    if (asked.empty() || how_far < 2)
+    if (asked.empty() || how_far == 0)
       continue;
-    if (how_far == 2)
-      disk_.unplug_after(disk_times_.below(8));
+    if (how_far < 3)
+      disk_.unplug_after(disk_times_.below(3));
     for (auto i = asked.begin(); i != asked.end() && disk_.plugged(); ++i)
       static_cast<void>(i->work()); // Nobody hears of it.
   }

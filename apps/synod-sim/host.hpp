@@ -62,6 +62,8 @@ public:
   static int64_t beginning_ms();
   bool has(const std::string& role) const { return description_.has(role); }
 
+  /// Called once, while the next durable write is under way.
+  std::function<void()> when_writing;
   /// Called when the process has ended by itself, a disk error for instance.
   std::function<void()> on_end;
   uint32_t starts() const { return starts_; }

@@ -248,11 +248,24 @@ void nemesis::power_cut(random_stream& random, uint32_t node) {
   later(before, [this, node, length] { down(node, host::end::power, length); });
 }
 
+/// At once, or while the node writes.
 void nemesis::down(uint32_t node, host::end how, duration length) {
-  if (!hosts_[node]->runs())
+  auto& x = *hosts_[node];
+  if (!x.runs())
     return;
-  hosts_[node]->stop(how);
-  later(length, [this, node] { up(node); });
+  auto now = [this, node, how, length] {
+    if (over_ || !hosts_[node]->runs())
+      return;
+    hosts_[node]->stop(how);
+    later(length, [this, node] { up(node); });
+  };
+  if (stream(how == host::end::power ? fault::power : fault::kill).below(2) == 0)
+    return now();
+  x.when_writing = now;
+  later(seconds{1}, [&x, now] {
+    if (std::exchange(x.when_writing, nullptr))
+      now(); // It does not write.
+  });
 }
 
 /// The power may be gone again before the process has started.

@@ -19,7 +19,8 @@ struct fixture {
   /// Accepts a pvalue with the next record.
   void accept(ballot under, slot_number slot, slot_number decided_below = 1) {
     auto pvalue = value_of(under, slot, static_cast<int64_t>(slot), decided_below);
-    subject.accept(pvalue, ++record, {1, 1000 * record, record_header_bytes + pvalue.size_bytes()});
+    ++record;
+    subject.accept(pvalue, record, {1, 1000 * record, record_header_bytes + pvalue.size_bytes()});
   }
 
   size_t in_memory() const {

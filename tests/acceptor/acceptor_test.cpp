@@ -393,6 +393,7 @@ TEST_CASE_FIXTURE(fixture, "a log that cannot be used is told, and the acceptor 
   p2a(value_of(low, 1, 10));
   end(caf::actor_cast<caf::actor>(subject));
   storage.plug();
+  around = std::make_shared<test_environment>(system, &storage.files());
   std::vector<std::byte> damage(16, std::byte{0x55});
   std::span<const std::byte> parts[]{damage};
   REQUIRE(!(*storage.files().open("/data/acceptor/000000000001.log"))->write(64, parts));
