@@ -8,9 +8,9 @@
 namespace synod {
 
 caf::expected<std::unique_ptr<write_ahead_log>> write_ahead_log::open(disk& files, log_segments::options opts,
-                                                                      const recovery::visitor& visit) {
+                                                                      const log_recovery::visitor& visit) {
   auto segments = std::make_shared<const log_segments>(std::move(opts));
-  auto end = recovery{files, *segments}.run(visit);
+  auto end = log_recovery{files, *segments}.run(visit);
   if (!end)
     return end.error();
   return std::unique_ptr<write_ahead_log>{new write_ahead_log{files, std::move(segments), std::move(*end)}};

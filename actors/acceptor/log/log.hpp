@@ -41,7 +41,7 @@ public:
 
   /// Opens and replays a log; blocks. What is wrong with it is the error. `files` outlives the log and all its works.
   static caf::expected<std::unique_ptr<write_ahead_log>> open(disk& files, log_segments::options opts,
-                                                              const recovery::visitor& visit);
+                                                              const log_recovery::visitor& visit);
 
   /// Adds a record; it is durable when a write that takes it is done.
   placed append(record_kind kind, const block_ptr& content);

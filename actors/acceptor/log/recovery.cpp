@@ -89,7 +89,7 @@ caf::error write_zeros(disk::file& to, size_t from, size_t end) {
 
 } // namespace
 
-caf::expected<log_end> recovery::run(const visitor& visit) {
+caf::expected<log_end> log_recovery::run(const visitor& visit) {
   auto numbers = segments_.find(files_);
   if (!numbers)
     return numbers.error();
@@ -112,7 +112,7 @@ caf::expected<log_end> recovery::run(const visitor& visit) {
 }
 
 /// Opens the last segment and leaves it as appends want it.
-caf::expected<log_end> recovery::mend_end() {
+caf::expected<log_end> log_recovery::mend_end() {
   auto number = numbers_[end_.index];
   auto last = segments_.open(files_, number);
   if (!last)
@@ -131,7 +131,7 @@ caf::expected<log_end> recovery::mend_end() {
   return std::move(result_);
 }
 
-caf::error recovery::replay(const visitor& visit) {
+caf::error log_recovery::replay(const visitor& visit) {
   for (size_t index = 0; index < numbers_.size(); ++index) {
     auto continues = replay_segment(visit, index);
     if (!continues)
@@ -142,7 +142,7 @@ caf::error recovery::replay(const visitor& visit) {
   return caf::none;
 }
 
-caf::expected<bool> recovery::replay_segment(const visitor& visit, size_t index) {
+caf::expected<bool> log_recovery::replay_segment(const visitor& visit, size_t index) {
   auto file = segments_.open(files_, numbers_[index]);
   if (!file)
     return file.error();
@@ -168,7 +168,7 @@ caf::expected<bool> recovery::replay_segment(const visitor& visit, size_t index)
 }
 
 /// The next record of the log.
-caf::error recovery::take(const found_record& found, place where, size_t file_bytes, const visitor& visit) {
+caf::error log_recovery::take(const found_record& found, place where, size_t file_bytes, const visitor& visit) {
   auto number = numbers_[where.index];
   auto path = segments_.path_of(number);
   auto* expected = schema_of(found.kind);
@@ -199,21 +199,21 @@ caf::error recovery::take(const found_record& found, place where, size_t file_by
 }
 
 /// The log is there from the segment on that it says to have kept.
-caf::error recovery::check_first() const {
+caf::error log_recovery::check_first() const {
   if (sequence_ > 0 && numbers_.front() > kept_from_)
     return log_problem(segments_.path_of(kept_from_), "is missing, although there are later segments: the log is damaged");
   return caf::none;
 }
 
 /// Looks behind the end: a record that counts the missing one as durable proves damage; what else is there is cut.
-caf::error recovery::look_behind() {
+caf::error log_recovery::look_behind() {
   for (auto index = end_.index; index < numbers_.size(); ++index)
     if (auto failure = look_behind(index, index == end_.index ? end_.offset : 0))
       return failure;
   return caf::none;
 }
 
-caf::error recovery::look_behind(size_t index, size_t begin) {
+caf::error log_recovery::look_behind(size_t index, size_t begin) {
   auto file = segments_.open(files_, numbers_[index]);
   if (!file)
     return file.error();
@@ -252,7 +252,7 @@ caf::error recovery::look_behind(size_t index, size_t begin) {
 }
 
 /// Segments behind the end hold nothing; they were prepared.
-caf::error recovery::remove_unused() {
+caf::error log_recovery::remove_unused() {
   if (numbers_.size() == end_.index + 1)
     return caf::none;
   for (; numbers_.size() > end_.index + 1; numbers_.pop_back())
@@ -264,7 +264,7 @@ caf::error recovery::remove_unused() {
 /// Makes the end what replay took it for, durably. The records that an earlier process may not have synced are written
 /// again, not synced alone: a kernel that failed to write them back does not try again. What lies behind becomes zeros,
 /// whatever is read there now, so that a later record never meets remains of a cut one.
-caf::error recovery::mend(disk::file& last) {
+caf::error log_recovery::mend(disk::file& last) {
   if (!not_synced_.empty()) {
     auto begin = not_synced_.front().second;
     std::vector<std::byte> records(end_.offset - begin);
@@ -281,7 +281,7 @@ caf::error recovery::mend(disk::file& last) {
 }
 
 /// The very first record of a log.
-caf::error recovery::begin_first() {
+caf::error log_recovery::begin_first() {
   auto content = segments_.start_of(numbers_.front(), numbers_.front(), result_.segment_bytes);
   auto header = header_of(1, 0, record_kind::segment_start, content);
   std::span<const std::byte> parts[]{std::as_bytes(std::span{&header, 1}), std::as_bytes(content->words())};

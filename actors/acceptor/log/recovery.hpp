@@ -34,12 +34,12 @@ struct log_end {
 /// - Zeros or a file without a `SegmentStart` at the end: a segment that was prepared, not used. It is removed.
 /// A flipped bit in the very last sync of a crashed log cannot be told from a torn write; a log that was closed in order ends
 /// with a `closed` record, which leaves no such doubt.
-class recovery {
+class log_recovery {
 public:
   /// Gets every record of the log in order, but for the log's own.
   using visitor = std::function<void(record_kind, const block_ptr&, const record_position&)>;
 
-  recovery(disk& files, const log_segments& segments) : files_{files}, segments_{segments} {}
+  log_recovery(disk& files, const log_segments& segments) : files_{files}, segments_{segments} {}
 
   /// A log that is not there yet is begun.
   caf::expected<log_end> run(const visitor& visit);
