@@ -1,17 +1,13 @@
 #include "synod/actors/node/cluster_file.hpp"
-#include "synod/actors/node/data_directory.hpp"
-
-#include "temporary_directory.hpp"
 
 #include "synod/actors/node/built_in.hpp"
 
 #include <doctest/doctest.h>
 
-#include <fstream>
+#include <filesystem>
 #include <random>
 
 using namespace synod;
-using namespace synod::test;
 
 namespace {
 
@@ -129,36 +125,4 @@ TEST_CASE("an address that others can reach is refused, unless the file says tha
 TEST_CASE("the cluster files that are delivered are sound") {
   for (auto* name : {"three-nodes.conf", "separate-acceptors.conf"})
     CHECK(read_cluster(std::filesystem::path{SYNOD_CONFIG_DIRECTORY} / name, built_in()));
-}
-
-TEST_CASE("a data directory belongs to one node and one process, and counts starts") {
-  temporary_directory where;
-  auto path = where.path() / "data";
-  {
-    data_directory first;
-    CHECK_FALSE(first.open(path, "test", "a"));
-    CHECK(first.incarnation() == 1);
-    data_directory second;
-    CHECK(second.open(path, "test", "a")->text.find("another process uses") != std::string::npos);
-  }
-  data_directory again;
-  CHECK_FALSE(again.open(path, "test", "a"));
-  CHECK(again.incarnation() == 2);
-}
-
-TEST_CASE("a data directory of somebody else, a damaged one and one that cannot be used are refused") {
-  temporary_directory where;
-  auto path = where.path() / "data";
-  CHECK_FALSE(data_directory{}.open(path, "test", "a"));
-  CHECK(data_directory{}.open(path, "test", "b")->text.find("belongs to node 'a' of cluster 'test', not to node 'b'")
-        != std::string::npos);
-  CHECK(data_directory{}.open(path, "other", "a")->kind == data_directory::fault::wrong_directory);
-  std::ofstream{path / "incarnation", std::ios::binary | std::ios::trunc} << "12345678901234567890123456789012";
-  CHECK(data_directory{}.open(path, "test", "a")->text.find("is damaged") != std::string::npos);
-  CHECK(data_directory{}.open("/proc/nope", "test", "a")->text.find("/proc/nope") != std::string::npos);
-  std::filesystem::create_directories(where.path() / "foreign");
-  std::ofstream{where.path() / "foreign" / "letter.txt"} << "dear";
-  CHECK(data_directory{}.open(where.path() / "foreign", "test", "a")->text.find("not a data directory") != std::string::npos);
-  std::ofstream{where.path() / "file"} << "x";
-  CHECK(data_directory{}.open(where.path() / "file", "test", "a"));
 }

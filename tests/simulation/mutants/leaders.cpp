@@ -148,21 +148,6 @@ private:
   pvalue_map proposals_; // the first ones that came under this ballot
 };
 
-/// Takes answers that concern a slot under another ballot for votes of its own.
-struct with_votes_for_others {
-  std::optional<caf::message> operator()(leader& self, const caf::message& content, const caf::strong_actor_ptr&) {
-    auto* answer = part<message<schema::P2b>>(content);
-    if (!answer || !self.leads() || ballot_of((*answer)->getBallot()) >= self.own_ballot())
-      return content;
-    builder<schema::P2b> other{answer->size_bytes() + 64};
-    other->setAcceptor((*answer)->getAcceptor());
-    write(self.own_ballot(), other->initBallot());
-    other->setSlots((*answer)->getSlots());
-    other->setMark((*answer)->getMark());
-    return caf::make_message(other.finish());
-  }
-};
-
 } // namespace
 
 std::vector<mutant> wrong_leaders() {
@@ -178,7 +163,6 @@ std::vector<mutant> wrong_leaders() {
     {"skips-a-slot", "a leader takes the first undecided slot for decided", with_filter<of_p1b<as_if_one_more_were_decided>>},
     {"reuses-ballot", "a leader uses a ballot again after a restart", with_options([](auto& x) { x.incarnation = 1; })},
     {"two-commanders", "a leader has two commanders for one ballot and slot", with_filter<with_two_commanders>},
-    {"stale-votes", "a commander counts votes for an earlier ballot", with_filter<with_votes_for_others>},
   };
 }
 
