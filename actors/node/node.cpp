@@ -31,8 +31,9 @@ node::behavior_type node::make_behavior() {
     monitor(role.handle);
     tell_roles({options_.self, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
   }
-  for (node_id other = 0; options_.connects && other < options_.config->nodes.size(); ++other) {
-    if (other == options_.self)
+  for (auto& each : options_.config->nodes) {
+    auto other = each.id;
+    if (!options_.connects || other == options_.self)
       continue;
     auto& link = links_[other];
     link.pauses.reset();
