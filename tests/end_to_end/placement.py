@@ -49,6 +49,8 @@ def no_collisions():
     with Cluster() as cluster:
         cluster.wait_for_service()
         cluster.leader()
+        # Whoever leads first may be preempted by one that was quicker; from here on nobody is.
+        before = {name: x["roles"]["replica"]["slot collisions"] for name, x in cluster.status().items()}
         load = Load()
 
         def client(node, which):
@@ -70,7 +72,7 @@ def no_collisions():
             replica = x["roles"]["replica"]
             print("node %s: %d commands, %d slots, %d collisions" % (name, replica["commands performed"], replica["slot_out"],
                                                                       replica["slot collisions"]))
-            check(replica["slot collisions"] == 0, "no collisions without faults")
+            check(replica["slot collisions"] == before[name], "no collisions without faults")
     print("placement: no collisions of slots")
 
 
