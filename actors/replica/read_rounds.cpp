@@ -6,15 +6,8 @@
 
 namespace synod {
 
-namespace {
-
-constexpr std::chrono::milliseconds first_pause{100};
-constexpr std::chrono::milliseconds last_pause{1000};
-
-} // namespace
-
 read_rounds::read_rounds(configurations members, node_id here, size_t limit_bytes)
-  : members_{std::move(members)}, here_{here}, limit_bytes_{limit_bytes}, again_{first_pause, last_pause} {}
+  : members_{std::move(members)}, here_{here}, limit_bytes_{limit_bytes} {}
 
 bool read_rounds::add(const message<schema::Query>& asked, const client& from) {
   if (bytes_ + asked.size_bytes() > (holds(from) ? limit_bytes_ / 2 : limit_bytes_))

@@ -40,6 +40,8 @@ public:
   /// was added, when an answer came, and every now and then.
   node_set to_ask(const node_set& reached, slot_number slot_out, time_point now);
   uint64_t round() const { return round_; }
+  /// An acceptor is reached, perhaps the one that the present round lacks: nobody waits for the end of a pause.
+  void on_acceptor() { again_ = backoff{first_pause, last_pause}; }
   /// An acceptor's answer.
   void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out);
 
@@ -62,6 +64,9 @@ public:
   void clear();
 
 private:
+  static constexpr std::chrono::milliseconds first_pause{100}; // before a round is asked once more
+  static constexpr std::chrono::milliseconds last_pause{1000};
+
   bool complete(slot_number slot_out) const;
   void index();
 
@@ -75,7 +80,7 @@ private:
   std::vector<read> answerable_;                                  // in reverse order
   std::unordered_map<client, std::deque<read>> held_;
   uint64_t round_ = 0;
-  backoff again_;
+  backoff again_{first_pause, last_pause};
   node_set told_;
   slot_number highest_ = 0; // of those that told
   slot_number waits_for_ = 0;

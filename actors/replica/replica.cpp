@@ -130,6 +130,8 @@ void replica::on_peer(const peer& x) {
     acceptors_.renew(x);
     reached_ = acceptors_.nodes();
     ask(catch_up_.on_acceptor(x.node, slot_out(), reached_));
+    reads_.on_acceptor();
+    serve_reads();
   } else if (x.role == "replica" && x.node != options_.node) {
     replicas_.renew(x);
   }

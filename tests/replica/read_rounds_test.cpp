@@ -43,6 +43,19 @@ TEST_CASE_FIXTURE(fixture, "a round asks as few acceptors as make a quorum, the 
   CHECK(to_ask().empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "an acceptor that is reached again is asked at once, however long the round was in vain") {
+  reached = {1};
+  add(1);
+  to_ask();
+  for (int i = 0; i < 5; ++i, now += milliseconds{1000})
+    to_ask();
+  CHECK(to_ask() == reached);
+  CHECK(to_ask().empty());
+  reached = {1, 2};
+  subject.on_acceptor();
+  CHECK(to_ask() == reached);
+}
+
 TEST_CASE_FIXTURE(fixture, "a query waits for the highest slot that any of a quorum accepted") {
   add(1);
   to_ask();
