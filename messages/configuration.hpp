@@ -71,7 +71,11 @@ public:
   configuration() = default;
   /// Quorums are majorities of the acceptors.
   configuration(node_set replicas, node_set leaders, node_set acceptors)
-    : configuration{std::move(replicas), std::move(leaders), acceptors, acceptors.size() / 2 + 1, acceptors.size() / 2 + 1} {}
+    : replicas_{std::move(replicas)},
+      leaders_{std::move(leaders)},
+      acceptors_{std::move(acceptors)},
+      promises_needed_{acceptors_.size() / 2 + 1},
+      accepts_needed_{promises_needed_} {}
   /// Quorums of other sizes: together they must be larger than the number of acceptors.
   configuration(node_set replicas, node_set leaders, node_set acceptors, size_t promises_needed, size_t accepts_needed)
     : replicas_{std::move(replicas)},

@@ -25,6 +25,7 @@ struct Identity {
   formatVersion @0 :UInt32;
   cluster @1 :Text;
   node @2 :Text;
+  id @3 :UInt32; # of the node: its name in votes, ballots and messages
 }
 
 struct Incarnation {

@@ -19,10 +19,10 @@ struct config : caf::actor_system_config {
 };
 
 /// Actors run when the test says so; time passes when the test says so.
-class world {
+class actor_world {
 public:
-  world() : scheduler_{dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())} {}
-  ~world() {
+  actor_world() : scheduler_{dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())} {}
+  ~actor_world() {
     for (auto& each : alive_)
       caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
     run();
@@ -128,7 +128,7 @@ private:
 /// An actor that puts everything into a probe_state, and can send as itself.
 class probe {
 public:
-  explicit probe(world& in) : state_{std::make_shared<probe_state>()} {
+  explicit probe(actor_world& in) : state_{std::make_shared<probe_state>()} {
     actor_ = in.system.spawn<probe_actor>(state_);
     in.run();
   }
@@ -200,6 +200,25 @@ inline message<schema::Pvalue> pvalue_of(ballot under, slot_number slot, std::ve
   for (unsigned i = 0; i < list.size(); ++i)
     list.setWithCaveats(i, *requests[i]);
   return built.finish();
+}
+
+/// What an acceptor answers to who learns.
+inline message<schema::Learned> learned(node_id acceptor, slot_number first, const std::vector<message<schema::Pvalue>>& accepted,
+                                        bool with_values, slot_number decided_below, uint64_t mark = 0) {
+  builder<schema::Learned> answer;
+  answer->setAcceptor(acceptor);
+  answer->setFirstSlot(first);
+  answer->setDecidedBelow(decided_below);
+  answer->setMark(mark);
+  auto list = answer->initAccepted(static_cast<unsigned>(accepted.size()));
+  auto values = answer->initPvalues(with_values ? list.size() : 0);
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setSlot(accepted[i]->getSlot());
+    write(ballot_of(accepted[i]->getBallot()), list[i].initBallot());
+    if (with_values)
+      values.set(i, accepted[i].as_data());
+  }
+  return answer.finish();
 }
 
 /// A cluster of nodes 0, 1, 2 with every role each.

@@ -1,4 +1,4 @@
-// The world around a role under test.
+// The environment of a role under test.
 #pragma once
 
 #include "synod/actors/role/environment.hpp"

@@ -1,8 +1,8 @@
 // A disk whose work aside is done when the test says so.
 #pragma once
 
-#include "disk.hpp"
 #include "harness.hpp"
+#include "platter.hpp"
 
 #include <deque>
 

@@ -14,7 +14,7 @@ constexpr size_t answer_bytes = 256; // a P1b or Learned beside its items
 
 } // namespace
 
-acceptor::acceptor(caf::actor_config& config, memory before, options opts, environment_ptr world)
+acceptor::acceptor(caf::actor_config& config, memory before, options opts, environment_ptr environment)
   : acceptor_actor::base{config},
     ballot_{before.promised},
     accepted_{std::move(before.accepted)},
@@ -22,10 +22,10 @@ acceptor::acceptor(caf::actor_config& config, memory before, options opts, envir
     answers_{ballot_},
     learners_{opts.peer_limit_bytes},
     options_{opts},
-    world_{std::move(world)} {}
+    environment_{std::move(environment)} {}
 
 acceptor::behavior_type acceptor::make_behavior() {
-  robust(*this, world_);
+  robust(*this, environment_);
   hand_over();
   return {
     [](const peer&) {}, // It only ever answers.
@@ -176,7 +176,7 @@ void acceptor::hand_over() {
 }
 
 void acceptor::aside(write_ahead_log::work x) {
-  world_->files().aside(x.lane, std::move(x.run), caf::actor_cast<caf::actor>(this), x.number);
+  environment_->files().aside(x.lane, std::move(x.run), caf::actor_cast<caf::actor>(this), x.number);
 }
 
 void acceptor::tell_what_is_due() {
@@ -237,11 +237,11 @@ void acceptor::send_learned(durable_answers::answer& x) {
 void acceptor::on_exit() {
   answers_.clear();
   auto end = log_->close();
-  world_->files().aside(end.lane, std::move(end.run), {}, end.number); // If it fails, the log just was not closed in order.
+  environment_->files().aside(end.lane, std::move(end.run), {}, end.number); // If it fails, the log just was not closed in order.
 }
 
 void acceptor::fail(const caf::error& why) {
-  world_->fatal("acceptor: " + to_string(why));
+  environment_->fatal("acceptor: " + to_string(why));
   quit(why);
 }
 

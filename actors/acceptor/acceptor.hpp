@@ -20,9 +20,9 @@ namespace synod {
 class acceptor : public acceptor_actor::base {
 public:
   struct options {
-    node_id node = 0;                    ///< this acceptor's name in its answers
-    size_t piece_bytes = 1u << 20;       ///< largest p1b or Learned, but for a single larger pvalue
-    size_t peer_limit_bytes = 16u << 20; ///< what may be on the way to one replica that learns
+    node_id node;            ///< this acceptor's name in its answers
+    size_t piece_bytes;      ///< largest p1b or Learned, but for a single larger pvalue
+    size_t peer_limit_bytes; ///< what may be on the way to one replica that learns
   };
 
   /// What it knew before it was started, out of its log.
@@ -32,7 +32,7 @@ public:
     std::unique_ptr<write_ahead_log> log;
   };
 
-  acceptor(caf::actor_config& config, memory before, options opts, environment_ptr world);
+  acceptor(caf::actor_config& config, memory before, options opts, environment_ptr environment);
 
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -75,7 +75,7 @@ private:
   durable_answers answers_;
   learners learners_;
   options options_;
-  environment_ptr world_;
+  environment_ptr environment_;
   bool sync_pending_ = false; // a sync_atom is on its way
   uint64_t syncs_ = 0;
   uint64_t accepts_ = 0;

@@ -5,15 +5,13 @@
 namespace synod {
 
 acceptor::options acceptor_options(const role_context& context) {
-  acceptor::options options;
-  options.node = context.self.node;
-  options.piece_bytes = context.options.bytes("piece-size");
-  options.peer_limit_bytes = context.options.bytes("peer-limit");
-  return options;
+  return {.node = context.self.node,
+          .piece_bytes = context.options.bytes("piece-size"),
+          .peer_limit_bytes = context.options.bytes("peer-limit")};
 }
 
 caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
-  auto& world = *context.world;
+  auto& here = *context.environment;
   acceptor::memory found{{}, accepted_pvalues{context.options.bytes("cache-size")}, nullptr};
   record_number number = 0; // Any that grows: all that is found is durable.
   auto visit = [&](record_kind kind, const block_ptr& content, const record_position& where) {
@@ -26,8 +24,8 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
       found.accepted.durable(number);
     }
   };
-  auto log = write_ahead_log::open(world.files(),
-                                   {world.data_directory() / "acceptor", context.self.config->name, context.self.self().name,
+  auto log = write_ahead_log::open(here.files(),
+                                   {here.data_directory() / "acceptor", context.self.config->name, context.self.self().name,
                                     context.options.bytes("segment-size")},
                                    visit);
   if (!log)
@@ -35,7 +33,7 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   found.log = std::move(*log);
   found.accepted.durable(found.log->durable());
   if (!found.log->cut().empty())
-    world.log().warn("acceptor: {}", found.log->cut());
+    here.log().warn("acceptor: {}", found.log->cut());
   return found;
 }
 
@@ -52,7 +50,7 @@ role_definition acceptor_role() {
             if (!before)
               return before.error();
             return caf::actor_cast<caf::actor>(
-              context.world->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.world));
+              context.environment->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.environment));
           }};
 }
 

@@ -16,19 +16,19 @@ constexpr const char* not_performed =
 
 } // namespace
 
-gateway::gateway(caf::actor_config& config, environment_ptr world, std::shared_ptr<sockets> clients, options opts)
+gateway::gateway(caf::actor_config& config, environment_ptr environment, std::shared_ptr<sockets> clients, options opts)
   : gateway_actor::base{config},
-    world_{std::move(world)},
+    environment_{std::move(environment)},
     sockets_{std::move(clients)},
     options_{std::move(opts)},
     commands_{local_commands(), options_.machine->commands()},
     replicas_{options_.outstanding_limit_bytes},
-    session_{{options_.request_timeout, options_.session_lifetime, options_.outstanding_limit_bytes, world_->random()}} {
+    session_{{options_.request_timeout, options_.session_lifetime, options_.outstanding_limit_bytes, environment_->random()}} {
   sockets_->events(this);
 }
 
 gateway::behavior_type gateway::make_behavior() {
-  robust(*this, world_);
+  robust(*this, environment_);
   started_ = clock().now();
   delayed_send(this, tick_interval, tick_atom_v);
   return {
@@ -136,7 +136,7 @@ void gateway::settle(uint64_t id) {
   found->second.dirty = false;
   auto& state = found->second.state;
   if (state.output().size() > unread_limit_bytes) {
-    world_->log().warn("gateway: a client that does not read its replies is disconnected");
+    environment_->log().warn("gateway: a client that does not read its replies is disconnected");
     return sockets_->close(id);
   }
   if (!send_output(id, state) || state.finished())
@@ -224,7 +224,7 @@ void gateway::on_responses(const message<schema::Responses>& responses) {
   note_mark(responses->getMark());
   if (session_.on_responses(responses, *this))
     return;
-  world_->log().warn("gateway: the session has ended; opening another session");
+  environment_->log().warn("gateway: the session has ended; opening another session");
   flush();
 }
 
@@ -239,16 +239,7 @@ void gateway::note_mark(uint64_t mark) {
     return;
   marks_.note(current_sender(), mark);
   if (marks_.urgent())
-    return_marks();
-}
-
-void gateway::return_marks() {
-  for (auto& [sender, mark] : marks_.take()) {
-    builder<schema::Received> received;
-    received->setNode(0);
-    received->setMark(mark);
-    send(caf::actor_cast<replica_actor>(sender), received.finish());
-  }
+    return_marks(*this, marks_, options_.node);
 }
 
 // -- the replica ----------------------------------------------------------------
@@ -260,7 +251,7 @@ void gateway::on_peer(const peer& x) {
   auto lost = replica_ && x.node == replica_node_;
   if (lost) {
     replica_ = nullptr;
-    world_->log().warn("gateway: the replica is not reached any more; opening another session");
+    environment_->log().warn("gateway: the replica is not reached any more; opening another session");
     session_.lose_replica(*this);
   }
   if (!replica_)
@@ -287,7 +278,7 @@ void gateway::on_tick() {
   session_.on_tick(now, *this);
   give_up_waiting(now);
   close_idle(now);
-  return_marks();
+  return_marks(*this, marks_, options_.node);
   flush();
 }
 

@@ -39,7 +39,7 @@ public:
     std::vector<std::pair<std::string, std::string>> settings; ///< for CONFIG GET
   };
 
-  gateway(caf::actor_config& config, environment_ptr world, std::shared_ptr<sockets> clients, options opts);
+  gateway(caf::actor_config& config, environment_ptr environment, std::shared_ptr<sockets> clients, options opts);
 
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -76,7 +76,7 @@ private:
   bool submit_read(ticket whose, arguments command) override;
   bool submit_versions(ticket whose, arguments keys, bool decided) override;
   const command_table& commands() const override { return commands_; }
-  int64_t wall_clock_us() const override { return world_->wall_clock_us(); }
+  int64_t wall_clock_us() const override { return environment_->wall_clock_us(); }
   std::string info(std::string_view section) const override;
   const std::vector<std::pair<std::string, std::string>>& settings() const override { return options_.settings; }
 
@@ -97,12 +97,11 @@ private:
   void flush();
   void choose_replica();
   void note_mark(uint64_t mark);
-  void return_marks();
   void give_up_waiting(time_point now);
   void close_idle(time_point now);
   message<schema::RoleStatus> status() const;
 
-  environment_ptr world_;
+  environment_ptr environment_;
   std::shared_ptr<sockets> sockets_;
   options options_;
   command_table commands_;

@@ -16,7 +16,7 @@ gateway::options gateway_options(const role_context& context, uint16_t port) {
     .idle_timeout = idle_timeout,
     .request_timeout = given.duration("request-timeout"),
     .session_lifetime = context.self.config->options_of("replica").duration("session-lifetime"),
-    .machine = context.world->make_state_machine(),
+    .machine = context.environment->make_state_machine(),
     .settings = {{"appendfsync", "always"},
                  {"appendonly", "yes"},
                  {"databases", "1"},

@@ -14,11 +14,12 @@ gateway::options gateway_options(const role_context& context, uint16_t port);
 /// Spawns a gateway, or one that derives from it, with a thread for its sockets.
 template <class Gateway>
 caf::expected<caf::actor> spawn_gateway(const role_context& context) {
-  auto clients = context.world->listen(*context.self.self().resp);
+  auto clients = context.environment->listen(*context.self.self().resp);
   if (!clients)
     return clients.error();
-  auto spawned = context.world->system().spawn<Gateway>(context.world, *clients, gateway_options(context, (*clients)->port()));
-  context.world->start_thread([served = *clients] { served->run(); });
+  auto spawned =
+    context.environment->system().spawn<Gateway>(context.environment, *clients, gateway_options(context, (*clients)->port()));
+  context.environment->start_thread([served = *clients] { served->run(); });
   return caf::actor_cast<caf::actor>(spawned);
 }
 

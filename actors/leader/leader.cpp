@@ -19,18 +19,18 @@ audience_ptr nobody(const leader::options& x) {
 
 } // namespace
 
-leader::leader(caf::actor_config& config, environment_ptr world, options x)
+leader::leader(caf::actor_config& config, environment_ptr environment, options x)
   : leader_actor::base{config},
-    world_{std::move(world)},
+    environment_{std::move(environment)},
     options_{std::move(x)},
     ballot_{0, options_.node, options_.incarnation},
     audience_{nobody(options_)},
     leaders_{options_.peer_limit_bytes},
-    leadership_{options_.node, options_.leading, world_->random()},
+    leadership_{options_.node, options_.leading, environment_->random()},
     clock_{options_.members.ruling(1).leaders(), options_.clock_limit} {}
 
 leader::behavior_type leader::make_behavior() {
-  robust(*this, world_);
+  robust(*this, environment_);
   leadership_.begin(options_.first, clock().now());
   delayed_send(this, tick_interval, tick_atom_v);
   return {
@@ -100,7 +100,7 @@ void leader::on_adopted(adopted& result) {
     auto told = result.pvalues.find(slot);
     start_commander(now, slot, told != result.pvalues.end() ? told->second : no_op(ballot_, slot, now.first_slot));
   }
-  world_->log().info("leader is active under ballot {} from slot {}", to_string(ballot_), now.first_slot);
+  environment_->log().info("leader is active under ballot {} from slot {}", to_string(ballot_), now.first_slot);
   lead(now);
 }
 
@@ -113,7 +113,7 @@ void leader::on_preempted(ballot by) {
   ++preemptions_;
   leadership_.preempted(by, clock().now());
   if (leads())
-    world_->log().info("leader is passive: ballot {} is higher", to_string(*leadership_.watched()));
+    environment_->log().info("leader is passive: ballot {} is higher", to_string(*leadership_.watched()));
   step_down();
 }
 
@@ -269,16 +269,7 @@ void leader::note_mark(uint64_t mark) {
     return;
   marks_.note(current_sender(), mark);
   if (marks_.urgent())
-    return_marks();
-}
-
-void leader::return_marks() {
-  for (auto& [sender, mark] : marks_.take()) {
-    builder<schema::Received> received;
-    received->setNode(options_.node);
-    received->setMark(mark);
-    send(caf::actor_cast<leader_actor>(sender), received.finish()); // Or a replica: both understand it.
-  }
+    return_marks(*this, marks_, options_.node);
 }
 
 /// For decisions, from a replica; for proposals that were handed on, from a leader.

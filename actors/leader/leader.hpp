@@ -40,7 +40,7 @@ public:
     size_t most_proposals() const { return 2 * window + 2 * recovery::most_slots; }
   };
 
-  leader(caf::actor_config& config, environment_ptr world, options x);
+  leader(caf::actor_config& config, environment_ptr environment, options x);
 
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -116,9 +116,8 @@ private:
   void ping(bool everybody);
   void note_clock(node_id node, int64_t shown);
   void note_mark(uint64_t mark);
-  void return_marks();
 
-  environment_ptr world_;
+  environment_ptr environment_;
   options options_;
   ballot ballot_;
   std::variant<passive, candidate, active> state_;

@@ -27,7 +27,7 @@ void leader::ping(bool everybody) {
 void leader::send_ping(const leader_actor& to, bool asks_to_lead) {
   builder<schema::Ping> ping;
   ping->setNode(options_.node);
-  ping->setWallClock(world_->wall_clock_ms());
+  ping->setWallClock(environment_->wall_clock_ms());
   ping->setAsksToLead(asks_to_lead);
   write(leads() ? ballot_ : leadership_.watched().value_or(ballot{}), ping->initBallot());
   send(to, ping.finish());
@@ -49,7 +49,7 @@ void leader::on_ping(const message<schema::Ping>& ping) {
   write(std::max(leadership_.watched().value_or(ballot{}), own), pong->initBallot());
   pong->setActive(now && !stalled(*now));
   pong->setHears(!now && hears);
-  pong->setWallClock(world_->wall_clock_ms());
+  pong->setWallClock(environment_->wall_clock_ms());
   pong->setDecidedBelow(now ? now->decided.below() : decided_below_);
   send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
 }
@@ -66,16 +66,16 @@ void leader::on_pong(const message<schema::Pong>& pong) {
 }
 
 void leader::note_clock(node_id node, int64_t shown) {
-  if (clock_.note(node, shown, world_->wall_clock_ms()))
-    world_->log().info(clock_.ahead() ? "this node's clock is far ahead of the others': it is not put into batches"
-                                      : "this node's clock agrees with the others' again");
+  if (clock_.note(node, shown, environment_->wall_clock_ms()))
+    environment_->log().info(clock_.ahead() ? "this node's clock is far ahead of the others': it is not put into batches"
+                                            : "this node's clock agrees with the others' again");
 }
 
 // -- housekeeping -------------------------------------------------------------
 
 void leader::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
-  return_marks();
+  return_marks(*this, marks_, options_.node);
   auto time = clock().now();
   if (auto* now = std::get_if<active>(&state_)) {
     now->proposals.send_again(time, [this](auto& x) { send(x.commander, tick_atom_v); });

@@ -33,7 +33,8 @@ role_definition leader_role() {
      {"clock-limit", kind::duration, "10s", "how far a clock may be ahead of the others", 100},
      {"peer-limit", kind::bytes, "16MiB", "what may be on the way to one acceptor, replica or other leader", 64 << 10}},
     [](const role_context& context) -> caf::expected<caf::actor> {
-      return caf::actor_cast<caf::actor>(context.world->system().spawn<leader>(context.world, leader_options(context)));
+      return caf::actor_cast<caf::actor>(
+        context.environment->system().spawn<leader>(context.environment, leader_options(context)));
     }};
 }
 

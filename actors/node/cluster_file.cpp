@@ -241,7 +241,7 @@ private:
       if (!known_.role(role) && !known_.accepts_unknown()) {
         std::string names;
         for (auto& [name, definition] : known_.roles())
-          names += (names.empty() ? "" : ", ") + name;
+          names.append(names.empty() ? "" : ", ").append(name);
         refuse(each.source(), "unknown role '" + role + "'; known are: " + names);
       }
       if (node.has(role))

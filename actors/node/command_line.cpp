@@ -1,7 +1,7 @@
 #include "synod/actors/node/command_line.hpp"
 
 #include <CLI/CLI.hpp>
-#include <caf/message.hpp>
+#include <caf/all.hpp>
 
 #include <iostream>
 

@@ -71,20 +71,20 @@ std::optional<failure> read_message(disk& files, const fs::path& path, message<S
 } // namespace
 
 std::optional<failure> data_directory::open(disk& files, const fs::path& path, const std::string& cluster,
-                                            const std::string& node) {
+                                            const std::string& node, node_id id) {
   path_ = path;
   if (auto problem = files.make_directory(path_))
     return failure{fault::unusable, text_of(problem)};
   auto names = files.list(path_);
   if (!names)
     return failure{fault::unusable, text_of(names.error())};
-  if (auto wrong = check_identity(files, *names, cluster, node))
+  if (auto wrong = check_identity(files, *names, cluster, node, id))
     return wrong;
   return count_start(files, *names);
 }
 
 std::optional<failure> data_directory::check_identity(disk& files, const std::vector<std::string>& names,
-                                                      const std::string& cluster, const std::string& node) {
+                                                      const std::string& cluster, const std::string& node, node_id id) {
   auto wrong_directory = [this](const std::string& what) {
     return failure{fault::wrong_directory, path_.string() + ": " + what};
   };
@@ -98,6 +98,9 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
     if (found->getCluster() != cluster.c_str() || found->getNode() != node.c_str())
       return wrong_directory(std::string{"belongs to node '"} + found->getNode().cStr() + "' of cluster '"
                              + found->getCluster().cStr() + "', not to node '" + node + "' of cluster '" + cluster + "'");
+    if (found->getId() != id) // It has voted under that id, and would again under another.
+      return wrong_directory("belongs to the node with id " + std::to_string(found->getId()) + ", and '" + node + "' has id "
+                             + std::to_string(id) + " in the cluster file");
     return std::nullopt;
   }
   if (auto other = std::find_if(names.begin(), names.end(), is_foreign); other != names.end())
@@ -106,6 +109,7 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
   identity->setFormatVersion(format_version);
   identity->setCluster(cluster);
   identity->setNode(node);
+  identity->setId(id);
   return write_message(files, path_ / identity_file, identity.finish().content());
 }
 

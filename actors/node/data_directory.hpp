@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/role/disk.hpp"
+#include "synod/messages/ballot.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -27,15 +28,15 @@ public:
   static constexpr uint32_t format_version = 2;
 
   /// Opens or creates it and counts one more start; what is wrong, or nothing. Blocks.
-  std::optional<failure> open(disk& files, const std::filesystem::path& path, const std::string& cluster,
-                              const std::string& node);
+  std::optional<failure> open(disk& files, const std::filesystem::path& path, const std::string& cluster, const std::string& node,
+                              node_id id);
 
   const std::filesystem::path& path() const { return path_; }
   uint32_t incarnation() const { return incarnation_; }
 
 private:
   std::optional<failure> check_identity(disk& files, const std::vector<std::string>& names, const std::string& cluster,
-                                        const std::string& node);
+                                        const std::string& node, node_id id);
   std::optional<failure> count_start(disk& files, const std::vector<std::string>& names);
 
   std::filesystem::path path_;

@@ -1,6 +1,7 @@
 #include "synod/actors/node/node.hpp"
 
 #include "synod/actors/node/connector.hpp"
+#include "synod/actors/role/robust.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -18,14 +19,14 @@ node::node(caf::actor_config& config, options opts)
   : node_actor::base{config}, options_{std::move(opts)}, random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
 
 node::behavior_type node::make_behavior() {
-  set_default_handler(caf::drop); // Whoever sends what no role understands is not answered.
+  robust(*this, options_.fatal);
   set_down_handler([this](const caf::down_msg& down) {
     for (auto& [other, link] : links_)
       if (link.other && link.other->address() == down.source)
         return link_down(other);
     for (auto& role : options_.roles)
       if (role.handle.address() == down.source && down.reason != caf::exit_reason::user_shutdown)
-        options_.log->error("role {} ended: {}", role.name, to_string(down.reason));
+        options_.fatal("role " + role.name + " has ended: " + to_string(down.reason)); // Half a node is worse than none.
   });
   for (auto& role : options_.roles) {
     monitor(role.handle);

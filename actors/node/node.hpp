@@ -7,6 +7,7 @@
 
 #include <caf/io/all.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@ public:
     bool connects = true; ///< false when all nodes are in this process: they are given to each other
     uint64_t seed = 1;    ///< for jitter
     std::shared_ptr<spdlog::logger> log;
+    std::function<void(const std::string& why)> fatal; ///< ends the process: a role is gone
   };
 
   node(caf::actor_config& config, options opts);

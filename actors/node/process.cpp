@@ -26,7 +26,7 @@ public:
       return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
     if (auto locked = lock_.take(path))
       return locked;
-    return directory_.open(files_, path, process_.config_->name, self.name);
+    return directory_.open(files_, path, process_.config_->name, self.name, self.id);
   }
   uint32_t incarnation() const { return directory_.incarnation(); }
 
@@ -85,14 +85,14 @@ uint64_t process::random() {
 std::optional<int> process::start(const node_description& self, const std::filesystem::path& directory, bool connects) {
   auto& started = nodes_.emplace_back();
   started.self = &self;
-  started.world = std::make_shared<local_environment>(*this, self);
-  if (auto wrong = started.world->open(directory, self)) {
+  started.environment = std::make_shared<local_environment>(*this, self);
+  if (auto wrong = started.environment->open(directory, self)) {
     std::cerr << "error: " << wrong->text << std::endl;
     return wrong->kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;
   }
-  identity who{config_, self.id, started.world->incarnation()};
+  identity who{config_, self.id, started.environment->incarnation()};
   for (auto& name : self.roles) {
-    auto spawned = known_.role(name)->spawn({who, config_->options_of(name), started.world});
+    auto spawned = known_.role(name)->spawn({who, config_->options_of(name), started.environment});
     if (!spawned) {
       std::cerr << "error: node " << self.name << ": " << text_of(spawned.error()) << std::endl;
       return exit_status::failed;
@@ -107,7 +107,8 @@ std::optional<int> process::start(const node_description& self, const std::files
   options.roles = started.roles;
   options.connects = connects;
   options.seed = random();
-  options.log = started.world->shared_log();
+  options.log = started.environment->shared_log();
+  options.fatal = [environment = started.environment.get()](const std::string& why) { environment->fatal(why); };
   started.actor = caf::actor_cast<caf::actor>(system_.spawn<node>(options));
   return std::nullopt;
 }
@@ -149,7 +150,7 @@ void process::end() {
     each.join();
   threads_.clear();
   for (auto& each : nodes_)
-    each.world->finish();
+    each.environment->finish();
   nodes_.clear(); // The directories' locks go last: nobody writes there any more.
 }
 

@@ -39,7 +39,7 @@ private:
 
   struct running {
     const node_description* self = nullptr;
-    std::shared_ptr<local_environment> world;
+    std::shared_ptr<local_environment> environment;
     std::vector<node::local_role> roles;
     caf::actor actor;
   };

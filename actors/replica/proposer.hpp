@@ -22,10 +22,10 @@ public:
   using time_point = backoff::time_point;
 
   struct limits {
-    uint64_t window = 256; ///< WINDOW of the paper
-    size_t batch_limit_bytes = 1u << 20;
-    size_t batch_limit_requests = 4096;
-    size_t waiting_limit_bytes = 64u << 20;
+    uint64_t window; ///< WINDOW of the paper
+    size_t batch_limit_bytes;
+    size_t batch_limit_requests;
+    size_t waiting_limit_bytes;
   };
 
   /// What there is to know when something is proposed.

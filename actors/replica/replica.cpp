@@ -66,12 +66,12 @@ private:
   caf::strong_actor_ptr client_; // of the run of commands that is being performed
 };
 
-replica::replica(caf::actor_config& config, environment_ptr world, std::unique_ptr<execution> performed, options opts)
+replica::replica(caf::actor_config& config, environment_ptr environment, std::unique_ptr<execution> performed, options opts)
   : replica_actor::base{config},
     execution_{std::move(performed)},
     proposer_{opts},
     leaders_{opts.peer_limit_bytes},
-    world_{std::move(world)},
+    environment_{std::move(environment)},
     options_{std::move(opts)},
     acceptors_{options_.peer_limit_bytes},
     replicas_{options_.peer_limit_bytes},
@@ -81,7 +81,7 @@ replica::replica(caf::actor_config& config, environment_ptr world, std::unique_p
     catch_up_{options_.members, options_.node} {}
 
 replica::behavior_type replica::make_behavior() {
-  robust(*this, world_);
+  robust(*this, environment_);
   set_down_handler([this](const caf::down_msg& x) { on_down(x); });
   delayed_send(this, tick_interval, tick_atom_v);
   return {
@@ -256,7 +256,7 @@ void replica::propose() {
   if (!proposes() || !leader_to_ask())
     return;
   auto deadline = execution_->state().machine->next_deadline();
-  auto wall_clock = world_->wall_clock_ms();
+  auto wall_clock = environment_->wall_clock_ms();
   const proposer::situation present{*active_,    catch_up_.decided_below(),     decisions_,
                                     *execution_, clock_ahead_ ? 0 : wall_clock, clock().now()};
   while (true) {
@@ -338,7 +338,7 @@ void replica::schedule_expiry() {
   auto deadline = execution_->state().machine->next_deadline();
   if (!deadline || !proposes() || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
     return;
-  auto wait = *deadline - world_->wall_clock_ms();
+  auto wait = *deadline - environment_->wall_clock_ms();
   if (wait <= 0)
     return;
   expiry_scheduled_ = *deadline;

@@ -24,16 +24,16 @@ namespace synod {
 class replica : public replica_actor::base {
 public:
   struct options : proposer::limits {
-    node_id node = 0;
+    node_id node;
     configurations members;
-    uint64_t peer_limit_bytes = 16u << 20;
+    uint64_t peer_limit_bytes;
 
     /// Decisions are kept for so many slots from slot_out on: what others have in flight, and a small window's worth to spare.
     slot_number slots_ahead() const { return std::max(2 * window, least_slots_ahead); }
     static constexpr uint64_t least_slots_ahead = 64;
   };
 
-  replica(caf::actor_config& config, environment_ptr world, std::unique_ptr<execution> performed, options opts);
+  replica(caf::actor_config& config, environment_ptr environment, std::unique_ptr<execution> performed, options opts);
 
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -101,7 +101,6 @@ private:
     send(caf::actor_cast<client_actor>(client), what.finish());
   }
   void note_mark(uint64_t mark);
-  void return_marks();
 
   // Figure 1: state and slot_out are the execution's, slot_in, requests and proposals the proposer's.
   std::unique_ptr<execution> execution_;
@@ -109,7 +108,7 @@ private:
   pvalue_map decisions_; // from slot_out on
   peers<leader_actor> leaders_;
 
-  environment_ptr world_;
+  environment_ptr environment_;
   options options_;
   peers<acceptor_actor> acceptors_;
   node_set reached_; // of the acceptors

@@ -3,19 +3,18 @@
 namespace synod {
 
 replica::options replica_options(const role_context& context) {
-  replica::options options;
-  options.node = context.self.node;
-  options.members = context.self.config->members();
-  options.window = static_cast<uint64_t>(context.options.number("window"));
-  options.batch_limit_bytes = context.options.bytes("batch-limit");
-  options.batch_limit_requests = static_cast<size_t>(context.options.number("batch-count"));
-  options.waiting_limit_bytes = context.options.bytes("waiting-limit");
-  options.peer_limit_bytes = context.options.bytes("peer-limit");
-  return options;
+  auto& own = context.options;
+  return {{.window = static_cast<uint64_t>(own.number("window")),
+           .batch_limit_bytes = own.bytes("batch-limit"),
+           .batch_limit_requests = static_cast<size_t>(own.number("batch-count")),
+           .waiting_limit_bytes = own.bytes("waiting-limit")},
+          context.self.node,
+          context.self.config->members(),
+          own.bytes("peer-limit")};
 }
 
 replicated_state initial_state(const role_context& context) {
-  return {context.world->make_state_machine(), session_table{context.options.duration("session-lifetime").count()}};
+  return {context.environment->make_state_machine(), session_table{context.options.duration("session-lifetime").count()}};
 }
 
 role_definition replica_role() {
@@ -30,8 +29,8 @@ role_definition replica_role() {
            {"peer-limit", kind::bytes, "16MiB", "on the way to another replica or leader, or to a client", 64 << 10},
            {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000}},
           [](const role_context& context) -> caf::expected<caf::actor> {
-            return caf::actor_cast<caf::actor>(context.world->system().spawn<replica>(
-              context.world, std::make_unique<execution>(initial_state(context)), replica_options(context)));
+            return caf::actor_cast<caf::actor>(context.environment->system().spawn<replica>(
+              context.environment, std::make_unique<execution>(initial_state(context)), replica_options(context)));
           }};
 }
 

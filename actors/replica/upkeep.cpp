@@ -38,22 +38,13 @@ void replica::on_received(const message<schema::Received>& received) {
 void replica::note_mark(uint64_t mark) {
   marks_.note(current_sender(), mark);
   if (marks_.urgent())
-    return_marks();
-}
-
-void replica::return_marks() {
-  for (auto& [sender, mark] : marks_.take()) {
-    builder<schema::Received> received;
-    received->setNode(options_.node);
-    received->setMark(mark);
-    send(caf::actor_cast<sender_of_marks>(sender), received.finish());
-  }
+    return_marks(*this, marks_, options_.node);
 }
 
 void replica::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   auto now = clock().now();
-  return_marks();
+  return_marks(*this, marks_, options_.node);
   serve_reads();
   for (auto& each : reads_.holding())
     serve_held(each);

@@ -24,7 +24,7 @@ struct identity {
 struct role_context {
   const identity& self;
   const option_values& options; ///< its own, from the table [role-name] of the file
-  environment_ptr world;
+  environment_ptr environment;
 };
 
 /// A role: a typed actor that understands at least `role_actor`. It learns of the

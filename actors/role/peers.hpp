@@ -13,6 +13,17 @@ namespace synod {
 /// Whoever sends messages with marks. They are returned with `send`, not anonymously: it looks at who returns them.
 using sender_of_marks = caf::typed_actor<caf::reacts_to<message<schema::Received>>>;
 
+/// Returns the marks that a role has noted to those who sent them; `node` is its own.
+template <class Role>
+void return_marks(Role& self, marks& noted, node_id node) {
+  for (auto& [sender, mark] : noted.take()) {
+    builder<schema::Received> received;
+    received->setNode(node);
+    received->setMark(mark);
+    self.send(caf::actor_cast<sender_of_marks>(sender), received.finish());
+  }
+}
+
 /// One role of all nodes that have it: its handle as long as it is reached, and what is owed to it. Handles are renewed when a
 /// host comes back; nothing is owed to a fresh one. Copies share the flow control of their entries, so a scout or a commander
 /// may have one.

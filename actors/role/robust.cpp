@@ -19,7 +19,11 @@ std::string text_of(const std::exception_ptr& thrown) {
 
 } // namespace
 
-void robust(caf::scheduled_actor& self, environment_ptr world) {
+void robust(caf::scheduled_actor& self, environment_ptr environment) {
+  robust(self, [environment = std::move(environment)](const std::string& why) { environment->fatal(why); });
+}
+
+void robust(caf::scheduled_actor& self, std::function<void(const std::string& why)> fatal) {
   // An empty result is no answer; caf::drop would send an error back, which ends a sender that is not prepared for it.
   self.set_default_handler([](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> { return caf::message{}; });
   // The error is the affair of whoever has no handler; nothing of this role depends on that message.
@@ -28,8 +32,8 @@ void robust(caf::scheduled_actor& self, environment_ptr world) {
     if (x.source == by->address()) // CAF puts the receiver's own address into what is sent anonymously.
       by->quit(x.reason);
   });
-  self.set_exception_handler([world = std::move(world)](caf::scheduled_actor* by, std::exception_ptr& thrown) -> caf::error {
-    world->fatal(std::string{by->name()} + ": " + text_of(thrown));
+  self.set_exception_handler([fatal = std::move(fatal)](caf::scheduled_actor* by, std::exception_ptr& thrown) -> caf::error {
+    fatal(std::string{by->name()} + ": " + text_of(thrown));
     return caf::sec::runtime_error;
   });
 }

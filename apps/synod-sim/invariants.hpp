@@ -2,8 +2,8 @@
 #pragma once
 
 #include "reference.hpp"
+#include "timeline.hpp"
 #include "trace.hpp"
-#include "world.hpp"
 
 #include "synod/actors/acceptor/acceptor.hpp"
 #include "synod/actors/gateway/gateway.hpp"
@@ -32,7 +32,7 @@ struct violation {
 /// a leader that a majority promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
 class invariants {
 public:
-  invariants(world& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected);
+  invariants(timeline& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected);
 
   // A process's roles, from when they have started until it ends.
   void begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g);
@@ -124,7 +124,7 @@ private:
   void bound(uint32_t node, const char* what, uint64_t is, uint64_t limit);
   const std::string& name(uint32_t node) const { return names_[node]; }
 
-  world& world_;
+  timeline& timeline_;
   trace& trace_;
   std::vector<std::string> names_;
   size_t majority_;

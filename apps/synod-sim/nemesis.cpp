@@ -7,7 +7,7 @@ namespace synod::simulation {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-nemesis::nemesis(stage& on, std::vector<host*> hosts, size_t participants)
+nemesis::nemesis(stage& on, std::vector<simulated_host*> hosts, size_t participants)
   : stage_{on}, hosts_{std::move(hosts)}, participants_{participants} {
   for (size_t i = 0; i < fault_count; ++i)
     streams_.emplace_back(on.drawn.options.seed, fault_descriptions()[i].name);
@@ -195,7 +195,7 @@ void nemesis::flap(random_stream& random) {
 void nemesis::begin_processes() {
   every(fault::kill, stream(fault::kill).of<seconds>({seconds{3}, seconds{10}, seconds{10}}), [this](auto& random) {
     auto node = victim(random);
-    down(node, host::end::kill, time_down(random));
+    down(node, simulated_host::end::kill, time_down(random));
   });
   every(fault::power, stream(fault::power).of<seconds>({seconds{4}, seconds{15}, seconds{15}}), [this](auto& random) {
     if (random.below(3) > 0)
@@ -203,7 +203,7 @@ void nemesis::begin_processes() {
     auto together = random.below(2) == 0; // The power is back for all at once.
     auto time = time_down(random);
     for (uint32_t i = 0; i < hosts_.size(); ++i)
-      down(i, host::end::power, together ? time : time_down(random));
+      down(i, simulated_host::end::power, together ? time : time_down(random));
   });
   every(fault::pause, seconds{8}, [this](auto& random) {
     auto node = some_node(random);
@@ -238,18 +238,18 @@ duration nemesis::time_down(random_stream& random) {
 void nemesis::power_cut(random_stream& random, uint32_t node) {
   auto length = time_down(random);
   if (random.below(2) == 0)
-    return down(node, host::end::power, length);
+    return down(node, simulated_host::end::power, length);
   std::vector<std::pair<uint32_t, uint32_t>> ways;
   for (uint32_t i = 0; i < hosts_.size(); ++i)
     if (i != node)
       ways.emplace_back(node, i);
   auto before = random.around(milliseconds{50});
   cut(ways, before + duration{1}, false, "power");
-  later(before, [this, node, length] { down(node, host::end::power, length); });
+  later(before, [this, node, length] { down(node, simulated_host::end::power, length); });
 }
 
 /// At once, or while the node writes.
-void nemesis::down(uint32_t node, host::end how, duration length) {
+void nemesis::down(uint32_t node, simulated_host::end how, duration length) {
   auto& x = *hosts_[node];
   if (!x.runs())
     return;
@@ -259,7 +259,7 @@ void nemesis::down(uint32_t node, host::end how, duration length) {
     hosts_[node]->stop(how);
     later(length, [this, node] { up(node); });
   };
-  if (stream(how == host::end::power ? fault::power : fault::kill).below(2) == 0)
+  if (stream(how == simulated_host::end::power ? fault::power : fault::kill).below(2) == 0)
     return now();
   x.when_writing = now;
   later(seconds{1}, [&x, now] {

@@ -1,14 +1,14 @@
 // What goes wrong in a run, and when.
 #pragma once
 
-#include "host.hpp"
+#include "simulated_host.hpp"
 
 namespace synod::simulation {
 
 /// Brings about the faults of a plan, each kind by its own stream of random numbers, until it is told to stop.
 class nemesis {
 public:
-  nemesis(stage& on, std::vector<host*> hosts, size_t participants);
+  nemesis(stage& on, std::vector<simulated_host*> hosts, size_t participants);
 
   void begin();
   /// Everything works from now on: what was cut is mended, whoever is down starts.
@@ -38,11 +38,11 @@ private:
   uint32_t victim(random_stream& random) const;
   static duration time_down(random_stream& random);
   void power_cut(random_stream& random, uint32_t node);
-  void down(uint32_t node, host::end how, duration length);
+  void down(uint32_t node, simulated_host::end how, duration length);
   void up(uint32_t node);
 
   stage& stage_;
-  std::vector<host*> hosts_;
+  std::vector<simulated_host*> hosts_;
   size_t participants_;
   std::vector<random_stream> streams_;
   bool over_ = false;

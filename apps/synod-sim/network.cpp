@@ -51,8 +51,8 @@ private:
   size_t role_;
 };
 
-network::network(world& in, trace& told, uint64_t seed, std::vector<participant*> all, size_t nodes)
-  : world_{in}, trace_{told}, random_{seed, "network"}, all_{std::move(all)}, nodes_{nodes} {
+network::network(timeline& in, trace& told, uint64_t seed, std::vector<participant*> all, size_t nodes)
+  : timeline_{in}, trace_{told}, random_{seed, "network"}, all_{std::move(all)}, nodes_{nodes} {
   links_.resize(all_.size() * all_.size());
   connections_.reserve(all_.size() * nodes_);
   for (uint32_t i = 0; i < nodes_; ++i)
@@ -105,7 +105,7 @@ void network::end(uint32_t index, bool silently) {
 void network::try_later(connection& x, duration pause) {
   if (std::exchange(x.trying, true))
     return;
-  world_.after(pause, [this, &x] {
+  timeline_.after(pause, [this, &x] {
     x.trying = false;
     if (x.up[0] && x.up[1])
       return;
@@ -123,12 +123,12 @@ void network::establish(connection& x) {
   for (auto side : {0, 1})
     lose_now(x, side);
   ++x.number;
-  trace_.say(world_.now(), "{} and {} are connected", all_[x.ends[0]]->name(), all_[x.ends[1]]->name());
+  trace_.say(timeline_.now(), "{} and {} are connected", all_[x.ends[0]]->name(), all_[x.ends[1]]->name());
   for (auto side : {0, 1}) {
     x.up[side] = true;
     show_roles(x, side);
     auto pause = between(x.ends[1 - side], x.ends[side]).latency + random_.between(duration{0}, milliseconds{2});
-    world_.after(pause, [this, &x, side, number = x.number] {
+    timeline_.after(pause, [this, &x, side, number = x.number] {
       auto& to = *all_[x.ends[side]];
       if (x.number != number || !x.up[side])
         return;
@@ -141,7 +141,7 @@ void network::establish(connection& x) {
 
 /// Makes stand-ins for the roles at the other end.
 void network::show_roles(connection& x, int side) {
-  auto& system = world_.system();
+  auto& system = timeline_.system();
   for (size_t role = 0; role < all_[x.ends[1 - side]]->roles().size(); ++role) {
     caf::actor_config config;
     x.seen[side].push_back(caf::make_actor<stand_in, caf::strong_actor_ptr>(system.next_actor_id(), system.node(), &system,
@@ -151,7 +151,7 @@ void network::show_roles(connection& x, int side) {
 
 /// One end notices that the connection is gone.
 void network::lose(connection& x, int side, duration after) {
-  world_.after(after, [this, &x, side, number = x.number] {
+  timeline_.after(after, [this, &x, side, number = x.number] {
     if (x.number != number || !x.up[side])
       return;
     lose_now(x, side);
@@ -165,10 +165,11 @@ void network::lose_now(connection& x, int side) {
   auto& self = *all_[x.ends[side]];
   auto& other = *all_[x.ends[1 - side]];
   if (self.alive())
-    trace_.say(world_.now(), "{} has lost its connection with {}", self.name(), other.name());
+    trace_.say(timeline_.now(), "{} has lost its connection with {}", self.name(), other.name());
   for (auto& each : std::exchange(x.seen[side], {})) {
     if (self.alive() && !self.roles().empty())
-      world_.as(*self.roles().front().on, [&] { static_cast<stand_in*>(caf::actor_cast<caf::abstract_actor*>(each))->close(); });
+      timeline_.as(*self.roles().front().on,
+                   [&] { static_cast<stand_in*>(caf::actor_cast<caf::abstract_actor*>(each))->close(); });
     else
       static_cast<stand_in*>(caf::actor_cast<caf::abstract_actor*>(each))->close();
   }
@@ -190,7 +191,7 @@ void network::cut(uint32_t from, uint32_t to, bool holds) {
   x.holds = holds;
   auto cut_number = ++x.cut_number;
   // Who hears nothing for too long closes its end; the other one is told, if that gets through.
-  world_.after(random_.between(shortest_silence, longest_silence), [this, from, to, cut_number] {
+  timeline_.after(random_.between(shortest_silence, longest_silence), [this, from, to, cut_number] {
     auto& still = between(from, to);
     if (still.cuts == 0 || still.cut_number != cut_number)
       return;
@@ -233,7 +234,7 @@ void network::carry(connection& x, uint64_t number, int from, size_t role, caf::
   if (!in_order && (way.cuts > 0 ? !way.holds : random_.chance(way.drop_per_million))) {
     ++lost_;
     if (trace_.on())
-      trace_.say(world_.now(), "{} -> {} {}: {} IS LOST", sender_process.name(), receiver_process.name(),
+      trace_.say(timeline_.now(), "{} -> {} {}: {} IS LOST", sender_process.name(), receiver_process.name(),
                  receiver_process.roles().size() > role ? receiver_process.roles()[role].name : "?", describe(content));
     return;
   }
@@ -248,15 +249,15 @@ void network::send(connection& x, uint64_t number, int from, size_t role, size_t
   auto& way = between(x.ends[from], x.ends[1 - from]);
   auto in_order = needs_order(content);
   auto delay = way.latency + way.extra + random_.between(duration{0}, way.jitter);
-  auto arrival = std::max(world_.now() + delay, way.last_arrival);
+  auto arrival = std::max(timeline_.now() + delay, way.last_arrival);
   if (!in_order && random_.chance(way.reorder_per_million))
-    arrival = world_.now() + delay + random_.between(duration{0}, way.reorder_by); // Others overtake it.
+    arrival = timeline_.now() + delay + random_.between(duration{0}, way.reorder_by); // Others overtake it.
   else
     way.last_arrival = arrival;
   auto deliver = [this, &x, number, from, role, sender, content] { arrive(x, number, 1 - from, role, sender, content); };
   if (!in_order && random_.chance(way.duplicate_per_million))
-    world_.at(arrival + random_.between(duration{0}, milliseconds{50}), deliver);
-  world_.at(arrival, std::move(deliver));
+    timeline_.at(arrival + random_.between(duration{0}, milliseconds{50}), deliver);
+  timeline_.at(arrival, std::move(deliver));
 }
 
 void network::carry_bytes(uint32_t from, uint32_t to, std::function<void()> arrive) {
@@ -264,8 +265,8 @@ void network::carry_bytes(uint32_t from, uint32_t to, std::function<void()> arri
   if (way.cuts > 0)
     return way.held.push_back([this, from, to, later = std::move(arrive)] { carry_bytes(from, to, later); });
   way.last_arrival =
-    std::max(world_.now() + way.latency + way.extra + random_.between(duration{0}, way.jitter), way.last_arrival);
-  world_.at(way.last_arrival, std::move(arrive));
+    std::max(timeline_.now() + way.latency + way.extra + random_.between(duration{0}, way.jitter), way.last_arrival);
+  timeline_.at(way.last_arrival, std::move(arrive));
 }
 
 /// Within a process.
@@ -273,7 +274,7 @@ void network::pass(connection& x, size_t role, size_t sender, const caf::message
   auto& process = *all_[x.ends[0]];
   auto& receiver = process.roles()[role];
   if (trace_.on())
-    trace_.say(world_.now(), "{} {} -> {}: {}", process.name(), sender == nobody ? "?" : process.roles()[sender].name,
+    trace_.say(timeline_.now(), "{} {} -> {}: {}", process.name(), sender == nobody ? "?" : process.roles()[sender].name,
                receiver.name, describe(what));
   on_arrival(x.ends[0], what);
   auto from = sender == nobody ? nullptr : x.seen[0][sender];
@@ -286,7 +287,7 @@ void network::arrive(connection& x, uint64_t number, int to, size_t role, size_t
     return;
   auto& receiver = receiver_process.roles()[role];
   if (trace_.on())
-    trace_.say(world_.now(), "{} -> {} {}: {}", all_[x.ends[1 - to]]->name(), receiver_process.name(), receiver.name,
+    trace_.say(timeline_.now(), "{} -> {} {}: {}", all_[x.ends[1 - to]]->name(), receiver_process.name(), receiver.name,
                describe(what));
   on_arrival(x.ends[to], what);
   auto from = sender == nobody ? nullptr : x.seen[to][sender];

@@ -1,8 +1,8 @@
 // The network between processes: every role sees the roles of other hosts through links.
 #pragma once
 
+#include "timeline.hpp"
 #include "trace.hpp"
-#include "world.hpp"
 
 #include <memory>
 #include <string>
@@ -55,7 +55,7 @@ public:
     std::vector<std::function<void()>> held;
   };
 
-  network(world& in, trace& told, uint64_t seed, std::vector<participant*> all, size_t nodes);
+  network(timeline& in, trace& told, uint64_t seed, std::vector<participant*> all, size_t nodes);
   ~network();
 
   link& between(uint32_t from, uint32_t to) { return links_[from * all_.size() + to]; }
@@ -103,7 +103,7 @@ private:
   void send(connection& x, uint64_t number, int from, size_t role, size_t sender, const caf::message& content);
   void arrive(connection& x, uint64_t number, int to, size_t role, size_t sender, const caf::message& what);
 
-  world& world_;
+  timeline& timeline_;
   trace& trace_;
   random_stream random_;
   std::vector<participant*> all_;

@@ -159,7 +159,7 @@ void make_limits_small(random_stream random, plan& x, std::map<std::string, opti
     options[role].set(name, bytes);
     x.cluster_file += fmt::format("\n# beyond what a file may say: [{}] {} = {}", role, name, bytes);
   };
-  auto largest_request = 2048 + 9 * x.large_value_bytes; // of a client: three operations of three values, or of a user's
+  auto largest_request = 1024 + int64_t{9} * x.large_value_bytes; // of a client: three operations of three values, or of a user's
   if (random.below(3) == 0)
     set("replica", "waiting-limit", random.between(largest_request, 4 * largest_request));
   if (random.below(3) == 0) {

@@ -18,7 +18,7 @@ std::string encode(const std::vector<std::string>& command) {
 } // namespace
 
 resp_client::resp_client(stage& on, uint32_t index, record_book& book, uint32_t participant_index, std::vector<uint32_t> gateways)
-  : simulation::client{on, index, book},
+  : workload_client{on, index, book},
     name_{fmt::format("client-{}", index)},
     participant_index_{participant_index},
     gateways_{std::move(gateways)} {}

@@ -1,8 +1,8 @@
 // A client as Redis clients are: bytes to a gateway, bytes back.
 #pragma once
 
-#include "client.hpp"
 #include "tcp.hpp"
+#include "workload_client.hpp"
 
 #include <deque>
 
@@ -10,7 +10,7 @@ namespace synod::simulation {
 
 /// Sends commands down one connection, several before their replies have come, and takes another gateway when the
 /// connection is lost or silent for too long. What was under way then has an unknown outcome, and is not sent again.
-class resp_client : public client, public participant, private tcp::client {
+class resp_client : public workload_client, public participant, private tcp::client_end {
 public:
   resp_client(stage& on, uint32_t index, record_book& book, uint32_t participant_index, std::vector<uint32_t> gateways);
 
@@ -26,7 +26,7 @@ public:
   std::string waits_for() const override;
 
 private:
-  using place = simulation::client::place;
+  using place = workload_client::place;
 
   void on_connected(uint64_t connection) override;
   void on_bytes(uint64_t connection, std::string_view bytes) override;

@@ -59,7 +59,7 @@ public:
     listener_ = std::make_unique<listens_to_roles>(*checks_);
     std::vector<participant*> all;
     for (uint32_t i = 0; i < config.nodes.size(); ++i) {
-      hosts_.push_back(std::make_unique<host>(stage_, i));
+      hosts_.push_back(std::make_unique<simulated_host>(stage_, i));
       all.push_back(hosts_.back().get());
     }
     std::vector<uint32_t> gateways;
@@ -91,7 +91,7 @@ public:
           checks_->look(i);
         }
     });
-    std::vector<host*> hosts;
+    std::vector<simulated_host*> hosts;
     for (auto& each : hosts_)
       hosts.push_back(each.get());
     nemesis_ = std::make_unique<nemesis>(stage_, hosts, all.size());
@@ -123,7 +123,7 @@ public:
     if (!checks_->broken())
       check_histories(book_, *checks_, plan_.options.of_user, undecided_);
     for (auto& each : hosts_)
-      each->stop(host::end::quiet);
+      each->stop(simulated_host::end::quiet);
     if (time_.running() > 0)
       checks_->fail("bounds", fmt::format("{} actors outlive their processes", time_.running()));
     return result();
@@ -218,15 +218,15 @@ private:
 
   plan plan_;
   trace trace_;
-  world time_;
+  timeline time_;
   stage stage_;
   record_book book_;
   std::unique_ptr<invariants> checks_;
   std::unique_ptr<listens_to_roles> listener_;
-  std::vector<std::unique_ptr<client>> clients_;
+  std::vector<std::unique_ptr<workload_client>> clients_;
   std::unique_ptr<network> network_;
   std::unique_ptr<tcp> tcp_;
-  std::vector<std::unique_ptr<host>> hosts_;
+  std::vector<std::unique_ptr<simulated_host>> hosts_;
   std::unique_ptr<nemesis> nemesis_;
   uint64_t undecided_ = 0;
 };

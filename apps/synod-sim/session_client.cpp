@@ -63,7 +63,7 @@ private:
 };
 
 session_client::session_client(stage& on, uint32_t index, record_book& book)
-  : client{on, index, book}, name_{fmt::format("client-{}", index)} {
+  : workload_client{on, index, book}, name_{fmt::format("client-{}", index)} {
   strand_.process = ++on.processes;
   caf::actor_config config;
   auto& system = on.time.system();
@@ -147,7 +147,7 @@ void session_client::ask_of_user() {
     ask_writes(std::move(writes));
 }
 
-void session_client::ask_writes(std::vector<std::pair<unsigned, operation>> drawn) {
+void session_client::ask_writes(std::vector<std::pair<unsigned, operation>>&& drawn) {
   std::vector<operation> operations;
   std::vector<place> places;
   for (auto& [group, x] : drawn) {

@@ -1,7 +1,7 @@
 // A client on the typed interface of replicas.
 #pragma once
 
-#include "client.hpp"
+#include "workload_client.hpp"
 
 #include <deque>
 #include <map>
@@ -10,7 +10,7 @@ namespace synod::simulation {
 
 /// One session whose results are kept: it sends its commands to one replica and, when that does not answer in time or
 /// is lost, again to another one, and must get the result of the first time. Up to `pipeline` operations are under way.
-class session_client : public client, public participant {
+class session_client : public workload_client, public participant {
 public:
   session_client(stage& on, uint32_t index, record_book& book);
 
@@ -49,7 +49,7 @@ private:
   void ask();
   void ask_write();
   void ask_of_user();
-  void ask_writes(std::vector<std::pair<unsigned, operation>> drawn);
+  void ask_writes(std::vector<std::pair<unsigned, operation>>&& drawn);
   void ask_last_write();
   void ask_read(unsigned group, operation x);
   void look_at(unsigned group);

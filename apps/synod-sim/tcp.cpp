@@ -19,7 +19,7 @@ public:
 
   uint16_t port() const override { return 6379; }
   void run() override {}
-  void schedule(caf::resumable* actor) override { of_.world_.push(strand_, actor); }
+  void schedule(caf::resumable* actor) override { of_.timeline_.push(strand_, actor); }
   void events(socket_events* events) override { events_ = events; }
 
   void stop() override {
@@ -70,7 +70,7 @@ public:
   /// Calls something of the gateway's on its strand, as its loop would: one after the other.
   void push(std::function<void(socket_events&)> call) {
     calls_.push_back(std::move(call));
-    of_.world_.push(strand_, [keep = of_.listeners_[node_]] {
+    of_.timeline_.push(strand_, [keep = of_.listeners_[node_]] {
       auto next = std::move(keep->calls_.front());
       keep->calls_.pop_front();
       if (keep->events_ && !keep->dead_)
@@ -80,7 +80,7 @@ public:
 
   void turn_end() {
     if (events_ && !dead_)
-      of_.world_.as(strand_, [this] { events_->on_turn_end(); });
+      of_.timeline_.as(strand_, [this] { events_->on_turn_end(); });
   }
 
   void die() { dead_ = true; }
@@ -121,7 +121,7 @@ void tcp::turn_end(uint32_t node) {
 
 // -- the client's side --------------------------------------------------------
 
-uint64_t tcp::connect(uint32_t from, uint32_t node, client& who) {
+uint64_t tcp::connect(uint32_t from, uint32_t node, client_end& who) {
   auto number = next_++;
   auto& x = connections_[number];
   x.from = from;
@@ -204,8 +204,8 @@ void tcp::deliver(uint64_t number, std::string bytes) {
   if (found == connections_.end())
     return;
   auto& x = found->second;
-  x.read_until = std::max(x.read_until, world_.now()) + x.reading;
-  world_.at(x.read_until, [this, number, read = std::move(bytes)] { read_by_client(number, read); });
+  x.read_until = std::max(x.read_until, timeline_.now()) + x.reading;
+  timeline_.at(x.read_until, [this, number, read = std::move(bytes)] { read_by_client(number, read); });
 }
 
 void tcp::read_by_client(uint64_t number, const std::string& bytes) {
@@ -231,8 +231,8 @@ void tcp::close_client(uint64_t number) {
   if (found == connections_.end())
     return;
   // What was sent before is read before.
-  if (auto until = found->second.read_until; until > world_.now())
-    return world_.at(until, [this, number] { close_client(number); });
+  if (auto until = found->second.read_until; until > timeline_.now())
+    return timeline_.at(until, [this, number] { close_client(number); });
   auto* who = found->second.who;
   forget(number);
   if (who)

@@ -17,16 +17,16 @@ namespace synod::simulation {
 class tcp {
 public:
   /// A client's end of a connection.
-  class client {
+  class client_end {
   public:
-    virtual ~client() = default;
+    virtual ~client_end() = default;
     virtual void on_connected(uint64_t connection) = 0;
     virtual void on_bytes(uint64_t connection, std::string_view bytes) = 0;
     /// It is over; or it was refused.
     virtual void on_closed(uint64_t connection) = 0;
   };
 
-  tcp(world& in, network& over) : world_{in}, network_{over} {}
+  tcp(timeline& in, network& over) : timeline_{in}, network_{over} {}
 
   /// The sockets of a gateway's process, which runs on that strand.
   std::shared_ptr<sockets> listen(uint32_t node, strand& on);
@@ -36,7 +36,7 @@ public:
   void turn_end(uint32_t node);
 
   /// A client's calls. Connections have numbers from 1.
-  uint64_t connect(uint32_t from, uint32_t node, client& who);
+  uint64_t connect(uint32_t from, uint32_t node, client_end& who);
   void write(uint64_t connection, std::string bytes);
   void close(uint64_t connection);
   /// How long the client takes to read what has arrived.
@@ -48,7 +48,7 @@ private:
   struct connection {
     uint32_t from = 0;
     uint32_t node = 0;
-    client* who = nullptr;            // null: the client has closed it
+    client_end* who = nullptr;        // null: the client has closed it
     std::shared_ptr<listener> server; // null: not accepted, or closed
     bool wanted = true;               // the gateway reads
     std::string held;                 // arrived, not read by the gateway
@@ -64,7 +64,7 @@ private:
   void close_client(uint64_t number);
   void forget(uint64_t number);
 
-  world& world_;
+  timeline& timeline_;
   network& network_;
   std::map<uint32_t, std::shared_ptr<listener>> listeners_;
   std::map<uint64_t, connection> connections_;

@@ -14,11 +14,11 @@ namespace {
 constexpr ballot low{1, 0, 1}, high{2, 1, 1};
 
 /// Outlives the actors on it.
-struct host {
+struct disk_owner {
   waiting_disk storage;
 };
 
-struct fixture : host, world {
+struct fixture : disk_owner, actor_world {
   fixture() {
     auto described = std::make_shared<cluster>();
     described->name = "test";

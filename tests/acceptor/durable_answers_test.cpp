@@ -14,7 +14,7 @@ namespace {
 
 constexpr ballot low{1, 0, 1}, high{2, 1, 1}, higher{3, 0, 1};
 
-struct fixture : world {
+struct fixture : actor_world {
   durable_answers::answer p1b(const probe& to, uint64_t scout = 1) {
     durable_answers::answer x;
     x.to = to.ptr();

@@ -9,7 +9,7 @@ using namespace synod::test;
 
 namespace {
 
-struct fixture : world {
+struct fixture : actor_world {
   static caf::actor_addr address(const probe& of) { return caf::actor_cast<caf::actor_addr>(of.ptr()); }
 
   bool admit(uint64_t bytes, std::chrono::milliseconds at = {}) {

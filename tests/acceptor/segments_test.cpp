@@ -1,6 +1,6 @@
 #include "acceptor/logs.hpp"
 
-#include "disk.hpp"
+#include "platter.hpp"
 
 #include <doctest/doctest.h>
 

@@ -78,7 +78,7 @@ synod::role_definition auditor_role() {
           {{"window", kind::number, "4096", "slots remembered", 16, 65536}},
           [](const synod::role_context& context) -> caf::expected<caf::actor> {
             auto window = static_cast<uint64_t>(context.options.number("window"));
-            return caf::actor_cast<caf::actor>(context.world->system().spawn<auditor>(window));
+            return caf::actor_cast<caf::actor>(context.environment->system().spawn<auditor>(window));
           }};
 }
 

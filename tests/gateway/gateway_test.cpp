@@ -99,7 +99,7 @@ struct fixture {
     clients->turn_end();
   }
 
-  world in;
+  actor_world in;
   std::shared_ptr<test_environment> environment_ = std::make_shared<test_environment>(in.system);
   std::shared_ptr<test_sockets> clients = std::make_shared<test_sockets>(in.system);
   gateway_actor subject;
@@ -170,7 +170,7 @@ TEST_CASE_FIXTURE(fixture, "marks go back to the replica they came from: with th
   in.pass(std::chrono::milliseconds{100});
   auto [received] = beside->take<message<schema::Received>>();
   CHECK(received->getMark() == 1000);
-  CHECK(received->getNode() == 0);
+  CHECK(received->getNode() == 1);
   respond(beside, 77, 3, "OK", 3'000'000);
   CHECK(std::get<0>(beside->take<message<schema::Received>>())->getMark() == 3'000'000);
 }

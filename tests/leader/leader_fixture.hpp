@@ -10,7 +10,7 @@
 
 namespace synod::test {
 
-struct leader_fixture : world {
+struct leader_fixture : actor_world {
   /// As a cluster file without any options makes it, for the first of three nodes that have every role each.
   static leader::options initial(uint32_t incarnation = 1) {
     cluster file;

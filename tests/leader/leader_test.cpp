@@ -305,7 +305,7 @@ TEST_CASE_FIXTURE(leader_fixture,
   CHECK(has_p2a());
   for (slot_number slot = 5; slot <= 400; ++slot) // Their replica says that all before is decided; the acceptors are silent.
     propose(value_of(mine, slot, 10, slot));
-  CHECK(status("proposals").getNumber() == 2 * 4 + recovery::most_slots);
+  CHECK(status("proposals").getNumber() == 8 + recovery::most_slots);
 }
 
 TEST_CASE_FIXTURE(leader_fixture, "a mark of a proposal comes back to its sender") {

@@ -44,7 +44,7 @@ TEST_CASE("a message that outgrows what was expected is still one segment") {
 }
 
 TEST_CASE("a message crosses hosts as one block of bytes") {
-  world w;
+  actor_world w;
   std::vector<char> buffer;
   auto sent = pvalue_of({1, 2, 3}, 4, {request_of(1, 1, {{"PING"}})}, 99);
   caf::binary_serializer sink{w.system, buffer};
@@ -58,7 +58,7 @@ TEST_CASE("a message crosses hosts as one block of bytes") {
 }
 
 TEST_CASE("a size that the bytes do not have, or above the limit, is refused before it is allocated") {
-  world w;
+  actor_world w;
   for (uint64_t size : {uint64_t{1} << 60, uint64_t{1} << 30, uint64_t{100}}) {
     std::vector<char> buffer;
     caf::binary_serializer sink{w.system, buffer};

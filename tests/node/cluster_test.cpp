@@ -103,7 +103,7 @@ TEST_CASE("a node's id is given in the file or made of its name, and does not de
 
 TEST_CASE("a mutated cluster file is read or refused") {
   std::mt19937 random{1};
-  const std::string alphabet = "[]{}=\"'.,#\n\\ \0ab1-";
+  const std::string alphabet = std::string{"[]{}=\"'.,#\n\\ ab1-"} + '\0';
   for (int run = 0; run < 20000; ++run) {
     auto text = sound;
     for (auto changes = 1 + random() % 5; changes > 0; --changes)

@@ -1,6 +1,6 @@
 #include "harness.hpp"
 
-#include "disk.hpp"
+#include "platter.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/messages/log.capnp.h"
 #include "temporary_directory.hpp"
@@ -15,9 +15,9 @@ using namespace synod::test;
 namespace {
 
 struct fixture {
-  std::optional<data_directory::failure> open(const char* cluster = "test", const char* node = "a") {
+  std::optional<data_directory::failure> open(const char* cluster = "test", const char* node = "a", node_id id = 1) {
     files = on.plug();
-    return subject.open(*files, "/data", cluster, node);
+    return subject.open(*files, "/data", cluster, node, id);
   }
 
   /// Writes over one byte of a file.
@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
     on.behaviour().torn = random.below(2) == 0;
     if (random.below(2) == 0)
       on.unplug_after(random.below(14));
-    auto wrong = subject.open(*files, "/data", "test", "a");
+    auto wrong = subject.open(*files, "/data", "test", "a", 1);
     if (on.plugged()) {
       REQUIRE_MESSAGE(!wrong, wrong->text);
       CHECK(subject.incarnation() > last);
@@ -66,6 +66,14 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
       on.cut_power();
   }
   CHECK(interrupted > 100);
+}
+
+TEST_CASE_FIXTURE(fixture, "a node whose id has changed is refused") {
+  REQUIRE(!open());
+  auto wrong = open("test", "a", 2);
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::wrong_directory);
+  CHECK(wrong->text.find("belongs to the node with id 1, and 'a' has id 2") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "a directory of another node or cluster is refused") {

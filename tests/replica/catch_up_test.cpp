@@ -10,21 +10,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-message<schema::Learned> learned(node_id acceptor, std::vector<message<schema::Pvalue>> accepted, bool with_values,
+message<schema::Learned> learned(node_id acceptor, const std::vector<message<schema::Pvalue>>& accepted, bool with_values,
                                  slot_number decided_below = 1, uint64_t mark = 0) {
-  builder<schema::Learned> answer;
-  answer->setAcceptor(acceptor);
-  answer->setDecidedBelow(decided_below);
-  answer->setMark(mark);
-  auto list = answer->initAccepted(static_cast<unsigned>(accepted.size()));
-  auto values = answer->initPvalues(with_values ? list.size() : 0);
-  for (unsigned i = 0; i < list.size(); ++i) {
-    list[i].setSlot(accepted[i]->getSlot());
-    write(ballot_of(accepted[i]->getBallot()), list[i].initBallot());
-    if (with_values)
-      values.set(i, accepted[i].as_data());
-  }
-  return answer.finish();
+  return test::learned(acceptor, 1, accepted, with_values, decided_below, mark);
 }
 
 struct fixture {

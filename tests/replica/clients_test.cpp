@@ -10,7 +10,7 @@ using namespace synod::test;
 
 namespace {
 
-struct fixture : world {
+struct fixture : actor_world {
   probe one{*this}, two{*this};
   clients subject{1000};
   clients::time_point now{std::chrono::hours{1}};

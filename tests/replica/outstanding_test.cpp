@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-struct fixture : world {
+struct fixture : actor_world {
   fixture() {
     sessions.open(7, 70, false, 0);
     sessions.open(8, 80, false, 0);

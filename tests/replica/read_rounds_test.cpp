@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-struct fixture : world {
+struct fixture : actor_world {
   bool add(uint64_t number, size_t bytes = 1) {
     return subject.add(query_of(number, {{"GET", std::string(bytes, 'k')}}), client.ptr());
   }

@@ -29,7 +29,7 @@ TEST_CASE("flow control lets through what its limit allows, then a probe a secon
 }
 
 TEST_CASE("a mark is returned once, and is urgent when a mebibyte came since the last one was returned") {
-  test::world in;
+  test::actor_world in;
   test::probe sender{in}, other{in};
   constexpr uint64_t mebibyte = 1u << 20;
   marks subject;
@@ -52,7 +52,7 @@ TEST_CASE("a mark is returned once, and is urgent when a mebibyte came since the
 }
 
 TEST_CASE("a sender that counts anew gets its new marks") {
-  test::world in;
+  test::actor_world in;
   test::probe sender{in};
   marks subject;
   subject.note(sender.ptr(), 5'000'000);
@@ -67,7 +67,7 @@ TEST_CASE("a sender that counts anew gets its new marks") {
 }
 
 TEST_CASE("a sender that is gone gets no mark") {
-  test::world in;
+  test::actor_world in;
   marks subject;
   {
     test::probe sender{in};

@@ -9,7 +9,7 @@ using namespace synod::test;
 
 namespace {
 
-struct fixture : world {
+struct fixture : actor_world {
   peers<acceptor_actor> subject{100};
   probe first{*this}, second{*this};
   caf::actor_clock::time_point now = caf::actor_clock::time_point{} + std::chrono::hours{1};

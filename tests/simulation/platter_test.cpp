@@ -1,6 +1,6 @@
 #include "acceptor/logs.hpp"
 
-#include "disk.hpp"
+#include "platter.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,8 +13,8 @@ namespace {
 
 /// A host's log from one start to the next. Records are numbered; a record counts as told once a write behind it, or a
 /// replay, has ended: from then on it must never be missing.
-struct host {
-  explicit host(uint64_t seed) : disk{seed, 0}, random{seed, "lives"} {}
+struct disk_owner {
+  explicit disk_owner(uint64_t seed) : disk{seed, 0}, random{seed, "lives"} {}
 
   /// Opens the log, checks what is there, and appends until something ends it. True: it came so far as to append.
   bool live() {
@@ -67,7 +67,7 @@ TEST_CASE("the log keeps what it told of over kills, power cuts and failed write
   auto cuts = 0;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
-    host subject{seed};
+    disk_owner subject{seed};
     for (int life = 0; life < 40; ++life) {
       subject.disk.behaviour().torn = subject.random.below(2) == 0;
       subject.disk.behaviour().error_per_million = subject.random.below(3) == 0 ? 30'000 : 0;

@@ -18,7 +18,7 @@ caf::expected<caf::actor> without_a_ballot(const role_context& context) {
     return before.error();
   before->promised = {};
   return caf::actor_cast<caf::actor>(
-    context.world->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.world));
+    context.environment->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.environment));
 }
 
 // -- another disk -------------------------------------------------------------
@@ -104,11 +104,11 @@ private:
   std::shared_ptr<bool> started_ = std::make_shared<bool>(false);
 };
 
-/// The world as it is, with another disk.
+/// The environment as it is, with another disk.
 template <class Disk>
-class world_with : public environment {
+class environment_with : public environment {
 public:
-  explicit world_with(environment_ptr real) : real_{std::move(real)}, files_{real_->files()} {}
+  explicit environment_with(environment_ptr real) : real_{std::move(real)}, files_{real_->files()} {}
 
   caf::actor_system& system() override { return real_->system(); }
   int64_t wall_clock_us() const override { return real_->wall_clock_us(); }
@@ -127,14 +127,14 @@ private:
 };
 
 caf::expected<caf::actor> with_a_hasty_disk(const role_context& context) {
-  auto world = std::make_shared<world_with<hasty_disk>>(context.world);
-  return acceptor_role().spawn({context.self, context.options, world});
+  auto changed = std::make_shared<environment_with<hasty_disk>>(context.environment);
+  return acceptor_role().spawn({context.self, context.options, changed});
 }
 
 caf::expected<caf::actor> with_an_unmended_tail(const role_context& context) {
-  auto world = std::make_shared<world_with<untouched_disk>>(context.world);
-  auto spawned = acceptor_role().spawn({context.self, context.options, world});
-  world->files().started();
+  auto changed = std::make_shared<environment_with<untouched_disk>>(context.environment);
+  auto spawned = acceptor_role().spawn({context.self, context.options, changed});
+  changed->files().started();
   return spawned;
 }
 
@@ -241,8 +241,8 @@ caf::expected<caf::actor> rewritten(const role_context& context) {
   auto before = acceptor_memory(context);
   if (!before)
     return before.error();
-  return caf::actor_cast<caf::actor>(
-    context.world->system().spawn<rewriting<acceptor, Filter>>(std::move(*before), acceptor_options(context), context.world));
+  return caf::actor_cast<caf::actor>(context.environment->system().spawn<rewriting<acceptor, Filter>>(
+    std::move(*before), acceptor_options(context), context.environment));
 }
 
 template <auto Spawn>

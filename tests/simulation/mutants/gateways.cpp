@@ -5,6 +5,8 @@
 #include "synod/actors/gateway/gateway.hpp"
 #include "synod/actors/gateway/gateway_role.hpp"
 
+#include <map>
+
 namespace synod::test {
 
 namespace {
@@ -36,21 +38,27 @@ struct mixes_replies_up {
   }
 };
 
-/// Tells clients that what the replica has refused was performed.
+/// Tells clients that everything was performed up to a command that the replica has refused.
 struct takes_refused_for_performed {
   std::optional<caf::message> operator()(gateway&, const caf::message& content, const caf::strong_actor_ptr&) {
     auto* responses = part<message<schema::Responses>>(content);
-    if (!responses || !(*responses)->getRefused())
+    if (!responses)
+      return content;
+    auto& first_waiting = first_waiting_[(*responses)->getSession()];
+    auto end = (*responses)->getFirstCid() + ((*responses)->getRefused() ? 1 : (*responses)->getAnswered());
+    auto first = std::exchange(first_waiting, std::max(first_waiting, end));
+    if (!(*responses)->getRefused() || first >= end)
       return content;
     builder<schema::Responses> performed;
     performed->setSession((*responses)->getSession());
-    performed->setFirstCid((*responses)->getFirstCid());
-    performed->setAnswered((*responses)->getAnswered());
-    auto replies = performed->initReplies((*responses)->getAnswered());
-    for (auto each : replies)
+    performed->setFirstCid(first);
+    performed->setAnswered(static_cast<uint32_t>(end - first));
+    for (auto each : performed->initReplies(performed->getAnswered()))
       each.setStatus("OK");
     return caf::make_message(performed.finish());
   }
+
+  std::map<uint64_t, uint64_t> first_waiting_; // session to cid; 0: no reply has come yet
 };
 
 /// Answers reads with what the query before them was answered.
@@ -79,7 +87,8 @@ struct answers_with_earlier_reads {
 std::vector<mutant> wrong_gateways() {
   return {
     {"mixes-replies", "a gateway gives two commands each other's replies", gateway_variant<mixes_replies_up>},
-    {"refused-as-performed", "a gateway takes refused commands for performed", gateway_variant<takes_refused_for_performed>},
+    {"refused-as-performed", "a gateway takes commands up to a refused one for performed",
+     gateway_variant<takes_refused_for_performed>},
     {"stale-reads", "a gateway answers reads with earlier answers", gateway_variant<answers_with_earlier_reads>},
   };
 }

@@ -22,7 +22,7 @@ std::function<role_definition()> with_options(Change change) {
     role.spawn = [change](const role_context& context) -> caf::expected<caf::actor> {
       auto options = leader_options(context);
       change(options);
-      return caf::actor_cast<caf::actor>(context.world->system().spawn<leader>(context.world, options));
+      return caf::actor_cast<caf::actor>(context.environment->system().spawn<leader>(context.environment, options));
     };
     return role;
   };
@@ -42,7 +42,7 @@ role_definition with_filter() {
   auto role = leader_role();
   role.spawn = [](const role_context& context) -> caf::expected<caf::actor> {
     return caf::actor_cast<caf::actor>(
-      context.world->system().spawn<rewriting<leader, Filter>>(context.world, leader_options(context)));
+      context.environment->system().spawn<rewriting<leader, Filter>>(context.environment, leader_options(context)));
   };
   return role;
 }

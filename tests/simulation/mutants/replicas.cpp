@@ -13,7 +13,7 @@ template <class Replica = replica, class Execution = execution>
 caf::expected<caf::actor> spawn_replica(const role_context& context, std::unique_ptr<Execution> performed,
                                         const replica::options& options) {
   return caf::actor_cast<caf::actor>(
-    context.world->system().spawn<Replica>(context.world, std::unique_ptr<execution>{std::move(performed)}, options));
+    context.environment->system().spawn<Replica>(context.environment, std::unique_ptr<execution>{std::move(performed)}, options));
 }
 
 template <class Filter>
@@ -126,15 +126,16 @@ private:
 
 class expires_by_the_local_clock : public execution {
 public:
-  explicit expires_by_the_local_clock(const role_context& context) : execution{initial_state(context)}, world_{context.world} {}
+  explicit expires_by_the_local_clock(const role_context& context)
+    : execution{initial_state(context)}, environment_{context.environment} {}
 
   void perform(const message<schema::Pvalue>& decided, listener& told) override {
-    state().log_time = std::max(state().log_time, world_->wall_clock_ms());
+    state().log_time = std::max(state().log_time, environment_->wall_clock_ms());
     execution::perform(decided, told);
   }
 
 private:
-  environment_ptr world_;
+  environment_ptr environment_;
 };
 
 /// Lets a replica see what acceptors tell of the highest slot they accepted as `Alter` alters it.

@@ -1,4 +1,4 @@
-#include "disk.hpp"
+#include "platter.hpp"
 
 #include "synod/messages/roles.hpp"
 

@@ -1,10 +1,10 @@
 // A host: its disk, its clock, and the process of a node on it, over and over.
 #pragma once
 
-#include "disk.hpp"
 #include "invariants.hpp"
 #include "network.hpp"
 #include "plan.hpp"
+#include "platter.hpp"
 #include "tcp.hpp"
 
 #include <spdlog/logger.h>
@@ -17,7 +17,7 @@ namespace synod::simulation {
 
 /// What all parts of a run share.
 struct stage {
-  world& time;
+  timeline& time;
   trace& told;
   const plan& drawn;
   const registry& known;
@@ -28,10 +28,10 @@ struct stage {
 };
 
 /// One node of the cluster. Its process can be killed and started again; its disk and its clock stay.
-class host : public participant {
+class simulated_host : public participant {
 public:
-  host(stage& on, uint32_t index);
-  ~host() override;
+  simulated_host(stage& on, uint32_t index);
+  ~simulated_host() override;
 
   const std::string& name() const override { return description_.name; }
   bool alive() const override { return alive_; }
@@ -104,8 +104,8 @@ private:
   uint32_t index_;
   const node_description& description_;
   platter disk_;
-  environment_ptr world_; // as the process sees it
-  std::string spawning_;  // the role
+  environment_ptr environment_; // as the process sees it
+  std::string spawning_;        // the role
   random_stream random_;
   std::shared_ptr<spdlog::logger> log_;
   uint32_t incarnation_ = 0; // as the process read it from its data directory

@@ -33,10 +33,10 @@ struct strand {
 /// Runs CAF's test coordinator by a seed: any runnable actor may be next, time passes only when none is. Actors of
 /// one strand run one at a time; timers are the coordinator's virtual clock, everything else of the simulation is an
 /// event here.
-class world {
+class timeline {
 public:
-  explicit world(uint64_t seed);
-  ~world();
+  explicit timeline(uint64_t seed);
+  ~timeline();
 
   caf::actor_system& system() { return actors_->system; }
   /// Actors that have not ended.

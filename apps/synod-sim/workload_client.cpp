@@ -1,4 +1,4 @@
-#include "client.hpp"
+#include "workload_client.hpp"
 
 #include "workload.hpp"
 
@@ -11,30 +11,30 @@ namespace synod::simulation {
 
 using std::chrono::milliseconds;
 
-operation client::draw_read(unsigned group) {
+operation workload_client::draw_read(unsigned group) {
   return {index_, operation::kind::command, {{"GET", key(random_.of<char>({'r', 'c', 'l'}), group)}}};
 }
 
-operation client::checked_transaction(unsigned group) {
+operation workload_client::checked_transaction(unsigned group) {
   return {
     index_, operation::kind::transaction, {{"SET", key('r', group), fresh_value()}, {"INCRBY", key('c', group), fresh_number()}}};
 }
 
 /// The register, alone or with a key whose changes nobody looks for, before it or behind it.
-std::vector<std::string> client::draw_watched(unsigned group) {
+std::vector<std::string> workload_client::draw_watched(unsigned group) {
   std::vector<std::string> keys{key('r', group)};
   if (auto roll = random_.below(4); roll < 2)
     keys.insert(roll == 0 ? keys.begin() : keys.end(), key('c', group));
   return keys;
 }
 
-std::optional<operation> client::last_write(unsigned group) {
+std::optional<operation> workload_client::last_write(unsigned group) {
   if (of_user())
     return draw_of_user(false);
   return operation{index_, operation::kind::command, {{"INCRBY", key('c', group), fresh_number()}}};
 }
 
-std::vector<std::pair<unsigned, operation>> client::last_reads() {
+std::vector<std::pair<unsigned, operation>> workload_client::last_reads() {
   std::vector<std::pair<unsigned, operation>> all;
   if (of_user()) {
     if (auto x = draw_of_user(true))
@@ -49,7 +49,7 @@ std::vector<std::pair<unsigned, operation>> client::last_reads() {
   return all;
 }
 
-operation client::draw_of_user() {
+operation workload_client::draw_of_user() {
   operation x{index_, operation::kind::command, {stage_.drawn.options.of_user->next(random_, index_)}};
   auto& command = x.commands.front();
   auto known = stage_.checks->expected().machine().commands();
@@ -67,7 +67,7 @@ operation client::draw_of_user() {
   return x;
 }
 
-std::optional<operation> client::draw_of_user(bool reads) {
+std::optional<operation> workload_client::draw_of_user(bool reads) {
   constexpr int most_draws = 1000;
   for (int i = 0; i < most_draws && !stage_.checks->broken(); ++i)
     if (auto x = draw_of_user(); x.reads == reads)
@@ -75,7 +75,7 @@ std::optional<operation> client::draw_of_user(bool reads) {
   return std::nullopt;
 }
 
-operation client::draw_write(unsigned group) {
+operation workload_client::draw_write(unsigned group) {
   operation x;
   x.client = index_;
   auto count = random_.below(6) == 0 ? random_.between(2, 3) : 1;
@@ -90,7 +90,7 @@ operation client::draw_write(unsigned group) {
 
 /// No write is asked for twice: each has a value of its own, an increment of its own, or a second key of its own that is
 /// never there. So what was performed tells who asked for it.
-std::vector<std::string> client::draw_command(unsigned group) {
+std::vector<std::string> workload_client::draw_command(unsigned group) {
   auto number = [this](int64_t least, int64_t most) { return std::to_string(random_.between(least, most)); };
   auto roll = random_.below(100);
   if (roll < 25)
@@ -99,7 +99,7 @@ std::vector<std::string> client::draw_command(unsigned group) {
     return {"SET", key('r', group), fresh_value(), "PX", number(10, 3000)};
   if (roll < 40)
     return {"SET", key('r', group), fresh_value(), "PXAT",
-            std::to_string(random_.between(-200, 3000) + host::beginning_ms()
+            std::to_string(random_.between(-200, 3000) + simulated_host::beginning_ms()
                            + std::chrono::duration_cast<milliseconds>(stage_.time.now()).count())};
   if (roll < 48)
     return {"GETSET", key('r', group), fresh_value()};
@@ -118,17 +118,17 @@ std::vector<std::string> client::draw_command(unsigned group) {
   return {"GET", key(random_.of<char>({'r', 'c', 'l'}), group)};
 }
 
-std::string client::fresh_value() {
+std::string workload_client::fresh_value() {
   auto large = stage_.drawn.large_value_bytes > 0 && random_.below(4) == 0;
   return fmt::format("v{}.{}", index_, ++values_)
          + (large ? std::string(1 + random_.below(stage_.drawn.large_value_bytes), 'x') : "");
 }
 
-std::string client::fresh_number() {
+std::string workload_client::fresh_number() {
   return std::to_string(100 * ++values_ + index_);
 }
 
-client::place client::begin(unsigned group, operation x) {
+workload_client::place workload_client::begin(unsigned group, operation x) {
   x.called = stage_.time.now();
   x.earliest_log_time = stage_.checks->expected().log_time();
   x.number = ++book_.operations;
@@ -139,7 +139,7 @@ client::place client::begin(unsigned group, operation x) {
   return {group, book_.groups[group].size() - 1};
 }
 
-void client::end(place where, std::optional<std::string> reply) {
+void workload_client::end(place where, std::optional<std::string> reply) {
   auto& x = at(where);
   x.returned = stage_.time.now();
   x.reply = std::move(reply);
@@ -148,7 +148,7 @@ void client::end(place where, std::optional<std::string> reply) {
   --book_.unknown;
 }
 
-void client::withdraw(place where) {
+void workload_client::withdraw(place where) {
   at(where).withdrawn = true;
   stage_.checks->expected().end_read(at(where).number);
   --book_.unknown;

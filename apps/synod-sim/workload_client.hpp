@@ -2,16 +2,16 @@
 #pragma once
 
 #include "history.hpp"
-#include "host.hpp"
+#include "simulated_host.hpp"
 
 namespace synod::simulation {
 
 /// Something that asks, and that can be told to stop.
-class client {
+class workload_client {
 public:
-  client(stage& on, uint32_t index, record_book& book)
+  workload_client(stage& on, uint32_t index, record_book& book)
     : stage_{on}, index_{index}, random_{on.drawn.options.seed, "client", index}, book_{book} {}
-  virtual ~client() = default;
+  virtual ~workload_client() = default;
 
   virtual void start() = 0;
   /// Begins nothing new.

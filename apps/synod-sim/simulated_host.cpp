@@ -1,4 +1,4 @@
-#include "host.hpp"
+#include "simulated_host.hpp"
 
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/role/sockets.hpp"
@@ -15,7 +15,7 @@ constexpr int64_t beginning_us = 1'700'000'000'000'000; // of all wall clocks, m
 /// Brings what roles log into the trace.
 class trace_sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 public:
-  trace_sink(const world& time, trace& told) : time_{time}, trace_{told} {}
+  trace_sink(const timeline& time, trace& told) : time_{time}, trace_{told} {}
 
 protected:
   void sink_it_(const spdlog::details::log_msg& x) override {
@@ -25,13 +25,13 @@ protected:
   void flush_() override {}
 
 private:
-  const world& time_;
+  const timeline& time_;
   trace& trace_;
 };
 
 } // namespace
 
-host::host(stage& on, uint32_t index)
+simulated_host::simulated_host(stage& on, uint32_t index)
   : stage_{on},
     index_{index},
     description_{on.drawn.config->nodes[index]},
@@ -42,25 +42,25 @@ host::host(stage& on, uint32_t index)
   log_->set_level(on.told.on() ? spdlog::level::info : spdlog::level::off);
 }
 
-host::~host() = default;
+simulated_host::~simulated_host() = default;
 
-int64_t host::wall_clock_us() const {
+int64_t simulated_host::wall_clock_us() const {
   auto us = [](duration x) { return std::chrono::duration_cast<std::chrono::microseconds>(x).count(); };
   auto now = stage_.time.now();
   return beginning_us + us(now) + ahead_us_ + us(now - drift_since_) * drift_per_million_ / 1'000'000;
 }
 
-int64_t host::beginning_ms() {
+int64_t simulated_host::beginning_ms() {
   return beginning_us / 1000;
 }
 
-void host::set_clock(int64_t ahead_us, int64_t drift_per_million) {
+void simulated_host::set_clock(int64_t ahead_us, int64_t drift_per_million) {
   ahead_us_ = ahead_us;
   drift_per_million_ = drift_per_million;
   drift_since_ = stage_.time.now();
 }
 
-void host::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
+void simulated_host::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
   auto& nodes = stage_.drawn.config->nodes;
   auto id = other < nodes.size() ? nodes[other].id : node_id{0}; // A client has none.
   for (auto& each : roles_)
@@ -68,9 +68,9 @@ void host::on_peer(uint32_t other, const std::string& role_name, const caf::stro
 }
 
 /// What the roles of one start see. A role of a dead process may still hold it.
-class host::simulated_environment : public environment {
+class simulated_host::simulated_environment : public environment {
 public:
-  explicit simulated_environment(host& on) : host_{on}, directory_{"/" + on.name()} {
+  explicit simulated_environment(simulated_host& on) : host_{on}, directory_{"/" + on.name()} {
     files_ = on.disk_.plug([&on](disk::lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) {
       on.aside(where, {std::move(work), std::move(asker), number});
     });
@@ -94,22 +94,22 @@ public:
   void fatal(const std::string& why) override { host_.die(why); }
 
 private:
-  host& host_;
+  simulated_host& host_;
   std::filesystem::path directory_;
   std::unique_ptr<synod::disk> files_;
 };
 
-caf::expected<caf::actor> host::spawn(const std::string& role_name) {
+caf::expected<caf::actor> simulated_host::spawn(const std::string& role_name) {
   spawning_ = role_name;
   return stage_.known.role(role_name)->spawn(
-    {{stage_.drawn.config, description_.id, incarnation_}, stage_.drawn.config->options_of(role_name), world_});
+    {{stage_.drawn.config, description_.id, incarnation_}, stage_.drawn.config->options_of(role_name), environment_});
 }
 
-void host::start(std::optional<uint64_t> operations) {
+void simulated_host::start(std::optional<uint64_t> operations) {
   auto& time = stage_.time;
   alive_ = true;
   stage_.told.say(time.now(), "{} STARTS, for the {}. time", name(), ++starts_);
-  world_ = std::make_shared<simulated_environment>(*this);
+  environment_ = std::make_shared<simulated_environment>(*this);
   if (operations)
     disk_.unplug_after(*operations);
   main_ = strand{};
@@ -130,9 +130,10 @@ void host::start(std::optional<uint64_t> operations) {
 }
 
 /// As a process does it (actors/node/process.hpp), until something is wrong.
-void host::start_roles() {
+void simulated_host::start_roles() {
   data_directory directory;
-  auto wrong = directory.open(world_->files(), world_->data_directory(), stage_.drawn.config->name, name());
+  auto wrong =
+    directory.open(environment_->files(), environment_->data_directory(), stage_.drawn.config->name, name(), description_.id);
   if (!disk_.plugged())
     return;
   if (wrong)
@@ -158,7 +159,7 @@ void host::start_roles() {
 
 /// Takes its time, one after the other in each lane; then it is done, and its end told. What a stopped process has asked for
 /// is done, too: it hears of it when it goes on.
-void host::aside(disk::lane where, lane::job x) {
+void simulated_host::aside(disk::lane where, lane::job x) {
   if (!alive_)
     return;
   auto& to = lanes_[static_cast<size_t>(where)];
@@ -175,7 +176,7 @@ void host::aside(disk::lane where, lane::job x) {
   });
 }
 
-void host::finish_one(lane& from) {
+void simulated_host::finish_one(lane& from) {
   auto next = std::move(from.asked.front());
   from.asked.pop_front();
   auto failure = next.work();
@@ -185,7 +186,7 @@ void host::finish_one(lane& from) {
 
 /// The process ends while its disk works: of what it has asked for nothing is done, or a part, or all. (A durable write is two
 /// operations or three: it opens the file, writes, syncs.)
-void host::end_work() {
+void simulated_host::end_work() {
   for (auto& each : lanes_) {
     auto asked = std::exchange(each.asked, {});
     each.free_at = duration{0};
@@ -201,25 +202,25 @@ void host::end_work() {
 }
 
 template <class Role>
-const Role* host::find() const {
+const Role* simulated_host::find() const {
   for (auto& each : roles_)
     if (auto* found = dynamic_cast<const Role*>(caf::actor_cast<caf::abstract_actor*>(each.handle)))
       return found;
   return nullptr;
 }
 
-bool host::leads() const {
+bool simulated_host::leads() const {
   auto* found = find<leader>();
   return found && found->leads();
 }
 
-std::optional<slot_number> host::slot_out() const {
+std::optional<slot_number> simulated_host::slot_out() const {
   auto* found = find<replica>();
   return found ? std::optional{found->slot_out()} : std::nullopt;
 }
 
 /// What the process does when a role cannot go on: it ends at once. Only a disk may be the reason.
-void host::die(const std::string& why) {
+void simulated_host::die(const std::string& why) {
   if (!alive_)
     return;
   stage_.told.say(stage_.time.now(), "{} ENDS: {}", name(), why);
@@ -236,7 +237,7 @@ void host::die(const std::string& why) {
   });
 }
 
-void host::stop(end how) {
+void simulated_host::stop(end how) {
   if (!runs())
     return;
   auto& time = stage_.time;
@@ -258,14 +259,14 @@ void host::stop(end how) {
   main_.process = 0;
 }
 
-void host::pause(bool on) {
+void simulated_host::pause(bool on) {
   if (on)
     main_.held = true;
   else
     stage_.time.release(main_);
 }
 
-void host::slow_down(duration cost) {
+void simulated_host::slow_down(duration cost) {
   main_.cost = cost;
 }
 

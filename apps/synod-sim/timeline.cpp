@@ -1,4 +1,4 @@
-#include "world.hpp"
+#include "timeline.hpp"
 
 #include "synod/messages/roles.hpp"
 
@@ -6,34 +6,34 @@
 
 namespace synod::simulation {
 
-world::settings::settings() {
+timeline::settings::settings() {
   add_message_types<caf::id_block::synod>();
   set("scheduler.policy", caf::atom("testing"));
 }
 
-world::world(uint64_t seed)
+timeline::timeline(uint64_t seed)
   : actors_{std::make_unique<actors>()},
     coordinator_{dynamic_cast<caf::scheduler::test_coordinator&>(actors_->system.scheduler())},
     random_{seed, "schedule"} {}
 
-world::~world() {
+timeline::~timeline() {
   // An actor system waits for its actors: one that nobody ends any more is left alone with it. The run has failed by it.
   if (running() > 0)
     static_cast<void>(actors_.release());
 }
 
-void world::at(duration when, std::function<void()> what) {
+void timeline::at(duration when, std::function<void()> what) {
   events_.push_back({std::max(when, now_), next_event_++, std::move(what)});
   std::push_heap(events_.begin(), events_.end());
 }
 
-void world::pin(const caf::actor& actor, strand& on) {
+void timeline::pin(const caf::actor& actor, strand& on) {
   if (auto* runs = dynamic_cast<caf::resumable*>(caf::actor_cast<caf::abstract_actor*>(actor)))
     where_[runs] = &on;
 }
 
 /// Takes over what the coordinator was given, and finds out where it belongs.
-void world::claim() {
+void timeline::claim() {
   auto& jobs = coordinator_.jobs;
   while (!jobs.empty()) {
     auto* actor = jobs.front();
@@ -46,13 +46,13 @@ void world::claim() {
   }
 }
 
-void world::place(job x) {
+void timeline::place(job x) {
   if (x.on->held || x.on->free_at > now_)
     return park(std::move(x));
   ready_.push_back(std::move(x));
 }
 
-void world::park(job x) {
+void timeline::park(job x) {
   auto& on = *x.on;
   on.waiting.push_back(std::move(x));
   if (!on.held && !on.wake_set) {
@@ -64,18 +64,18 @@ void world::park(job x) {
   }
 }
 
-void world::wake(strand& on) {
+void timeline::wake(strand& on) {
   on.wake_set = false;
   for (auto& each : std::exchange(on.waiting, {}))
     place(std::move(each));
 }
 
-void world::release(strand& on) {
+void timeline::release(strand& on) {
   on.held = false;
   wake(on);
 }
 
-bool world::step(duration end) {
+bool timeline::step(duration end) {
   if (ready_.empty()) {
     auto& timers = coordinator_.clock().schedule();
     auto next = end;
@@ -96,7 +96,7 @@ bool world::step(duration end) {
   return true;
 }
 
-void world::run(job x) {
+void timeline::run(job x) {
   ++steps_;
   auto& on = *x.on;
   as(on, [&] {
@@ -113,7 +113,7 @@ void world::run(job x) {
     on_step_(on);
 }
 
-void world::pass_time(duration to) {
+void timeline::pass_time(duration to) {
   auto& clock = coordinator_.clock();
   now_ = std::max(now_, to);
   auto behind = now_ - std::chrono::duration_cast<duration>(clock.now().time_since_epoch());
@@ -128,7 +128,7 @@ void world::pass_time(duration to) {
   }
 }
 
-void world::settle(const std::vector<strand*>& on) {
+void timeline::settle(const std::vector<strand*>& on) {
   for (auto* each : on) {
     each->held = false;
     each->free_at = duration{0};
@@ -151,7 +151,7 @@ void world::settle(const std::vector<strand*>& on) {
       });
 }
 
-void world::drain(const std::vector<strand*>& dead) {
+void timeline::drain(const std::vector<strand*>& dead) {
   settle(dead);
   std::erase_if(where_, [&](auto& x) { return std::find(dead.begin(), dead.end(), x.second) != dead.end(); });
 }

@@ -1,0 +1,116 @@
+// Reads, what was missed, who follows.
+#include "replica_fixture.hpp"
+
+using namespace synod;
+using namespace synod::test;
+
+TEST_CASE_FIXTURE(replica_fixture,
+                  "a read waits until the highest accepted slot of a majority is performed; one round serves all that wait") {
+  start();
+  leads(first_ballot);
+  open();
+  query({"GET", "k"}, 1);
+  query({"GET", "k"}, 2);
+  query({"GET", "k"}, 3);
+  tell_highest(0, 1);
+  CHECK_FALSE(client->has<message<schema::Answers>>());
+  tell_highest(1, 2);
+  CHECK_FALSE(client->has<message<schema::Answers>>());
+  decide(2, {request_of(session, 1, {{"SET", "k", "new"}})});
+  auto first = answers();
+  CHECK(first->getNumber() == 1);
+  CHECK(bulk(first) == "new");
+  tell_highest(0, 2);
+  tell_highest(1, 2);
+  CHECK(answers()->getNumber() == 2);
+  CHECK(answers()->getNumber() == 3);
+  CHECK(number("read rounds") == 2);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a read that gets no majority asks all acceptors again") {
+  start();
+  query({"GET", "k"});
+  CHECK_FALSE(acceptors[2]->has<message<schema::AskHighest>>());
+  pass(std::chrono::milliseconds{200});
+  CHECK(acceptors[2]->has<message<schema::AskHighest>>());
+}
+
+TEST_CASE_FIXTURE(replica_fixture,
+                  "what was missed is learned from acceptors: chosen is what a majority accepted under one ballot") {
+  start();
+  auto opening = pvalue_of(first_ballot, 1, {open_request(77)});
+  auto second = pvalue_of(first_ballot, 2, {request_of(session, 1, {{"INCR", "n"}})});
+  auto other_second = pvalue_of({0, 2, 1}, 2, {request_of(session, 1, {{"SET", "n", "9"}})});
+  tell_learned(0, 1, {opening, other_second}, true, 3);
+  CHECK(number("slot_out") == 1);
+  tell_learned(1, 1, {opening, second}, false, 3);
+  CHECK(number("slot_out") == 2);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "what acceptors alone cannot tell the leader decides again") {
+  start();
+  leads(first_ballot, 5, 5);
+  pass(std::chrono::milliseconds{1500});
+  CHECK(acceptors[0]->count<message<schema::Learn>>() < 8); // With growing pauses.
+  auto [asked] = leader->take<message<schema::DecideAgain>>();
+  CHECK(asked->getFirstSlot() == 1);
+  CHECK(asked->getEndSlot() == 5);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a follower is sent as many decisions as it granted, in order") {
+  start();
+  probe follower{*this};
+  follower.send(subject, follow_atom_v, uint64_t{2});
+  run();
+  for (slot_number slot = 1; slot <= 5; ++slot)
+    decide(slot);
+  CHECK(std::get<1>(follower->take<decision_atom, message<schema::Pvalue>>())->getSlot() == 1);
+  CHECK(std::get<1>(follower->take<decision_atom, message<schema::Pvalue>>())->getSlot() == 2);
+  CHECK_FALSE(follower->has<decision_atom, message<schema::Pvalue>>());
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a follower that has no handler for decisions does not end a replica") {
+  start();
+  auto follower = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    self->set_default_handler(caf::drop); // Answers with an error.
+    return {[](caf::sys_atom) {}};
+  });
+  caf::send_as(follower, caf::actor_cast<caf::actor>(subject), follow_atom_v, uint64_t{5});
+  run();
+  decide(1);
+  decide(2);
+  CHECK(number("slot_out") == 3);
+  end(follower);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a client's reads wait while it owes marks, and go on when they come back") {
+  limits.peer_limit_bytes = 4 << 20;
+  start();
+  leads(first_ballot);
+  open();
+  decide(2, {request_of(session, 1, {{"SET", "k", std::string(3 << 20, 'x')}})});
+  client->inbox.clear();
+  client.send(subject, query_of(1, {{"GET", "k"}, {"GET", "k"}, {"GET", "k"}, {"GET", "k"}}));
+  run();
+  tell_highest(0, 2);
+  tell_highest(1, 2);
+  unsigned replies = 0;
+  uint64_t mark = 0;
+  auto take = [&] {
+    while (client->has<message<schema::Answers>>()) {
+      auto answer = answers();
+      CHECK_FALSE(answer->getRefused());
+      CHECK(answer->getFirst() == replies);
+      replies += answer->getAnswered();
+      mark = answer->getMark();
+    }
+  };
+  take();
+  CHECK(replies == 2);
+  builder<schema::Received> received;
+  received->setMark(mark);
+  client.send(subject, received.finish());
+  run();
+  take();
+  CHECK(replies == 4);
+}
