@@ -3,6 +3,7 @@
 #include "synod/actors/leader/pvalues.hpp"
 #include "synod/actors/role/robust.hpp"
 #include "synod/actors/role/upheld.hpp"
+#include "synod/messages/batch.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -73,6 +74,8 @@ void leader::on_propose(const message<schema::Pvalue>& proposal, uint64_t mark) 
       send(to->handle, propose_atom_v, proposal, own_mark);
     return;
   }
+  if (proposal->getValue().getRequests().size() > most_requests)
+    return; // No replica could perform it.
   auto slot = proposal->getSlot();
   now->decided.insert_below(proposal->getDecidedBelow()); // R2: its replica has performed everything below.
   if (now->decided.contains(slot) || now->proposals.contains(slot))

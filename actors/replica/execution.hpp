@@ -5,6 +5,7 @@
 #include "synod/actors/replica/response_writer.hpp"
 #include "synod/actors/replica/sessions.hpp"
 #include "synod/actors/role/state_machine.hpp"
+#include "synod/messages/batch.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <memory>
@@ -27,10 +28,6 @@ struct replicated_state {
 /// Every command goes to the state machine; only where a client waits is its reply built.
 class execution {
 public:
-  /// Most requests in a batch: their places have to fit a session's id. The operations of a request are bounded by its bytes
-  /// alone (`waiting_limit_bytes` of who takes it, and `message_limit_bytes`).
-  static constexpr uint64_t most_requests = 65536;
-
   /// Hears what becomes of a batch's requests, in their order. What it is told of sessions it has to be done with when it
   /// returns.
   class listener : public reply_sink<commands_format> {

@@ -19,12 +19,11 @@ replicated_state initial_state(const role_context& context) {
 
 role_definition replica_role() {
   using kind = option_spec::kind;
-  constexpr auto most_requests = static_cast<int64_t>(execution::most_requests);
   return {"replica",
           "performs decided commands on the state machine",
           {{"window", kind::number, "256", "WINDOW: how far slot_in may run ahead of slot_out", 1, 1024},
            {"batch-limit", kind::bytes, "1MiB", "size of a slot's value, but for a single larger request", 1024, 16 << 20},
-           {"batch-count", kind::number, "4096", "requests in a slot's value", 1, most_requests},
+           {"batch-count", kind::number, "4096", "requests in a slot's value", 1, int64_t{most_requests}},
            {"waiting-limit", kind::bytes, "64MiB", "requests that wait, and reads that wait", 16 << 20},
            {"peer-limit", kind::bytes, "16MiB", "on the way to another replica or leader, or to a client", 64 << 10},
            {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000}},

@@ -1,6 +1,7 @@
 #include "leader/leader_fixture.hpp"
 
 #include "synod/actors/role/upheld.hpp"
+#include "synod/messages/batch.hpp"
 
 #include <doctest/doctest.h>
 
@@ -23,6 +24,16 @@ TEST_CASE_FIXTURE(leader_fixture, "a proposal before adoption is not sent to acc
   propose(value_of(mine, 1, 10));
   for (size_t i = 0; i < 3; ++i)
     CHECK(p2a(i)->getSlot() == 1);
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a batch of more requests than a replica can perform is not proposed") {
+  start();
+  become_active();
+  builder<schema::Pvalue> large;
+  large->setSlot(1);
+  large->initValue().initRequests(most_requests + 1);
+  propose(large.finish());
+  CHECK_FALSE(has_p2a());
 }
 
 TEST_CASE_FIXTURE(leader_fixture, "C1: for one ballot and slot there is one commander") {

@@ -14,7 +14,7 @@ namespace synod::test {
 inline constexpr ballot first_ballot{1, 0, 1}, second_ballot{2, 1, 1};
 /// Of the session that a slot's batch opens first.
 constexpr uint64_t session_of(slot_number slot) {
-  return slot * execution::most_requests;
+  return slot * most_requests;
 }
 inline constexpr uint64_t session = session_of(1);
 
