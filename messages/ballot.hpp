@@ -25,6 +25,9 @@ struct ballot {
   auto operator<=>(const ballot&) const = default;
 };
 
+/// Higher than any round that leaders come to: a message that bears one is not heard, since no round would be left above it.
+constexpr uint64_t most_round = uint64_t{1} << 62;
+
 inline ballot ballot_of(schema::Ballot::Reader source) {
   return {source.getRound(), source.getLeader(), source.getIncarnation()};
 }

@@ -18,6 +18,13 @@ struct SegmentStart {
   segment @3 :UInt64;
   size @4 :UInt64;           # of the file, bytes; fixed when the segment is begun
   firstSegment @5 :UInt64;   # the first one that the log kept when this one was begun
+  token @6 :UInt64;          # of the log: random, seeds the checksums of all its records but those of this kind
+}
+
+struct LogExtent {
+  # Kept beside the segments, and there before the first of them.
+  lastSegment @0 :UInt64;    # every segment up to this one is there, if only prepared
+  token @1 :UInt64;          # of the log
 }
 
 struct Identity {
@@ -25,7 +32,18 @@ struct Identity {
   formatVersion @0 :UInt32;
   cluster @1 :Text;
   node @2 :Text;
-  id @3 :UInt32; # of the node: its name in votes, ballots and messages
+  id @3 :UInt32;             # of the node: its name in votes, ballots and messages
+  token @4 :UInt64;          # of this directory: random, never 0; another directory of the same node has another one
+  holds @5 :List(Text);      # what was in it when its node had started last; without one of these it is not whole
+}
+
+struct KnownNodes {
+  # The data directories that other nodes had when this one met them, or when others did who told it.
+  nodes @0 :List(Known);
+  struct Known {
+    id @0 :UInt32;
+    token @1 :UInt64;
+  }
 }
 
 struct Incarnation {

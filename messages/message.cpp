@@ -58,11 +58,18 @@ void visit_field(capnp::DynamicStruct::Reader value, capnp::StructSchema::Field 
   }
 }
 
+/// Another kind than this version knows: readers would take it for one of theirs.
+[[noreturn]] void refuse_kind() {
+  KJ_FAIL_REQUIRE("a member of a union that is not known");
+}
+
 void visit(capnp::DynamicStruct::Reader value) {
   for (auto field : value.getSchema().getNonUnionFields())
     visit_field(value, field);
   KJ_IF_MAYBE (field, value.which())
     visit_field(value, *field);
+  else if (value.getSchema().getUnionFields().size() > 0)
+    refuse_kind();
 }
 
 void visit(capnp::List<capnp::Data>::Reader list) {
@@ -84,8 +91,11 @@ void visit(schema::Operation::Reader operation) {
       for (auto watched : operation.getTransaction().getWatched())
         watched.getKey();
       break;
-    default:
+    case schema::Operation::CLOSE:
+    case schema::Operation::KEEP_ALIVE:
       break;
+    default:
+      refuse_kind();
   }
 }
 
@@ -100,6 +110,8 @@ void visit(schema::Pvalue::Reader pvalue) {
         visit(operation);
     else if (request.isOpen())
       request.getOpen();
+    else
+      refuse_kind();
   if (!batch.hasConfiguration())
     return;
   auto configuration = batch.getConfiguration();

@@ -1,6 +1,7 @@
 # Node actors among each other, and with synod-ctl.
 @0x8f2f8d7a6b1c4d05;
 
+using Log = import "log.capnp";
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("synod::schema");
 
@@ -11,6 +12,9 @@ struct Hello {
   node @2 :Text;             # empty: a tool that only asks for the status
   roles @3 :List(Text);      # role names, in the order of the handles
   refusal @4 :Text;          # set in an answer: why the other was not taken
+  token @5 :UInt64;          # of the sender's data directory
+  agreement @6 :Text;        # what its cluster file says that all must agree on, a line for each thing
+  known @7 :Log.KnownNodes;  # the other nodes' data directories, as the sender knows them
 }
 
 struct Entry {
@@ -35,5 +39,6 @@ struct NodeStatus {
   struct Connection {
     node @0 :Text;
     up @1 :Bool;
+    problem @2 :Text;        # why it is not taken
   }
 }

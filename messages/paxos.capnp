@@ -21,7 +21,7 @@ struct Configuration {
 
 struct Batch {
   # The value of one slot: commands executed in order, all at once. An empty one is a no-op.
-  time @0 :Int64;            # the proposer's wall clock, milliseconds since 1970; 0: its clock is not to be trusted
+  time @0 :Int64;            # log time, as the proposer carries it on, milliseconds since 1970; 0: it does not move
   requests @1 :List(Client.Request);
   configuration @2 :Configuration;  # set in a batch that reconfigures
 }
@@ -51,6 +51,7 @@ struct P1b {
   nextSlot @4 :UInt64;       # ... up to, not including, this one; 0: this piece is the last
   decidedBelow @5 :UInt64;   # the acceptor knows that every slot below is decided
   pvalues @6 :List(Data);    # each an encoded Pvalue, one per slot, the one with the highest ballot
+  wallClock @7 :Int64;       # of the acceptor's host, milliseconds since 1970
 }
 
 struct P2b {
@@ -59,4 +60,5 @@ struct P2b {
   ballot @1 :Ballot;
   slots @2 :List(UInt64);    # all that one sync made durable
   mark @3 :UInt64;           # flow control: the highest mark received from this leader; 0: none
+  wallClock @4 :Int64;       # of the acceptor's host, milliseconds since 1970
 }

@@ -10,7 +10,7 @@ struct Leading {
   ballot @0 :Paxos.Ballot;
   decidedBelow @1 :UInt64;   # the leader knows that every slot below is decided
   freeSlot @2 :UInt64;       # no slot from here on has a proposal at this leader
-  clockAhead @3 :Bool;       # this node's clock is too far ahead of the others to be put into batches
+  clusterTime @3 :Int64;     # the median of the wall clocks of a quorum of acceptors, milliseconds since 1970; 0: not known
 }
 
 struct Received {

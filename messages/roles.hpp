@@ -146,7 +146,7 @@ using replica_actor =
                      caf::reacts_to<message<schema::Received>>, // from a replica or leader that it sent to; from a client
                      caf::reacts_to<message<schema::Highest>>,  // from an acceptor
                      caf::reacts_to<message<schema::Learned>>,  // from an acceptor
-                     caf::reacts_to<expire_atom>,               // from itself: log time has to move on
+                     caf::reacts_to<expire_atom, int64_t>,      // from itself: log time has to move on
                      caf::reacts_to<follow_atom, uint64_t>,     // grants a follower so many further decisions
                      caf::reacts_to<tick_atom>>;
 
@@ -168,6 +168,7 @@ using node_actor =
   caf::typed_actor<caf::replies_to<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>::with<
                      message<schema::Hello>, std::vector<caf::strong_actor_ptr>>,    // from the node at the other end
                    caf::reacts_to<tick_atom, uint32_t>,                              // to itself: connect to that node
+                   caf::reacts_to<done_aside>,                                       // what it wanted to remember is durable
                    caf::replies_to<status_atom>::with<message<schema::NodeStatus>>>; // from synod-ctl
 
 } // namespace synod

@@ -44,6 +44,8 @@ acceptor::behavior_type acceptor::make_behavior() {
 // p1a: promise not to accept anything below this ballot (A1).
 void acceptor::on_p1a(const message<schema::P1a>& request) {
   auto asked = ballot_of(request->getBallot());
+  if (asked.round > most_round)
+    return;
   durable_answers::answer x;
   x.to = current_sender();
   x.asked = {false, request->getScout(), request->getFirstSlot(), request->getEndSlot(), true};
@@ -73,6 +75,8 @@ void acceptor::on_p1a(const message<schema::P1a>& request) {
 void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
   auto asked = ballot_of(pvalue->getBallot());
   auto slot = pvalue->getSlot();
+  if (asked.round > most_round)
+    return;
   auto* known = accepted_.find(slot);
   // A vote names the ballot it was given under, whatever is promised until it is durable; without a slot it preempts.
   if (asked < ballot_ || slot == 0) {
@@ -195,6 +199,7 @@ void acceptor::send_p2b(const durable_answers::vote& x) {
   auto slots = answer->initSlots(static_cast<unsigned>(x.slots.size()));
   for (unsigned i = 0; i < slots.size(); ++i)
     slots.set(i, x.slots[i]);
+  answer->setWallClock(environment_->wall_clock_ms());
   send(caf::actor_cast<leader_actor>(x.leader), answer.finish());
 }
 
@@ -205,6 +210,7 @@ void acceptor::send_p1b(durable_answers::answer& x) {
   answer->setScout(x.asked.scout);
   answer->setFirstSlot(x.asked.first);
   answer->setNextSlot(x.content.items.empty() ? 0 : x.content.next);
+  answer->setWallClock(environment_->wall_clock_ms());
   answer->setDecidedBelow(x.decided_below);
   auto list = answer->initPvalues(static_cast<unsigned>(x.content.items.size()));
   for (unsigned i = 0; i < list.size(); ++i)

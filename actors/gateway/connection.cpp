@@ -26,23 +26,26 @@ void connection::receive(std::string_view bytes, time_point now) {
   process();
 }
 
-void connection::resume() {
+bool connection::resume() {
   blocked_ = false;
-  process();
+  return process();
 }
 
-/// Goes through the commands until one has to wait.
-void connection::process() {
+/// Goes through the commands until one has to wait. False: not one was done with.
+bool connection::process() {
   if (processing_)
-    return;
+    return false;
   processing_ = true;
+  auto progress = false;
   while (!closing_ && !blocked() && (have_command_ || take_command())) {
-    if (!have_command_)
-      continue;
-    have_command_ = !dispatch(parser_.arguments());
-    blocked_ = have_command_;
+    if (have_command_) {
+      have_command_ = !dispatch(parser_.arguments());
+      blocked_ = have_command_;
+    }
+    progress |= !blocked_;
   }
   processing_ = false;
+  return progress;
 }
 
 /// Parses the next command; one that is none is answered here. False: more bytes are needed.
@@ -127,7 +130,7 @@ bool connection::submit(arguments args, const command_spec& spec) {
 
 bool connection::wait_for_room() {
   if (!std::exchange(waits_for_room_, true))
-    waits_since_ = client_.used;
+    waits_since_ = services_.now();
   return false;
 }
 
@@ -194,10 +197,12 @@ std::string connection::local_reply(const gateway_command& command, arguments ar
 
 /// In its turn: at once, or behind the replies that are still to come.
 void connection::say(std::string bytes) {
-  if (pending_.empty())
+  if (pending_.empty()) {
     output_ += bytes;
-  else
-    pending_.push_back({next_ticket_++, kind::local, true, std::move(bytes)});
+  } else {
+    held_bytes_ += bytes.size();
+    pending_.push_back({next_ticket_++, kind::local, client_.version, true, std::move(bytes)});
+  }
 }
 
 void connection::say_error(std::string_view text) {
@@ -216,7 +221,7 @@ void connection::say_status(std::string_view text) {
 
 void connection::begin_pending(kind what) {
   waits_for_room_ = false;
-  pending_.push_back({next_ticket_++, what, false, {}});
+  pending_.push_back({next_ticket_++, what, client_.version, false, {}});
   ++(what == kind::read ? reads_under_way_ : decided_under_way_);
 }
 
@@ -236,20 +241,20 @@ void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
   if (simple && x == &pending_.front()) {
     // The common case writes where the bytes leave from.
     auto before = output_.size();
-    writer_to(output_).reply(reply);
+    writer_to(output_, *x).reply(reply);
     note_reply_size(output_.size() - before);
     return end_pending(*x, {});
   }
   std::string bytes;
   if (x->what == kind::transaction) {
-    bytes = exec_reply(reply);
+    bytes = exec_reply(reply, x->version);
   } else if (x->what == kind::versions && reply.isArray()) {
     transaction_.watched(reply);
-    writer_to(bytes).status("OK");
+    writer_to(bytes, *x).status("OK");
   } else {
     if (x->what == kind::versions)
       transaction_.watch_failed();
-    writer_to(bytes).reply(reply);
+    writer_to(bytes, *x).reply(reply);
   }
   note_reply_size(bytes.size());
   end_pending(*x, std::move(bytes));
@@ -262,15 +267,20 @@ void connection::deliver_error(uint64_t ticket, std::string_view text) {
   if (x->what == kind::versions)
     transaction_.watch_failed();
   std::string bytes;
-  writer_to(bytes).error(text);
+  writer_to(bytes, *x).error(text);
   end_pending(*x, std::move(bytes));
 }
 
-std::string connection::exec_reply(schema::Reply::Reader reply) {
+/// A HELLO among the commands changes the version of the replies behind it.
+std::string connection::exec_reply(schema::Reply::Reader reply, int version) {
   std::string bytes;
-  transaction_.write_reply(reply, writer_to(bytes), [&](const transaction::queued& each) {
+  transaction_.write_reply(reply, {bytes, version}, [&](const transaction::queued& each) {
+    auto before = client_.version;
     std::vector<std::string_view> args{each.args.begin(), each.args.end()};
     bytes += local_reply(*each.command, args);
+    if (client_.version != before)
+      version = client_.version;
+    return version;
   });
   return bytes;
 }
@@ -285,6 +295,7 @@ void connection::note_reply_size(size_t bytes) {
 void connection::end_pending(pending_reply& x, std::string bytes) {
   x.done = true;
   x.bytes = std::move(bytes);
+  held_bytes_ += x.bytes.size();
   if (x.what == kind::transaction)
     transaction_.end_execution();
   auto& under_way = x.what == kind::read ? reads_under_way_ : decided_under_way_;
@@ -292,6 +303,7 @@ void connection::end_pending(pending_reply& x, std::string bytes) {
          x.ticket);
   --under_way;
   while (!pending_.empty() && pending_.front().done) {
+    held_bytes_ -= pending_.front().bytes.size();
     output_ += pending_.front().bytes;
     pending_.pop_front();
   }

@@ -17,7 +17,8 @@ namespace synod {
 /// as a command behind those; a command waits while reads are under way. So each sees what came
 /// before it in the connection, and nothing that came after.
 ///
-/// Bounds: the parser's, and the transaction's; no command is begun while more than `output_limit_bytes` wait to be sent, or
+/// Bounds: the parser's, and the transaction's; no command is begun while more than `output_limit_bytes` wait to be sent, or wait
+/// for the reply to an earlier command, or
 /// while as many are under way as would, at the size of the latest replies, bring `pending_limit_bytes`:
 /// `first_pending` for a new connection, `most_pending` at most.
 class connection {
@@ -38,8 +39,8 @@ public:
 
   /// Bytes from the client.
   void receive(std::string_view bytes, time_point now);
-  /// Goes on with what is buffered: room came up.
-  void resume();
+  /// Goes on with what is buffered: room came up. False: there was nothing to go on with, or it has to wait.
+  bool resume();
   /// Answers the command that could not be submitted for too long.
   void give_up(const char* error);
   /// The reply to a submitted command; one that was answered already is passed over.
@@ -49,7 +50,9 @@ public:
   /// Bytes for the client; the caller takes them away.
   std::string& output() { return output_; }
   /// True when nothing more is to be read for now.
-  bool blocked() const { return blocked_ || pending_.size() >= pending_limit_ || output_.size() > output_limit_bytes; }
+  bool blocked() const {
+    return blocked_ || pending_.size() >= pending_limit_ || output_.size() + held_bytes_ > output_limit_bytes;
+  }
   /// True while the next command could not be submitted for want of room.
   bool waits_for_room() const { return waits_for_room_; }
   time_point waits_since() const { return waits_since_; }
@@ -58,6 +61,8 @@ public:
   bool finished() const { return closing_ && pending_.empty(); }
 
   time_point used() const { return client_.used; }
+  /// The client has read something.
+  void note_used(time_point now) { client_.used = now; }
   size_t pending() const { return pending_.size(); }
 
 private:
@@ -66,11 +71,12 @@ private:
   struct pending_reply {
     uint64_t ticket;
     kind what;
+    int version; // of the protocol, when the command came
     bool done = false;
     std::string bytes;
   };
 
-  void process();
+  bool process();
   bool take_command();
   // False: the command could not be submitted yet.
   bool dispatch(arguments args);
@@ -87,11 +93,12 @@ private:
   pending_reply* waiting_for(uint64_t ticket);
   void end_pending(pending_reply& x, std::string bytes);
   void note_reply_size(size_t bytes);
-  std::string exec_reply(schema::Reply::Reader reply);
+  std::string exec_reply(schema::Reply::Reader reply, int version);
   void say(std::string bytes);
   void say_error(std::string_view text);
   void say_status(std::string_view text);
   resp::writer writer_to(std::string& out) const { return {out, client_.version}; }
+  static resp::writer writer_to(std::string& out, const pending_reply& x) { return {out, x.version}; }
 
   client_state client_;
   gateway_services& services_;
@@ -101,6 +108,7 @@ private:
   std::string output_;
 
   std::deque<pending_reply> pending_; // tickets without a gap
+  size_t held_bytes_ = 0;             // of those that are done, and wait for the ones before them
   size_t pending_limit_ = first_pending;
   size_t reply_bytes_ = pending_limit_bytes / first_pending; // smoothed
   uint64_t next_ticket_ = 1;

@@ -139,13 +139,10 @@ void gateway::settle(uint64_t id) {
     environment_->log().warn("gateway: a client that does not read its replies is disconnected");
     return sockets_->close(id);
   }
-  if (!send_output(id, state) || state.finished())
-    return;
-  if (!state.closing() && state.output().size() <= connection::output_limit_bytes) {
-    state.resume();
-    if (!send_output(id, state))
+  do { // Each reply that the socket takes at once makes room for another.
+    if (!send_output(id, state) || state.finished())
       return;
-  }
+  } while (!state.closing() && state.output().size() <= connection::output_limit_bytes && state.resume());
   sockets_->read(id, !state.closing() && !state.blocked());
 }
 
@@ -295,9 +292,12 @@ void gateway::close_idle(time_point now) {
   if (options_.idle_timeout.count() == 0)
     return;
   std::vector<uint64_t> idle;
-  for (auto& [id, x] : clients_)
-    if (x.state.pending() == 0 && now - x.state.used() > options_.idle_timeout)
+  for (auto& [id, x] : clients_) {
+    if (auto unsent = sockets_->unsent_bytes(id); std::exchange(x.unsent_bytes, unsent) != unsent)
+      x.state.note_used(now);
+    if (x.state.pending() == 0 && !x.state.waits_for_room() && now - x.state.used() > options_.idle_timeout)
       idle.push_back(id);
+  }
   for (auto id : idle)
     sockets_->close(id);
 }

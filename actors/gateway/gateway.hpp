@@ -60,7 +60,8 @@ private:
   struct served {
     explicit served(connection c) : state{std::move(c)} {}
     connection state;
-    bool dirty = false; // is in dirty_
+    bool dirty = false;      // is in dirty_
+    size_t unsent_bytes = 0; // when the tick came last
   };
 
   // socket_events
@@ -76,6 +77,7 @@ private:
   bool submit_read(ticket whose, arguments command) override;
   bool submit_versions(ticket whose, arguments keys, bool decided) override;
   const command_table& commands() const override { return commands_; }
+  time_point now() const override { return clock().now(); }
   int64_t wall_clock_us() const override { return environment_->wall_clock_us(); }
   std::string info(std::string_view section) const override;
   const std::vector<std::pair<std::string, std::string>>& settings() const override { return options_.settings; }

@@ -125,9 +125,24 @@ void operation_buffer::write(capnp::List<schema::Operation>::Builder list) {
   for (auto each : list) {
     auto& source = operations_[taken_++];
     write(each, source);
-    upheld(bytes_ >= source.bytes, "operation bytes", "{} of {} are taken", source.bytes, bytes_);
-    bytes_ -= source.bytes;
+    took(source);
   }
+  if (empty())
+    clear();
+}
+
+void operation_buffer::took(const operation& x) {
+  upheld(bytes_ >= x.bytes, "operation bytes", "{} of {} are taken", x.bytes, bytes_);
+  bytes_ -= x.bytes;
+}
+
+void operation_buffer::drop() {
+  auto& source = operations_[taken_++];
+  for (uint32_t i = 0; i < source.lists; ++i)
+    next_span_ += list_sizes_[next_list_++];
+  next_span_ += source.watched;
+  next_version_ += source.watched;
+  took(source);
   if (empty())
     clear();
 }

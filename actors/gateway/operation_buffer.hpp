@@ -21,6 +21,8 @@ public:
   void add_transaction(const transaction& whole);
   void add_keep_alive();
   void clear();
+  /// The oldest one will not be sent. Not called when it is empty.
+  void drop();
 
   size_t size() const { return operations_.size() - taken_; }
   bool empty() const { return size() == 0; }
@@ -51,6 +53,7 @@ private:
   template <class List>
   void add_list(const List& list);
   void add_span(std::string_view text);
+  void took(const operation& x);
   void end_operation(kind what, uint32_t lists, uint32_t watched, size_t bytes_before);
 
   size_t count_for_message(size_t& bytes) const;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* outcome_unknown =
   "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
+constexpr const char* not_sent = "TRYAGAIN no majority answered within the time limit: the command was not performed";
 constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
 constexpr const char* session_lost =
   "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
@@ -221,14 +222,21 @@ void replica_session::on_tick(time_point now, recipient& to) {
   }
 }
 
-/// Deadlines come in the order of submission.
+/// Deadlines come in the order of submission. What was sent keeps its cid, and may yet be performed; what was not is gone.
 void replica_session::expire_commands(time_point now, recipient& to) {
-  for (; expired_ < under_way_.size() && under_way_[expired_].deadline <= now; ++expired_) {
-    auto& whose = under_way_[expired_].whose;
+  while (expired_ < under_way_.size() && under_way_[expired_].deadline <= now) {
+    auto whose = std::exchange(under_way_[expired_].whose, {});
+    auto sent = expired_ < under_way_.size() - commands_.size();
+    if (sent) {
+      ++expired_;
+    } else {
+      under_way_.erase(under_way_.begin() + static_cast<ptrdiff_t>(expired_));
+      commands_.drop();
+    }
     if (whose.connection == 0)
-      continue; // To keep the session alive.
+      continue; // To keep the session alive; or it was answered already.
     ++timed_out_;
-    to.fail(std::exchange(whose, {}), outcome_unknown);
+    to.fail(whose, sent ? outcome_unknown : not_sent);
   }
 }
 
@@ -239,12 +247,14 @@ void replica_session::expire_reads(time_point now, recipient& to) {
     auto each = i++;
     if (each->second.waiting.back().deadline > now)
       continue;
+    timed_out_ += each->second.waiting.size();
     for (auto& read : each->second.waiting)
       to.fail(read.whose, read_failed);
     end_query(each);
   }
   if (reading_.empty() || reading_.front().deadline > now)
     return;
+  timed_out_ += reading_.size();
   for (auto& read : std::exchange(reading_, {}))
     to.fail(read.whose, read_failed);
   reads_.clear();

@@ -20,7 +20,8 @@ namespace synod {
 /// what it was sent has an unknown outcome, and another session is opened. Reads belong to no session: queries carry them,
 /// as many as wait in one.
 ///
-/// Every command has a deadline. One that passes it is answered by an error, and keeps its cid; its late reply finds nobody.
+/// Every command has a deadline. One that passes it is answered by an error. If it was sent it keeps its cid, and its late reply
+/// finds nobody; one that was not is dropped, so that nothing is performed long after everybody has given it up.
 ///
 /// Bounds: `outstanding_limit_bytes` of commands that are to be decided, not yet sent or not yet answered, and as much of
 /// reads, in `most_queries` queries. Nothing is taken above a bound: one command, or the queries of one turn, may go across it.
@@ -66,6 +67,8 @@ public:
   void on_tick(time_point now, recipient& to);
 
   uint64_t session() const { return session_; } ///< 0: none is open
+  /// Commands and reads.
+  uint64_t timed_out() const { return timed_out_; }
   /// Commands to be decided that have no reply yet.
   size_t waiting() const { return under_way_.size(); }
   size_t bytes_at_replica() const { return sent_bytes_; }
@@ -73,7 +76,6 @@ public:
   size_t outstanding_bytes() const { return sent_bytes_ + commands_.bytes(); }
   size_t read_bytes() const { return asked_bytes_ + reads_.bytes(); }
   uint64_t taken() const { return taken_; }
-  uint64_t timed_out() const { return timed_out_; }
 
 private:
   struct waiting_command {

@@ -85,6 +85,7 @@ public:
 
   /// Writes to the same bytes in another version.
   writer in_version(int version) const { return {out_, version}; }
+  int version() const { return version_; }
 
 private:
   void header(char type, int64_t number);

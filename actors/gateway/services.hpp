@@ -5,6 +5,7 @@
 #include "synod/actors/gateway/ticket.hpp"
 #include "synod/actors/gateway/transaction.hpp"
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ public:
 
   virtual const command_table& commands() const = 0;
   virtual int64_t wall_clock_us() const = 0;
+  virtual std::chrono::steady_clock::time_point now() const = 0;
   /// The text of INFO; `section` in lower case, or empty.
   virtual std::string info(std::string_view section) const = 0;
   /// For CONFIG GET.

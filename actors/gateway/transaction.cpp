@@ -94,19 +94,21 @@ void transaction::begin_execution() {
   discard();
 }
 
-/// The state machine's replies, and between them those of the local commands that were queued.
+/// The state machine's replies, and between them those of the local commands that were queued, which tell the protocol's version
+/// from there on.
 void transaction::write_reply(schema::Reply::Reader reply, resp::writer out,
-                              const std::function<void(const queued&)>& answer) const {
+                              const std::function<int(const queued&)>& answer) const {
   if (!reply.isArray())
     return out.reply(reply);
   auto replies = reply.getArray();
   out.array(executed_.size());
   unsigned next = 0;
+  auto version = out.version();
   for (auto& each : executed_) {
     if (each.local())
-      answer(each);
+      version = answer(each);
     else if (next < replies.size())
-      out.reply(replies[next++]);
+      out.in_version(version).reply(replies[next++]);
     else
       out.error("ERR the state machine has not answered this command"); // The list is as long as was announced.
   }

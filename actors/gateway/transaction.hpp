@@ -63,7 +63,7 @@ public:
   /// It was submitted; the next one may begin.
   void begin_execution();
   /// Writes its reply; `answer` writes that of a local command.
-  void write_reply(schema::Reply::Reader reply, resp::writer out, const std::function<void(const queued&)>& answer) const;
+  void write_reply(schema::Reply::Reader reply, resp::writer out, const std::function<int(const queued&)>& answer) const;
   void end_execution();
 
   size_t limit_bytes() const { return limit_bytes_; }

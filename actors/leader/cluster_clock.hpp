@@ -1,34 +1,49 @@
-// What a leader knows of other nodes' wall clocks.
+// What a leader knows of the wall clocks of its cluster.
 #pragma once
 
 #include "synod/messages/configuration.hpp"
 
+#include <caf/actor_clock.hpp>
+
 #include <chrono>
 #include <map>
+#include <optional>
 
 namespace synod {
 
-/// Tells whether this node's wall clock is to be trusted: it is not put into batches while it is further ahead of the median
-/// of all clocks than a limit. Hears only of those nodes that it is given: one number for each.
+/// The time of day that the nodes with acceptors agree on: the median of what their wall clocks show, so that one that steps or
+/// drifts moves nothing. What a node's clock showed is carried on by this node's steady clock, which does not step.
 class cluster_clock {
 public:
-  cluster_clock(node_set nodes, std::chrono::milliseconds limit) : nodes_{std::move(nodes)}, limit_{limit} {}
+  using time_point = caf::actor_clock::time_point;
 
-  /// What another node's clock showed when its message was sent, and this one's now; milliseconds since 1970. True: this
-  /// clock is ahead since then, or is not any more.
-  bool note(node_id node, int64_t shown, int64_t own);
+  /// Hears only of the members' acceptors: one number for each.
+  cluster_clock(node_id self, configuration members, std::chrono::milliseconds limit)
+    : self_{self}, members_{std::move(members)}, limit_{limit} {}
 
-  /// The median lies further back than the limit.
-  bool ahead() const { return ahead_; }
+  /// What is older than this does not count: the clock may have been set right meanwhile.
+  static constexpr std::chrono::seconds most_age{10};
+
+  /// What another node's wall clock showed when its message was sent, milliseconds since 1970.
+  void note(node_id node, int64_t shown, time_point now);
+
+  /// The median, the lower one of two in the middle, with this node's own clock as it is now; none: fewer were heard than promise
+  /// a ballot.
+  std::optional<int64_t> time(int64_t own, time_point now) const;
+
+  /// This node's own clock is further from the median than the limit; none: as it was when this was asked last.
+  std::optional<bool> is_wrong_now(int64_t own, time_point now);
 
 private:
-  /// Of all clocks against this one, its own included; the lower of two in the middle.
-  int64_t median_offset() const;
-
-  node_set nodes_;
+  node_id self_;
+  configuration members_;
   std::chrono::milliseconds limit_;
-  std::map<node_id, int64_t> offsets_; // of other nodes against this one, ms
-  bool ahead_ = false;
+  struct reading {
+    int64_t offset = 0; // against this node's steady clock, ms
+    time_point when;
+  };
+  std::map<node_id, reading> readings_; // of other nodes
+  bool wrong_ = false;
 };
 
 } // namespace synod

@@ -28,7 +28,7 @@ leader::leader(caf::actor_config& config, environment_ptr environment, options x
     audience_{nobody(options_)},
     leaders_{options_.peer_limit_bytes},
     leadership_{options_.node, options_.leading, environment_->random()},
-    clock_{options_.members.ruling(1).leaders(), options_.clock_limit} {}
+    clock_{options_.node, options_.members.ruling(1), options_.clock_limit} {}
 
 leader::behavior_type leader::make_behavior() {
   robust(*this, environment_);
@@ -109,7 +109,7 @@ void leader::on_adopted(adopted& result) {
 
 // preempted: somebody else has a quorum's promise; come back with a higher ballot when that one falls silent.
 void leader::on_preempted(ballot by) {
-  if (by <= ballot_)
+  if (by <= ballot_ || by.round > most_round)
     return;
   if (std::holds_alternative<passive>(state_))
     return leadership_.on_higher_ballot(by, clock().now()); // Known already, but for a further one.
@@ -149,6 +149,7 @@ void leader::start_commander(active& now, slot_number slot, const message<schema
 }
 
 void leader::on_p1b(const message<schema::P1b>& answer) {
+  note_clock(answer->getAcceptor(), answer->getWallClock());
   auto* mine = std::get_if<candidate>(&state_);
   auto* now = std::get_if<active>(&state_);
   auto* x = mine ? &mine->adoption : now ? &now->recovery_scout : nullptr;
@@ -157,6 +158,7 @@ void leader::on_p1b(const message<schema::P1b>& answer) {
 }
 
 void leader::on_p2b(const message<schema::P2b>& answer) {
+  note_clock(answer->getAcceptor(), answer->getWallClock());
   audience_->acceptors.received(answer->getAcceptor(), answer->getMark());
   auto under = ballot_of(answer->getBallot());
   if (under > ballot_)
@@ -234,7 +236,8 @@ void leader::on_decide_again(const message<schema::DecideAgain>& asked) {
   if (!now) {
     if (auto* to = to_hand_on())
       send(to->handle, asked);
-  } else if (auto range = now->recovering.begin(asked->getFirstSlot(), asked->getEndSlot())) {
+  } else if (auto range =
+               now->recovering.begin(asked->getFirstSlot(), asked->getEndSlot(), now->decided.below() + options_.window)) {
     now->recovery_scout = start_scout(ballot_, range->first, range->second);
   }
 }
@@ -254,7 +257,7 @@ void leader::lead(active& now) {
   write(ballot_, leading->initBallot());
   leading->setDecidedBelow(now.decided.below());
   leading->setFreeSlot(std::max(now.decided.end(), now.proposals.end_slot()));
-  leading->setClockAhead(clock_.ahead());
+  leading->setClusterTime(clock_.time(environment_->wall_clock_ms(), now.announced).value_or(0));
   auto told = leading.finish();
   for (auto& to : audience_->replicas)
     send(to.handle, told);

@@ -62,13 +62,24 @@ void leader::on_pong(const message<schema::Pong>& pong) {
     leadership_.on_decisions(told - decided_below_);
     decided_below_ = told;
   }
+  auto told = ballot_of(pong->getBallot());
+  if (told.round > most_round)
+    return;
   leadership_.on_pong(*pong, leaders_.nodes(), clock().now());
+  // It leads after all: a candidate that goes on would only depose it.
+  auto leads_there = pong->getActive() && told.leader == pong->getNode() && leadership_.watched() == told;
+  if (leads_there && std::holds_alternative<candidate>(state_))
+    step_down();
 }
 
 void leader::note_clock(node_id node, int64_t shown) {
-  if (clock_.note(node, shown, environment_->wall_clock_ms()))
-    environment_->log().info(clock_.ahead() ? "this node's clock is far ahead of the others': it is not put into batches"
-                                            : "this node's clock agrees with the others' again");
+  auto now = clock().now();
+  clock_.note(node, shown, now);
+  auto wrong = clock_.is_wrong_now(environment_->wall_clock_ms(), now);
+  if (wrong && *wrong)
+    environment_->log().warn("this node's wall clock is far from the others'; log time goes on without it");
+  else if (wrong)
+    environment_->log().info("this node's wall clock agrees with the others' again");
 }
 
 // -- housekeeping -------------------------------------------------------------
@@ -130,8 +141,11 @@ void leader::on_peer(const peer& x) {
   auto* now = std::get_if<active>(&state_);
   if (!now)
     return;
-  for (auto& [slot, each] : now->proposals)
+  for (auto& [slot, each] : now->proposals) {
     send(each.commander, audience_);
+    if (x.role == "acceptor" && x.handle) // What was on its way there is lost.
+      send(each.commander, tick_atom_v);
+  }
   if (now->recovery_scout.scout)
     send(now->recovery_scout.scout, audience_);
   lead(*now);

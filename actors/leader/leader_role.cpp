@@ -30,7 +30,7 @@ role_definition leader_role() {
     {{"ping-interval", kind::duration, "100ms", "how often leaders look after each other", 5, 10'000},
      {"smallest-timeout", kind::duration, "500ms", "silence of the active leader before another one takes over", 20, 60'000},
      {"largest-timeout", kind::duration, "5s", "up to which the timeout grows while leaders preempt each other", 100, 600'000},
-     {"clock-limit", kind::duration, "10s", "how far a clock may be ahead of the others", 100},
+     {"clock-limit", kind::duration, "10s", "how far a node's wall clock may be from the others' before that is reported", 100},
      {"peer-limit", kind::bytes, "16MiB", "what may be on the way to one acceptor, replica or other leader", 64 << 10}},
     [](const role_context& context) -> caf::expected<caf::actor> {
       return caf::actor_cast<caf::actor>(

@@ -10,18 +10,28 @@ namespace {
 constexpr double timeout_growth = 1.5;                 // when preempted
 constexpr std::chrono::milliseconds timeout_shrink{1}; // per decision
 
+// Nodes try again after a second and a half at the latest.
+constexpr std::chrono::milliseconds time_to_connect{2000};
+
 } // namespace
 
 leadership::leadership(node_id self, limits x, uint64_t seed)
   : self_{self}, limits_{x}, random_{static_cast<std::minstd_rand::result_type>(seed)}, timeout_{x.smallest_timeout} {}
 
 void leadership::begin(bool first, time_point now) {
-  heard_ = now;
+  begun_ = heard_ = now;
   patience_ = first ? milliseconds{0} : timeout_ + jitter();
 }
 
 bool leadership::hears(time_point now) const {
   return watched_ && !connection_lost_ && now - heard_ < 3 * limits_.ping_interval;
+}
+
+bool leadership::silent(time_point now) const {
+  auto to_be_met = watched_ && watched_->leader != self_ && !met_.contains(watched_->leader);
+  if (to_be_met && now - begun_ < time_to_connect)
+    return false;
+  return now - heard_ >= patience_ || (all_deaf_until_ && now >= *all_deaf_until_);
 }
 
 void leadership::preempted(ballot by, time_point now) {
@@ -43,7 +53,7 @@ void leadership::watch(ballot active, time_point now) {
     watched_ = active;
   heard_ = now;
   patience_ = timeout_ + jitter();
-  on_found(watched_->leader);
+  connection_stands();
   relay_.reset();
   relay_asked_ = false;
 }
@@ -54,10 +64,11 @@ void leadership::on_pong(schema::Pong::Reader pong, const node_set& reached, tim
     pong.getHears() ? note_hearing(pong.getNode()) : note_deaf(pong.getNode(), reached, now);
   auto higher = told != ballot{} && (!watched_ || told > *watched_);
   if (pong.getActive() && told.leader == pong.getNode() && (higher || told == watched_)) {
+    met_.insert(told.leader);
     watch(told, now);
   } else if (higher && told.leader != self_) {
     watched_ = told; // Known, not heard: its silence counts from the last sign of life of any leader.
-    on_found(told.leader);
+    connection_stands();
   }
 }
 
@@ -91,8 +102,12 @@ bool leadership::on_lost(node_id node) {
 }
 
 void leadership::on_found(node_id node) {
-  if (!watched_ || node != watched_->leader)
-    return;
+  met_.insert(node);
+  if (watched_ && node == watched_->leader)
+    connection_stands();
+}
+
+void leadership::connection_stands() {
   connection_lost_ = false;
   deaf_.clear();
   all_deaf_until_.reset();

@@ -18,6 +18,7 @@ namespace synod {
 ///   higher ballot preempts this leader, and shrink by a step with each decision, made here or told of by others.
 /// - A broken connection is no silence: it may come back. Only when all other leaders that are reached say that they do not
 ///   hear the watched one any more, either, the jitter alone is waited for.
+/// - A leader that has just started gives the watched one the time that it takes to connect.
 /// - Where the network is cut in part, the best connected one leads: one that hears the watched leader, when this one does not,
 ///   is asked to lead (it is the relay) before this one becomes a candidate.
 class leadership {
@@ -55,7 +56,7 @@ public:
   void on_found(node_id node);
 
   /// It is time to do something about it: to ask the relay, if there is one, or to become a candidate.
-  bool silent(time_point now) const { return now - heard_ >= patience_ || (all_deaf_until_ && now >= *all_deaf_until_); }
+  bool silent(time_point now) const;
   /// Takes the relay: asked once, then it is time to become a candidate. None: there is none among those reached.
   std::optional<node_id> take_relay(const node_set& reached);
   /// This leader becomes a candidate; gives the round of its ballot, above its own last one and every other that is known.
@@ -65,12 +66,15 @@ private:
   void watch(ballot active, time_point now);
   void note_hearing(node_id node);
   void note_deaf(node_id node, const node_set& reached, time_point now);
+  void connection_stands();
   milliseconds jitter();
 
   node_id self_;
   limits limits_;
   std::minstd_rand random_;
 
+  time_point begun_{};
+  node_set met_; // leaders that were connected since then
   std::optional<ballot> watched_;
   time_point heard_{};      // the last sign of life
   milliseconds patience_{}; // the timeout with this round's jitter

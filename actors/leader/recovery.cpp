@@ -4,19 +4,20 @@
 
 namespace synod {
 
-std::optional<recovery::range> recovery::begin(slot_number first, slot_number end) {
+std::optional<recovery::range> recovery::begin(slot_number first, slot_number end, slot_number limit) {
+  end = std::min(end, limit);
   if (under_way_ || end <= first || first == 0)
     return std::nullopt;
   under_way_ = true;
-  return range{first, end - first > most_slots ? first + most_slots : end};
+  end_ = end - first > most_slots ? first + most_slots : end;
+  return range{first, end_};
 }
 
 std::vector<std::pair<slot_number, message<schema::Pvalue>>> recovery::end(adopted told, slot_number adopted_from,
                                                                            const decided_slots& decided) {
   under_way_ = false;
   std::vector<std::pair<slot_number, message<schema::Pvalue>>> again;
-  auto last = told.pvalues.empty() ? told.first_slot : told.pvalues.rbegin()->first;
-  for (auto slot = told.first_slot; slot <= last; ++slot) {
+  for (auto slot = told.first_slot; slot < end_; ++slot) {
     auto found = told.pvalues.find(slot);
     auto accepted = found != told.pvalues.end();
     // Decided under this very ballot while the scout asked: only the pvalue of this ballot is the decided one (A4).

@@ -23,16 +23,18 @@ public:
 
   bool under_way() const { return under_way_; }
 
-  /// The slots that the scout has to ask about; none: nothing is begun.
-  std::optional<range> begin(slot_number first, slot_number end);
+  /// The slots that the scout has to ask about, below `limit`; none: nothing is begun.
+  std::optional<range> begin(slot_number first, slot_number end, slot_number limit);
 
-  /// What has to be proposed again, by slot, in ascending order; null: a no-op. `adopted_from` is the first slot that the leader
+  /// What has to be proposed again, by slot, in ascending order; null: a no-op, also where nothing was accepted: the replica has
+  /// heard of an acceptor that accepted something there, and waits. `adopted_from` is the first slot that the leader
   /// was adopted for; everything below was decided then.
   std::vector<std::pair<slot_number, message<schema::Pvalue>>> end(adopted told, slot_number adopted_from,
                                                                    const decided_slots& decided);
 
 private:
   bool under_way_ = false;
+  slot_number end_ = 0; // of the range that is asked about
 };
 
 } // namespace synod

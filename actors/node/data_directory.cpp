@@ -1,18 +1,17 @@
 #include "synod/actors/node/data_directory.hpp"
 
 #include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/known_nodes.hpp"
+#include "synod/actors/role/durable_message.hpp"
 #include "synod/messages/log.capnp.h"
-#include "synod/messages/message.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 namespace synod {
 
@@ -20,113 +19,149 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t file_limit_bytes = 4096;
 constexpr const char* identity_file = "identity";
 constexpr const char* incarnation_file = "incarnation";
 
 using failure = data_directory::failure;
 using fault = data_directory::fault;
 
+failure unusable(const caf::error& problem) {
+  return {fault::unusable, text_of(problem)};
+}
+
 failure unusable(const fs::path& path, const std::string& what) {
   return {fault::unusable, path.string() + ": " + what};
 }
 
-bool has(const std::vector<std::string>& names, const char* name) {
+bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Not a file that is there before a role, or somebody else, has written to the directory.
+/// Not a file that is there before a role, or somebody else, has written to the directory; nor what a file system puts there.
 bool is_foreign(const std::string& name) {
-  return name != identity_file && name != directory_lock::file_name && !name.ends_with(unfinished_suffix);
+  return name != identity_file && name != directory_lock::file_name && name != "lost+found" && !name.ends_with(unfinished_suffix);
 }
 
-/// Writes a message behind its checksum.
-std::optional<failure> write_message(disk& files, const fs::path& path, const block_ptr& content) {
-  std::vector<uint64_t> words{XXH3_64bits(content->words().data(), content->size_bytes())};
-  words.insert(words.end(), content->words().begin(), content->words().end());
-  if (auto problem = write_whole(files, path, std::as_bytes(std::span{words})))
-    return failure{fault::unusable, text_of(problem)};
-  return std::nullopt;
+/// The rest are folders.
+bool is_file(const std::string& name) {
+  return name == incarnation_file || name == known_nodes::file_name;
 }
 
-/// Reads it back.
-template <class S>
-std::optional<failure> read_message(disk& files, const fs::path& path, message<S>& content) {
-  auto file = files.open(path);
-  if (!file)
-    return failure{fault::unusable, text_of(file.error())};
-  auto size = (*file)->size();
-  std::vector<uint64_t> words(std::min(size, file_limit_bytes) / sizeof(uint64_t));
-  if (auto problem = (*file)->read(0, std::as_writable_bytes(std::span{words})))
-    return failure{fault::unusable, text_of(problem)};
-  auto rest = std::span<const uint64_t>{words}.subspan(std::min<size_t>(1, words.size()));
-  if (size == words.size() * sizeof(uint64_t) && words.size() > 2 && words[0] == XXH3_64bits(rest.data(), rest.size_bytes()))
-    if (auto found = message<S>::from(rest)) {
-      content = *found;
-      return std::nullopt;
-    }
-  return unusable(path, "is damaged: its checksum does not fit (offset 0, " + std::to_string(size) + " bytes)");
+bool holds_something(disk& files, const fs::path& directory) {
+  auto names = files.list(directory);
+  return names && !names->empty();
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (auto& each : names)
+    text.append(text.empty() ? "" : ", ").append(each);
+  return text;
 }
 
 } // namespace
 
-std::optional<failure> data_directory::open(disk& files, const fs::path& path, const std::string& cluster,
-                                            const std::string& node, node_id id) {
+failure data_directory::wrong_directory(const std::string& what) const {
+  return {fault::wrong_directory, path_.string() + ": " + what};
+}
+
+std::optional<failure> data_directory::open(disk& files, const fs::path& path, const owner& whose, uint64_t fresh_token) {
   path_ = path;
+  owner_ = whose;
   if (auto problem = files.make_directory(path_))
-    return failure{fault::unusable, text_of(problem)};
+    return unusable(problem);
   auto names = files.list(path_);
   if (!names)
-    return failure{fault::unusable, text_of(names.error())};
-  if (auto wrong = check_identity(files, *names, cluster, node, id))
+    return unusable(names.error());
+  if (auto wrong = check_identity(files, *names, fresh_token))
+    return wrong;
+  if (auto wrong = check_whole(files, *names))
     return wrong;
   return count_start(files, *names);
 }
 
-std::optional<failure> data_directory::check_identity(disk& files, const std::vector<std::string>& names,
-                                                      const std::string& cluster, const std::string& node, node_id id) {
-  auto wrong_directory = [this](const std::string& what) {
-    return failure{fault::wrong_directory, path_.string() + ": " + what};
-  };
-  if (has(names, identity_file)) {
-    message<schema::Identity> found;
-    if (auto wrong = read_message(files, path_ / identity_file, found))
-      return wrong;
-    if (found->getFormatVersion() != format_version)
-      return wrong_directory("has format version " + std::to_string(found->getFormatVersion()) + ", this program knows "
-                             + std::to_string(format_version));
-    if (found->getCluster() != cluster.c_str() || found->getNode() != node.c_str())
-      return wrong_directory(std::string{"belongs to node '"} + found->getNode().cStr() + "' of cluster '"
-                             + found->getCluster().cStr() + "', not to node '" + node + "' of cluster '" + cluster + "'");
-    if (found->getId() != id) // It has voted under that id, and would again under another.
-      return wrong_directory("belongs to the node with id " + std::to_string(found->getId()) + ", and '" + node + "' has id "
-                             + std::to_string(id) + " in the cluster file");
-    return std::nullopt;
+std::optional<failure> data_directory::check_identity(disk& files, const std::vector<std::string>& names, uint64_t fresh_token) {
+  if (!has(names, identity_file)) {
+    if (auto other = std::find_if(names.begin(), names.end(), is_foreign); other != names.end())
+      return wrong_directory("is not empty and not a data directory (it has no file 'identity', but " + *other + ")");
+    token_ = fresh_token | 1; // Never 0.
+    return write_identity(files);
   }
-  if (auto other = std::find_if(names.begin(), names.end(), is_foreign); other != names.end())
-    return wrong_directory("is not empty and not a data directory (it has no file 'identity', but " + *other + ")");
+  auto found = read_message<schema::Identity>(files, path_ / identity_file);
+  if (!found)
+    return unusable(found.error());
+  auto& known = **found;
+  if (known.getFormatVersion() != format_version)
+    return wrong_directory("has format version " + std::to_string(known.getFormatVersion()) + ", this program knows "
+                           + std::to_string(format_version));
+  if (known.getCluster() != owner_.cluster.c_str() || known.getNode() != owner_.node.c_str())
+    return wrong_directory(std::string{"belongs to node '"} + known.getNode().cStr() + "' of cluster '"
+                           + known.getCluster().cStr() + "', not to node '" + owner_.node + "' of cluster '" + owner_.cluster
+                           + "'");
+  if (known.getId() != owner_.id) // It has voted under that id, and would again under another.
+    return wrong_directory("belongs to the node with id " + std::to_string(known.getId()) + ", and '" + owner_.node + "' has id "
+                           + std::to_string(owner_.id) + " in the cluster file");
+  token_ = known.getToken();
+  for (auto each : known.getHolds())
+    holds_.emplace(each.cStr());
+  return std::nullopt;
+}
+
+std::optional<failure> data_directory::check_whole(disk& files, const std::vector<std::string>& names) const {
+  std::vector<std::string> missing;
+  for (auto& each : holds_)
+    if (is_file(each) ? !has(names, each) : !holds_something(files, path_ / each))
+      missing.push_back(each);
+  if (missing.empty())
+    return std::nullopt;
+  return wrong_directory("is not whole: it held " + joined(missing)
+                         + " when its node was started last. What the node had promised"
+                           " and accepted would be forgotten, and writes that were acknowledged could be lost: bring back the"
+                           " directory as it was");
+}
+
+std::optional<failure> data_directory::write_identity(disk& files) const {
   builder<schema::Identity> identity;
   identity->setFormatVersion(format_version);
-  identity->setCluster(cluster);
-  identity->setNode(node);
-  identity->setId(id);
-  return write_message(files, path_ / identity_file, identity.finish().content());
+  identity->setCluster(owner_.cluster);
+  identity->setNode(owner_.node);
+  identity->setId(owner_.id);
+  identity->setToken(token_);
+  auto list = identity->initHolds(static_cast<unsigned>(holds_.size()));
+  unsigned i = 0;
+  for (auto& each : holds_)
+    list.set(i++, each);
+  if (auto problem = write_message(files, path_ / identity_file, identity.finish().content()))
+    return unusable(problem);
+  return std::nullopt;
 }
 
 std::optional<failure> data_directory::count_start(disk& files, const std::vector<std::string>& names) {
   auto file = path_ / incarnation_file;
-  message<schema::Incarnation> found;
   if (has(names, incarnation_file)) {
-    if (auto wrong = read_message(files, file, found))
-      return wrong;
+    auto found = read_message<schema::Incarnation>(files, file);
+    if (!found)
+      return unusable(found.error());
+    incarnation_ = (*found)->getNumber();
   } else if (auto other = std::find_if(names.begin(), names.end(), is_foreign); other != names.end()) {
     // It is written before any role writes. Counting from 1 again would use ballots twice (C1).
     return unusable(file, "is missing, and there is '" + *other + "': the data directory is damaged");
   }
-  incarnation_ = (found ? found->getNumber() : 0) + 1;
+  ++incarnation_;
   builder<schema::Incarnation> next;
   next->setNumber(incarnation_);
-  return write_message(files, file, next.finish().content());
+  if (auto problem = write_message(files, file, next.finish().content()))
+    return unusable(problem);
+  return std::nullopt;
+}
+
+std::optional<failure> data_directory::seal(disk& files, const std::vector<std::string>& roles) {
+  auto before = holds_.size(); // With those of a role that the node does not have any more: it may have it again.
+  holds_.insert({incarnation_file, known_nodes::file_name});
+  for (auto& each : roles)
+    if (holds_something(files, path_ / each))
+      holds_.insert(each);
+  return holds_.size() == before ? std::nullopt : write_identity(files);
 }
 
 // -- lock ---------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// A node's data directory: whose it is, who uses it, how often it was started.
+// A node's data directory: whose it is, which one it is, who uses it, how often it was started.
 #pragma once
 
 #include "synod/actors/role/disk.hpp"
@@ -7,15 +7,20 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace synod {
 
-/// A directory that belongs to one node of one cluster.
+/// A directory that belongs to one node of one cluster, and holds what that node promised and accepted.
 ///
-/// Files: `identity` (schema::Identity), `incarnation` (schema::Incarnation), each one
-/// Cap'n Proto message behind its XXH3 checksum (8 bytes, little-endian), written whole or not at all (`write_whole`); `lock`
-/// (directory_lock); a folder per role that stores.
+/// Files: `identity` (schema::Identity), `incarnation` (schema::Incarnation), `nodes` (known_nodes), each a durable message;
+/// `lock` (directory_lock); a folder for each role that stores, by the role's name.
+///
+/// `identity` bears a random token: an emptied directory that is begun anew is another one, and other nodes notice. It also says
+/// what the directory held when its node had started last, so that one in which something is missing is refused, not begun
+/// anew in part: a node that forgets its votes, its ballots or its incarnation would give them a second time.
 class data_directory {
 public:
   enum class fault { wrong_directory, unusable };
@@ -25,21 +30,34 @@ public:
     std::string text;
   };
 
-  static constexpr uint32_t format_version = 2;
+  struct owner {
+    std::string cluster;
+    std::string node;
+    node_id id;
+  };
 
-  /// Opens or creates it and counts one more start; what is wrong, or nothing. Blocks.
-  std::optional<failure> open(disk& files, const std::filesystem::path& path, const std::string& cluster, const std::string& node,
-                              node_id id);
+  static constexpr uint32_t format_version = 3;
+
+  /// Opens it, or creates it with `fresh_token`, and counts one more start; what is wrong, or nothing. Blocks.
+  std::optional<failure> open(disk& files, const std::filesystem::path& path, const owner& whose, uint64_t fresh_token);
+  /// The roles have started, and nobody has been told anything yet: from now on what they store must be there. Blocks.
+  std::optional<failure> seal(disk& files, const std::vector<std::string>& roles);
 
   const std::filesystem::path& path() const { return path_; }
+  uint64_t token() const { return token_; }
   uint32_t incarnation() const { return incarnation_; }
 
 private:
-  std::optional<failure> check_identity(disk& files, const std::vector<std::string>& names, const std::string& cluster,
-                                        const std::string& node, node_id id);
+  std::optional<failure> check_identity(disk& files, const std::vector<std::string>& names, uint64_t fresh_token);
+  std::optional<failure> check_whole(disk& files, const std::vector<std::string>& names) const;
   std::optional<failure> count_start(disk& files, const std::vector<std::string>& names);
+  std::optional<failure> write_identity(disk& files) const;
+  failure wrong_directory(const std::string& what) const;
 
   std::filesystem::path path_;
+  owner owner_;
+  uint64_t token_ = 0;
+  std::set<std::string> holds_;
   uint32_t incarnation_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "synod/actors/node/node.hpp"
 
+#include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/connector.hpp"
 #include "synod/actors/role/robust.hpp"
 
@@ -9,14 +10,17 @@ namespace synod {
 
 namespace {
 
-constexpr uint32_t protocol_version = 2;
+constexpr uint32_t protocol_version = 3;
 constexpr std::chrono::seconds hello_limit{5};
 constexpr std::chrono::seconds status_limit{2};
 
 } // namespace
 
 node::node(caf::actor_config& config, options opts)
-  : node_actor::base{config}, options_{std::move(opts)}, random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
+  : node_actor::base{config},
+    options_{std::move(opts)},
+    agreement_{agreement_of(*options_.config)},
+    random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
 
 node::behavior_type node::make_behavior() {
   robust(*this, options_.fatal);
@@ -46,6 +50,7 @@ node::behavior_type node::make_behavior() {
   return {
     [this](const message<schema::Hello>& hello, const handles& roles) { return on_hello(hello, roles); },
     [this](tick_atom, node_id other) { connect(other); },
+    [this](const done_aside& x) { on_remembered(x); },
     [this](status_atom) {
       auto promise = make_response_promise<message<schema::NodeStatus>>();
       on_status(promise);
@@ -59,6 +64,7 @@ void node::on_exit() {
     if (link.connector)
       send_exit(link.connector, caf::exit_reason::user_shutdown);
   links_.clear();
+  when_remembered_.clear();
   options_.roles.clear();
 }
 
@@ -98,30 +104,73 @@ void node::say_hello(node_id other, const node_actor& to) {
   request(to, hello_limit, hello(), role_handles())
     .then(
       [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
-        auto why = answer->getRefusal().size() > 0 ? std::string{answer->getRefusal().cStr()} : refusal_of(*answer);
+        auto why = refusal_of(*answer);
         if (why.empty() && name_of(other) != answer->getNode().cStr())
           why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
+        if (why.empty())
+          why = refusal_of_directories(told_by(*answer, other));
+        if (why.empty() && answer->getRefusal().size() > 0)
+          why = std::string{"it says: "} + answer->getRefusal().cStr();
         if (!why.empty()) {
-          options_.log->warn("node {} at {} is not taken: {}", name_of(other), to_string(options_.config->find(other)->address),
-                             why);
+          refuse(other, why);
           return connect_later(other);
         }
-        links_[other].trying = false;
-        link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
+        meet(told_by(*answer, other), [this, other, to, answer, roles] {
+          links_[other].trying = false;
+          link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
+        });
       },
       [this, other](const caf::error&) { connect_later(other); });
 }
 
 caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello_of_other,
                                                                   const handles& roles) {
+  auto* known = options_.config->find(std::string{hello_of_other->getNode().cStr()});
   auto why = refusal_of(*hello_of_other);
-  if (!why.empty()) {
+  if (!known || known->id == options_.self) {
     options_.log->warn("a node is not taken: {}", why);
     return {hello(why), handles{}};
   }
-  auto other = options_.config->find(std::string{hello_of_other->getNode().cStr()})->id;
-  link_up(other, current_sender(), *hello_of_other, roles);
-  return {hello(), role_handles()};
+  auto other = known->id;
+  auto told = told_by(*hello_of_other, other);
+  if (why.empty())
+    why = refusal_of_directories(told);
+  if (!why.empty()) {
+    refuse(other, why);
+    return {hello(why), handles{}};
+  }
+  auto promise = make_response_promise<message<schema::Hello>, handles>();
+  meet(told, [this, other, promise, hello_of_other, roles, from = current_sender()]() mutable {
+    link_up(other, from, *hello_of_other, roles);
+    promise.deliver(hello(), role_handles());
+  });
+  return promise;
+}
+
+void node::refuse(node_id other, const std::string& why) {
+  auto& link = links_[other];
+  if (std::exchange(link.problem, why) != why) // Once, not at each try.
+    options_.log->error("node {} at {} is not taken: {}", name_of(other), to_string(options_.config->find(other)->address), why);
+}
+
+/// Goes on when these data directories are known, durably.
+void node::meet(const known_nodes::tokens& told, std::function<void()> then) {
+  if (options_.known->has(told))
+    return then();
+  auto number = ++works_;
+  when_remembered_[number] = [this, told, then = std::move(then)] {
+    options_.known->remembered(told);
+    then();
+  };
+  options_.files->aside(disk::lane::background, options_.known->remember(*options_.files, told),
+                        caf::actor_cast<caf::actor>(this), number);
+}
+
+void node::on_remembered(const done_aside& x) {
+  if (x.failure)
+    return options_.fatal("node: " + to_string(x.failure));
+  if (auto then = when_remembered_.extract(x.number))
+    then.mapped()();
 }
 
 std::string node::refusal_of(const schema::Hello::Reader& x) const {
@@ -132,7 +181,22 @@ std::string node::refusal_of(const schema::Hello::Reader& x) const {
   auto* known = options_.config->find(std::string{x.getNode().cStr()});
   if (!known || known->id == options_.self)
     return std::string{"node '"} + x.getNode().cStr() + "' is not another node of the cluster file";
-  return {};
+  return disagreement(agreement_, x.getAgreement().cStr());
+}
+
+/// The data directories that a greeting shows, the sender's among them.
+known_nodes::tokens node::told_by(const schema::Hello::Reader& hello, node_id other) const {
+  known_nodes::tokens told;
+  for (auto& [node, token] : tokens_of(hello.getKnown()))
+    if (node != options_.self && options_.config->find(node))
+      told[node] = token;
+  told[other] = hello.getToken();
+  return told;
+}
+
+std::string node::refusal_of_directories(const known_nodes::tokens& told) const {
+  auto wrong = options_.known->differs(told);
+  return wrong ? another_directory(name_of(wrong->node), *wrong) : std::string{};
 }
 
 void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
@@ -144,6 +208,7 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hel
   }
   link.other = std::move(actor);
   link.pauses.reset();
+  link.problem.clear();
   monitor(link.other);
   options_.log->info("connected with node {}", name_of(other));
   auto names = hello_of_other.getRoles();
@@ -168,6 +233,9 @@ message<schema::Hello> node::hello(const std::string& refusal) const {
   built->setVersion(protocol_version);
   built->setCluster(options_.config->name);
   built->setNode(name_of(options_.self));
+  built->setToken(options_.token);
+  built->setAgreement(agreement_);
+  options_.known->write(built->initKnown());
   auto names = built->initRoles(static_cast<unsigned>(options_.roles.size()));
   for (unsigned i = 0; i < names.size(); ++i)
     names.set(i, options_.roles[i].name.c_str());
@@ -217,6 +285,7 @@ message<schema::NodeStatus> node::write_status(const std::vector<message<schema:
   unsigned i = 0;
   for (auto& [other, link] : links_) {
     connections[i].setNode(name_of(other));
+    connections[i].setProblem(link.problem);
     connections[i++].setUp(link.other != nullptr);
   }
   return built.finish();

@@ -26,9 +26,15 @@ public:
       return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
     if (auto locked = lock_.take(path))
       return locked;
-    return directory_.open(files_, path, process_.config_->name, self.name, self.id);
+    if (auto wrong = directory_.open(files_, path, {process_.config_->name, self.name, self.id}, random()))
+      return wrong;
+    if (auto problem = known->open(files_, path))
+      return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
+    return std::nullopt;
   }
+  std::optional<data_directory::failure> seal(const std::vector<std::string>& roles) { return directory_.seal(files_, roles); }
   uint32_t incarnation() const { return directory_.incarnation(); }
+  uint64_t token() const { return directory_.token(); }
 
   caf::actor_system& system() override { return process_.system_; }
 
@@ -64,6 +70,8 @@ public:
     ::_exit(exit_status::failed);
   }
 
+  const std::shared_ptr<known_nodes> known = std::make_shared<known_nodes>();
+
 private:
   process& process_;
   std::shared_ptr<spdlog::logger> log_;
@@ -86,26 +94,33 @@ std::optional<int> process::start(const node_description& self, const std::files
   auto& started = nodes_.emplace_back();
   started.self = &self;
   started.environment = std::make_shared<local_environment>(*this, self);
-  if (auto wrong = started.environment->open(directory, self)) {
-    std::cerr << "error: " << wrong->text << std::endl;
-    return wrong->kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;
-  }
+  auto refuse = [](const data_directory::failure& wrong) {
+    std::cerr << "error: " << wrong.text << std::endl;
+    return wrong.kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;
+  };
+  if (auto wrong = started.environment->open(directory, self))
+    return refuse(*wrong);
   identity who{config_, self.id, started.environment->incarnation()};
   for (auto& name : self.roles) {
     auto spawned = known_.role(name)->spawn({who, config_->options_of(name), started.environment});
     if (!spawned) {
       std::cerr << "error: node " << self.name << ": " << text_of(spawned.error()) << std::endl;
-      return exit_status::failed;
+      return spawned.error() == caf::sec::invalid_argument ? exit_status::bad_arguments : exit_status::failed;
     }
     started.roles.push_back({name, *spawned});
     caf::scoped_actor asker{system_};
     asker->request(*spawned, caf::infinite, status_atom_v).receive([](const message<schema::RoleStatus>&) {}, [](caf::error&) {});
   }
+  if (auto wrong = started.environment->seal(self.roles))
+    return refuse(*wrong);
   node::options options;
   options.config = config_;
   options.self = self.id;
   options.roles = started.roles;
   options.connects = connects;
+  options.token = started.environment->token();
+  options.known = started.environment->known;
+  options.files = &started.environment->files();
   options.seed = random();
   options.log = started.environment->shared_log();
   options.fatal = [environment = started.environment.get()](const std::string& why) { environment->fatal(why); };
@@ -114,25 +129,53 @@ std::optional<int> process::start(const node_description& self, const std::files
 }
 
 std::optional<int> process::publish() {
-  auto& self = *nodes_.back().self;
-  auto& where = self.address;
-  auto address = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host;
-  auto port = system_.middleman().publish(caf::actor_cast<node_actor>(nodes_.back().actor), where.port, address.c_str(), true);
-  if (port)
-    return std::nullopt;
-  std::cerr << "error: node " << self.name << ": cannot listen at " << to_string(where)
-            << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")"
-            << std::endl;
-  return exit_status::failed;
+  for (auto& each : nodes_) {
+    auto& where = each.self->address;
+    if (where.port == 0) // Of a cluster without a file.
+      continue;
+    auto address = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host;
+    auto port = system_.middleman().publish(caf::actor_cast<node_actor>(each.actor), where.port, address.c_str(), true);
+    if (port)
+      continue;
+    std::cerr << "error: node " << each.self->name << ": cannot listen at " << to_string(where)
+              << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")"
+              << std::endl;
+    return exit_status::failed;
+  }
+  return std::nullopt;
 }
 
-void process::introduce() {
+std::optional<int> process::introduce() {
+  for (auto& to : nodes_)
+    for (auto& of : nodes_)
+      if (&to != &of)
+        if (auto problem = meet(to, of))
+          return problem;
   for (auto& to : nodes_)
     for (auto& of : nodes_)
       if (&to != &of)
         for (auto& role : of.roles)
           for (auto& told : to.roles)
             caf::anon_send(told.handle, peer{of.self->id, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
+  return std::nullopt;
+}
+
+/// As node actors do it among processes.
+std::optional<int> process::meet(running& one, const running& other) {
+  auto& known = *one.environment->known;
+  known_nodes::tokens told{{other.self->id, other.environment->token()}};
+  if (auto wrong = known.differs(told)) {
+    std::cerr << "error: " << another_directory(other.self->name, *wrong) << std::endl;
+    return exit_status::bad_arguments;
+  }
+  if (known.has(told))
+    return std::nullopt;
+  if (auto problem = known.remember(one.environment->files(), told)()) {
+    std::cerr << "error: " << text_of(problem) << std::endl;
+    return exit_status::failed;
+  }
+  known.remembered(told);
+  return std::nullopt;
 }
 
 void process::end() {

@@ -27,10 +27,10 @@ public:
 
   /// Starts one node's roles. Returns the exit status to end with, or none when it runs.
   std::optional<int> start(const node_description& self, const std::filesystem::path& directory, bool connects);
-  /// Lets other nodes, and synod-ctl, connect to the node started last.
+  /// Lets other nodes, and synod-ctl, connect to the nodes of this process. Called last.
   std::optional<int> publish();
-  /// Gives the nodes of this process each other's roles.
-  void introduce();
+  /// Gives the nodes of this process each other's roles. Returns the exit status to end with, if they do not belong together.
+  std::optional<int> introduce();
   /// Ends all roles in order, and waits until they have ended.
   void end();
 
@@ -44,6 +44,7 @@ private:
     caf::actor actor;
   };
 
+  static std::optional<int> meet(running& one, const running& other);
   uint64_t random();
 
   const registry& known_;

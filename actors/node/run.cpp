@@ -165,13 +165,13 @@ int run_dev(const registry& known, int argc, char** argv) {
   auto shared = std::make_shared<const cluster>(std::move(*config));
   auto& running = *new process{known, shared, {options.log_level, options.log_json}}; // Lives as long as the process.
   std::optional<int> failure;
-  for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i) {
+  for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i)
     failure = running.start(shared->nodes[i], fs::path{options.data_directory} / shared->nodes[i].name, false);
-    if (!failure && shared->nodes[i].address.port != 0) // Only a cluster file gives one.
-      failure = running.publish();
-  }
+  if (!failure)
+    failure = running.introduce();
+  if (!failure)
+    failure = running.publish();
   if (!failure) {
-    running.introduce();
     say_what_runs(*shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
     wait_for_signal(waited_for);
   }

@@ -2,11 +2,14 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace synod {
 
 namespace {
 
 constexpr int backlog = 511;
+constexpr unsigned keepalive_seconds = 300; // Of silence, before the kernel asks whether the client is there.
 constexpr size_t read_bytes = 64u << 10;
 constexpr size_t actor_messages_per_turn = 256;
 
@@ -135,6 +138,7 @@ void socket_server::on_connection() {
     return;
   }
   uv_tcp_nodelay(&x->socket, 1);
+  uv_tcp_keepalive(&x->socket, 1, keepalive_seconds);
   sockaddr_storage remote{}, local{};
   int size = sizeof remote;
   uv_tcp_getpeername(&x->socket, reinterpret_cast<sockaddr*>(&remote), &size);
@@ -217,7 +221,10 @@ void socket_server::send(uint64_t id, std::string& bytes) {
 
 size_t socket_server::unsent_bytes(uint64_t id) const {
   auto found = accepted_.find(id);
-  return found == accepted_.end() ? 0 : found->second->unsent;
+  if (found == accepted_.end() || found->second->unsent == 0)
+    return 0;
+  // Until the end of a write is told, something is left of it.
+  return std::max<size_t>(1, uv_stream_get_write_queue_size(reinterpret_cast<uv_stream_t*>(&found->second->socket)));
 }
 
 void socket_server::close(uint64_t id) {

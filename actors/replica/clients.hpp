@@ -16,9 +16,10 @@ namespace synod {
 /// Flow control towards clients: counts the bytes of replies that each was sent and has not returned the mark of.
 ///
 /// Bounds: a client that is owed `limit_bytes` is not sent answers to its reads until it returns marks, but for a message a
-/// second, so that one whose marks were lost is found to be well. One that is owed twice as much, which only replies to
-/// commands can bring about, is refused what it asks for newly, and told of performed commands only that they were performed;
-/// one that is owed four times as much is told nothing more. `most` clients at a time; of further ones nothing is taken.
+/// second, so that one whose marks were lost is found to be well. While one that is owed as much returns marks, no further slot
+/// is performed: its replies would have no room, and it is about to have. One that is owed eight times as much is refused what it
+/// asks for newly, and told of performed commands only that they were performed; one that is owed ten times as much is told
+/// nothing more. `most` clients at a time; of further ones nothing is taken.
 class clients {
 public:
   using client = caf::strong_actor_ptr; ///< only kept
@@ -34,8 +35,14 @@ public:
     auto known = all_.find(whom);
     return known != all_.end() && now - known->second.last >= probe_interval;
   }
-  bool has_room_for_responses(const client& whom) const { return is_owed_below(whom, 2 * limit_bytes_); }
-  bool has_room_for_refusals(const client& whom) const { return is_owed_below(whom, 4 * limit_bytes_); }
+  bool has_room_for_responses(const client& whom) const { return is_owed_below(whom, 8 * limit_bytes_); }
+  bool has_room_for_refusals(const client& whom) const { return is_owed_below(whom, 10 * limit_bytes_); }
+
+  /// One that is owed much takes it in right now.
+  bool catches_up(time_point now) const {
+    return std::any_of(all_.begin(), all_.end(),
+                       [&](auto& x) { return x.second.owed() >= limit_bytes_ && now - x.second.taking < taking_interval; });
+  }
 
   struct sending {
     uint64_t mark;
@@ -51,13 +58,18 @@ public:
       return {0, false}; // A refusal to one more than there may be.
     known->second.used = true;
     known->second.last = now;
+    if (known->second.owed() == 0)
+      known->second.taking = now;
     return {known->second.sent += bytes, fresh};
   }
 
   /// It has everything up to `mark`.
-  void received(const client& whom, uint64_t mark) {
-    if (auto known = all_.find(whom); known != all_.end() && mark <= known->second.sent)
-      known->second.received = std::max(known->second.received, mark);
+  void received(const client& whom, uint64_t mark, time_point now) {
+    auto known = all_.find(whom);
+    if (known == all_.end() || mark > known->second.sent || mark <= known->second.received)
+      return;
+    known->second.received = mark;
+    known->second.taking = now;
   }
 
   void forget(const caf::actor_addr& ended) {
@@ -87,6 +99,7 @@ public:
 
 private:
   static constexpr std::chrono::seconds probe_interval{1};
+  static constexpr std::chrono::milliseconds taking_interval{250}; // a few ticks, with which marks come at the latest
 
   bool is_owed_below(const client& whom, uint64_t bytes) const {
     auto known = all_.find(whom);
@@ -96,8 +109,9 @@ private:
   struct entry {
     uint64_t sent = 0;
     uint64_t received = 0;
-    time_point last{}; // when something was sent
-    bool used = false; // since idle ones were looked for
+    time_point last{};   // when something was sent
+    time_point taking{}; // when it returned a mark, or began to owe
+    bool used = false;   // since idle ones were looked for
     uint64_t owed() const { return sent - received; }
   };
   uint64_t limit_bytes_;

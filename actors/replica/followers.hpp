@@ -32,6 +32,10 @@ public:
     return fresh;
   }
 
+  bool has(const follower& whom) const {
+    return std::any_of(all_.begin(), all_.end(), [&](auto& each) { return each.whom == whom; });
+  }
+
   void forget(const caf::actor_addr& ended) {
     std::erase_if(all_, [&](auto& each) { return each.whom->address() == ended; });
   }

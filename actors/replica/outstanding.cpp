@@ -72,13 +72,14 @@ outstanding::client outstanding::on_opened(uint64_t number) {
   return from;
 }
 
-void outstanding::on_performed(uint64_t id, const session_table& sessions, time_point now) {
+outstanding::client outstanding::on_performed(uint64_t id, const session_table& sessions, time_point now) {
   auto mine = sessions_.find(id);
   if (mine == sessions_.end())
-    return;
+    return {};
   if (!sessions.known(id)) { // It was closed.
-    on_ended(id);
-    return;
+    auto waits_for_more = mine->second.entries.size() > 1;
+    auto from = on_ended(id);
+    return waits_for_more ? from : nullptr;
   }
   auto& [from, entries, refused, again] = mine->second;
   auto next = sessions.next_cid(id);
@@ -87,9 +88,12 @@ void outstanding::on_performed(uint64_t id, const session_table& sessions, time_
     left(entries.front().asked);
     entries.pop_front();
   }
+  if (next > refused) // It was performed by way of another replica.
+    refused = 0;
   again = backoff{first_pause, last_pause};
   if (!entries.empty() && entries.front().sent) // Otherwise its turn may have come: it is due now.
     again.tried(now);
+  return {};
 }
 
 outstanding::client outstanding::on_ended(uint64_t id) {
@@ -115,12 +119,11 @@ void outstanding::send_new(const request& x, time_point now, const sender& send)
   do
     --place;
   while (place->asked.content() != x.content());
-  auto fresh = place;
   // It may be what others waited for.
   if (place == entries.begin() || std::prev(place)->sent)
     while (place != entries.end() && (place->sent = place->sent || send(place->asked)))
       ++place;
-  if (entries.size() == 1 || !fresh->sent) {
+  if (entries.size() == 1) { // Otherwise the clock is that of those before it.
     again.reset();
     again.tried(now);
   }

@@ -38,8 +38,9 @@ public:
 
   /// Whose it was; null: not one of these.
   client on_opened(uint64_t number);
-  /// Commands of the session were performed: its next cid is the next one that counts.
-  void on_performed(uint64_t session, const session_table& sessions, time_point now);
+  /// Commands of the session were performed: its next cid is the next one that counts. Whose it was, if it was closed by one of
+  /// them and the client waits for more; or else null.
+  client on_performed(uint64_t session, const session_table& sessions, time_point now);
   /// The session is not known (any more). Whose it was; null: not one of these.
   client on_ended(uint64_t session);
 

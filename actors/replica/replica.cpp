@@ -40,7 +40,8 @@ public:
   void send(builder<schema::Responses>& part) override { self_.send_marked(client_, part); }
 
   void on_performed(uint64_t session) override {
-    self_.outstanding_.on_performed(session, self_.execution_->sessions(), now_);
+    if (auto client = self_.outstanding_.on_performed(session, self_.execution_->sessions(), now_))
+      tell_ended(session, client);
     self_.proposer_.requests().on_performed(session, self_.execution_->sessions());
   }
 
@@ -50,17 +51,20 @@ public:
       self_.proposer_.requests().break_chain(session);
       self_.too_early_seen_ |= self_.outstanding_.client_of(session) != nullptr;
     } else if (turn == session_table::turn::unknown) {
-      if (auto client = self_.outstanding_.on_ended(session)) {
-        builder<schema::Responses> answer;
-        answer->setSession(session);
-        answer->setSessionEnded(true);
-        self_.send_marked(client, answer);
-      }
+      if (auto client = self_.outstanding_.on_ended(session))
+        tell_ended(session, client);
     }
     self_.proposer_.requests().on_performed(session, self_.execution_->sessions());
   }
 
 private:
+  void tell_ended(uint64_t session, const caf::strong_actor_ptr& client) {
+    builder<schema::Responses> answer;
+    answer->setSession(session);
+    answer->setSessionEnded(true);
+    self_.send_marked(client, answer);
+  }
+
   replica& self_;
   proposer::time_point now_;
   caf::strong_actor_ptr client_; // of the run of commands that is being performed
@@ -101,7 +105,9 @@ replica::behavior_type replica::make_behavior() {
     [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::Highest>& answer) { on_highest(answer); },
     [this](const message<schema::Learned>& answer) { on_learned(answer); },
-    [this](expire_atom) {
+    [this](expire_atom, int64_t deadline) {
+      if (deadline != expiry_scheduled_)
+        return; // An earlier one has come in between.
       expiry_scheduled_ = 0;
       propose();
       schedule_expiry();
@@ -134,6 +140,8 @@ void replica::on_peer(const peer& x) {
     serve_reads();
   } else if (x.role == "replica" && x.node != options_.node) {
     replicas_.renew(x);
+    if (x.handle && active_ && x.node == active_->leader) // What was on its way is lost.
+      resend(outstanding::what::all);
   }
 }
 
@@ -255,12 +263,14 @@ const peers<leader_actor>::entry* replica::leader_to_ask() const {
 void replica::propose() {
   if (!proposes() || !leader_to_ask())
     return;
+  auto now = clock().now();
+  auto log_time = log_clock_.read(now);
+  if (!log_time)
+    return; // The leader will tell.
   auto deadline = execution_->state().machine->next_deadline();
-  auto wall_clock = environment_->wall_clock_ms();
-  const proposer::situation present{*active_,    catch_up_.decided_below(),     decisions_,
-                                    *execution_, clock_ahead_ ? 0 : wall_clock, clock().now()};
+  const proposer::situation present{*active_, catch_up_.decided_below(), decisions_, *execution_, *log_time, now};
   while (true) {
-    auto time_is_due = deadline && *deadline <= wall_clock && !clock_ahead_ && proposer_.in_flight() == 0;
+    auto time_is_due = deadline && *deadline <= *log_time && proposer_.in_flight() == 0;
     auto pvalue = proposer_.propose(present, time_is_due);
     if (!pvalue)
       return;
@@ -309,6 +319,8 @@ void replica::perform_decided() {
   auto before = slot_out();
   performing told{*this};
   for (auto next = decisions_.find(slot_out()); next != decisions_.end(); next = decisions_.find(slot_out())) {
+    if (clients_.catches_up(clock().now()))
+      break; // Marks, or a tick, go on with it.
     auto decided = std::move(next->second);
     decisions_.erase(next);
     settle_proposal(decided);
@@ -317,6 +329,7 @@ void replica::perform_decided() {
   }
   if (slot_out() == before)
     return;
+  log_clock_.saw(execution_->state().log_time, clock().now());
   if (std::exchange(too_early_seen_, false))
     resend(outstanding::what::all);
   propose();
@@ -338,11 +351,12 @@ void replica::schedule_expiry() {
   auto deadline = execution_->state().machine->next_deadline();
   if (!deadline || !proposes() || (expiry_scheduled_ != 0 && expiry_scheduled_ <= *deadline))
     return;
-  auto wait = *deadline - environment_->wall_clock_ms();
+  auto log_time = log_clock_.read(clock().now());
+  auto wait = log_time ? *deadline - *log_time : 0;
   if (wait <= 0)
     return;
   expiry_scheduled_ = *deadline;
-  delayed_send(this, std::chrono::milliseconds{std::min(wait, longest_sleep_ms)}, expire_atom_v);
+  delayed_send(this, std::chrono::milliseconds{std::min(wait, longest_sleep_ms)}, expire_atom_v, *deadline);
 }
 
 // -- who leads ----------------------------------------------------------------
@@ -359,14 +373,15 @@ void replica::on_leading(const message<schema::Leading>& leading) {
     return;
   }
   catch_up_.told_decided_below(leading->getDecidedBelow());
-  clock_ahead_ = leading->getClockAhead() && told.leader == options_.node;
+  if (leading->getClusterTime() > 0)
+    log_clock_.told(leading->getClusterTime(), clock().now());
   on_ballot(told, leading->getFreeSlot());
 }
 
 /// A new leader: what is under way goes to it. It has proposals below `free_slot`; what an earlier leader had behind may be
 /// lost, and is free again.
 void replica::on_ballot(ballot active, slot_number free_slot) {
-  if (active_ && active <= *active_)
+  if ((active_ && active <= *active_) || active.round > most_round)
     return;
   active_ = active;
   proposer_.begin_anew(std::max(slot_out(), free_slot));

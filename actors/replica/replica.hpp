@@ -5,6 +5,7 @@
 #include "synod/actors/replica/clients.hpp"
 #include "synod/actors/replica/execution.hpp"
 #include "synod/actors/replica/followers.hpp"
+#include "synod/actors/replica/log_clock.hpp"
 #include "synod/actors/replica/outstanding.hpp"
 #include "synod/actors/replica/proposer.hpp"
 #include "synod/actors/replica/read_rounds.hpp"
@@ -116,13 +117,13 @@ private:
   clients clients_;
 
   std::optional<ballot> active_; // the highest ballot that is known to have been adopted: its leader leads
-  bool clock_ahead_ = false;     // this host's clock is not to be trusted
 
   outstanding outstanding_;
   bool too_early_seen_ = false; // a command of a client that waits here was decided before its turn
   read_rounds reads_;
   catch_up catch_up_;
   followers followers_;
+  log_clock log_clock_;
   marks marks_;                  // to be returned
   int64_t expiry_scheduled_ = 0; // the deadline that expire_atom will come for; 0: none
 };

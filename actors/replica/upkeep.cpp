@@ -30,7 +30,8 @@ void replica::on_received(const message<schema::Received>& received) {
     if (replicas_.received(received->getNode(), received->getMark()))
       resend(outstanding::what::unsent);
   } else {
-    clients_.received(from, received->getMark());
+    clients_.received(from, received->getMark(), clock().now());
+    perform_decided();
     serve_held(from);
   }
 }
@@ -45,6 +46,7 @@ void replica::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   auto now = clock().now();
   return_marks(*this, marks_, options_.node);
+  perform_decided();
   serve_reads();
   for (auto& each : reads_.holding())
     serve_held(each);
@@ -54,7 +56,8 @@ void replica::on_tick() {
   propose();
   outstanding_.forget_unknown(execution_->sessions());
   for (auto& idle : clients_.forget_idle())
-    demonitor(idle->address());
+    if (!followers_.has(idle))
+      demonitor(idle->address());
   ask(catch_up_.look(slot_out(), target(), reached_, now));
 }
 

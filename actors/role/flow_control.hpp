@@ -14,7 +14,7 @@ namespace synod {
 
 /// At the sender: counts what is owed to one receiver, bytes sent and not yet known to be received.
 /// Every message bears a mark, the count of bytes sent with it; the receiver returns the
-/// highest mark it saw. Above `limit_bytes` only a probe a second passes, so that a
+/// highest mark it saw. Above `limit_bytes`, or a single larger message, only a probe a second passes, so that a
 /// stopped receiver costs a stated amount and one whose answers were lost is found again.
 /// May be shared by several senders.
 class flow_control {
@@ -25,8 +25,8 @@ public:
 
   /// True if a message of `bytes` may be sent now; counts it and sets its `mark`.
   bool admit(uint64_t bytes, time_point now, uint64_t& mark) {
-    auto sent = sent_.load(std::memory_order_relaxed);
-    if (sent - received_.load(std::memory_order_relaxed) + bytes > limit_bytes_) {
+    auto owed = owed_bytes();
+    if (owed > 0 && owed + bytes > limit_bytes_) { // Whatever its size, a message passes when nothing else is on its way.
       auto last = last_probe_.load(std::memory_order_relaxed);
       if (now.time_since_epoch() - last < std::chrono::seconds{1}
           || !last_probe_.compare_exchange_strong(last, now.time_since_epoch())) {

@@ -73,4 +73,12 @@ std::optional<std::string> option_values::parse(const option_spec& spec, const s
   return std::nullopt;
 }
 
+std::map<std::string, std::string> option_values::all() const {
+  std::map<std::string, std::string> texts;
+  for (auto& [name, value] : values_)
+    texts[name] =
+      std::holds_alternative<int64_t>(value) ? std::to_string(std::get<int64_t>(value)) : std::get<std::string>(value);
+  return texts;
+}
+
 } // namespace synod

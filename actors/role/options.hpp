@@ -39,6 +39,8 @@ public:
   size_t bytes(const std::string& name) const { return static_cast<size_t>(number(name)); }
   int64_t number(const std::string& name) const { return std::get<int64_t>(values_.at(name)); }
   bool flag(const std::string& name) const { return number(name) != 0; }
+  /// All of them, each as text.
+  std::map<std::string, std::string> all() const;
   const std::string& text(const std::string& name) const { return std::get<std::string>(values_.at(name)); }
 
 private:

@@ -47,6 +47,9 @@ nlohmann::json to_json(const synod::node_description& node, const message<schema
     }
   for (auto each : status->getConnections())
     result["connections"][each.getNode().cStr()] = each.getUp();
+  for (auto each : status->getConnections())
+    if (each.getProblem().size() > 0)
+      result["problems"][each.getNode().cStr()] = each.getProblem().cStr();
   return result;
 }
 
@@ -72,6 +75,9 @@ void print(const synod::node_description& node, const message<schema::NodeStatus
     for (auto each : status->getConnections())
       std::cout << " " << each.getNode().cStr() << (each.getUp() ? " up" : " down");
     std::cout << "\n";
+    for (auto each : status->getConnections())
+      if (each.getProblem().size() > 0)
+        std::cout << "  PROBLEM: node " << each.getNode().cStr() << " is not taken: " << each.getProblem().cStr() << "\n";
   }
 }
 

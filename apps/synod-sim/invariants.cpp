@@ -8,6 +8,8 @@ namespace synod::simulation {
 
 namespace {
 
+constexpr int64_t clocks_differ_ms = 5;
+
 /// The message at `index`, if it is one of schema S.
 template <class S>
 const message<S>* as(const caf::message& content, size_t index = 0) {
@@ -50,7 +52,8 @@ private:
   uint64_t process_;
 };
 
-invariants::invariants(timeline& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected)
+invariants::invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors,
+                       reference expected)
   : timeline_{in},
     trace_{told},
     names_{std::move(nodes)},
@@ -59,7 +62,8 @@ invariants::invariants(timeline& in, trace& told, std::vector<std::string> nodes
     acceptors_(names_.size()),
     leaders_(names_.size()),
     gateways_(names_.size()),
-    replicas_(names_.size()) {}
+    replicas_(names_.size()),
+    true_time_ms_{true_time_ms} {}
 
 void invariants::fail(std::string invariant, std::string what) {
   if (broken_)
@@ -96,6 +100,11 @@ void invariants::end(uint32_t node) {
   leaders_[node] = {};
   replicas_[node] = {};
   gateways_[node] = nullptr;
+}
+
+void invariants::lost_disk(uint32_t node) {
+  acceptors_[node] = {};
+  without_disk_.insert(node);
 }
 
 std::unique_ptr<state_machine> invariants::observe(uint32_t node, std::unique_ptr<state_machine> machine) {
@@ -168,8 +177,17 @@ void invariants::on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue) {
       return;
     }
   latest_time_ = std::max(latest_time_, pvalue->getValue().getTime());
+  check_time(from, *pvalue);
   view.values.push_back({under, sum, 0, pvalue});
   check_against_chosen(slot, view, view.values.back());
+}
+
+/// No wrong clock makes log time run ahead of the true time: nothing ends early.
+void invariants::check_time(uint32_t from, const schema::Pvalue::Reader& pvalue) {
+  auto now = true_time_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(timeline_.now()).count();
+  if (auto time = pvalue.getValue().getTime(); time > now + clocks_differ_ms)
+    fail("log time",
+         fmt::format("leader {} proposes slot {} with time {}, and it is {}", name(from), pvalue.getSlot(), time, now));
 }
 
 /// A5, C2: under a higher ballot than the one it was chosen under, only the chosen value.

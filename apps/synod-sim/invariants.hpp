@@ -32,11 +32,15 @@ struct violation {
 /// a leader that a majority promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
 class invariants {
 public:
-  invariants(timeline& in, trace& told, std::vector<std::string> nodes, size_t acceptors, reference expected);
+  /// `true_time_ms`: what clocks that are right show when the run begins.
+  invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors,
+             reference expected);
 
   // A process's roles, from when they have started until it ends.
   void begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g);
   void end(uint32_t node);
+  /// What its acceptor had told is forgotten, and it is to be heard by nobody any more.
+  void lost_disk(uint32_t node);
 
   void on_send(uint32_t from, const caf::message& content);
   void on_arrival(uint32_t to, const caf::message& content);
@@ -114,6 +118,7 @@ private:
   void on_highest(uint32_t acceptor, slot_number highest);
   void check_durable(uint32_t acceptor, slot_number slot, ballot under);
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
+  void check_time(uint32_t from, const schema::Pvalue::Reader& pvalue);
   void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
   void look_at_acceptor(uint32_t node);
   bool look_at_entry(uint32_t node, slot_number slot, bool restarted);
@@ -135,8 +140,10 @@ private:
   std::vector<leader_view> leaders_;
   std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
+  std::set<uint32_t> without_disk_;      // nodes that are out
   std::vector<slot_view> slots_;         // index: slot - 1
   std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
+  int64_t true_time_ms_;
   int64_t latest_time_ = 0;
   uint64_t largest_message_ = 0; // of those with a value
   uint64_t processes_ = 0;       // with a replica

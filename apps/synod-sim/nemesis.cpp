@@ -274,7 +274,7 @@ void nemesis::up(uint32_t node) {
     return;
   auto& random = stream(fault::power);
   if (!over_ && has(fault::power) && random.below(4) == 0)
-    hosts_[node]->start(random.below(24));
+    hosts_[node]->start(random.below(40));
   else
     hosts_[node]->start();
 }
@@ -285,6 +285,14 @@ void nemesis::begin_disks() {
     if (has(fault::disk_error))
       each->disk().behaviour().error_per_million = static_cast<uint32_t>(stream(fault::disk_error).of<int>({20, 100, 500}));
   }
+  every(fault::lost_disk, seconds{30}, [this](auto& random) {
+    auto node = some_node(random);
+    if (!goes_on_without(node))
+      return;
+    hosts_[node]->stop(simulated_host::end::kill);
+    hosts_[node]->lose_disk();
+    later(time_down(random), [this, node] { up(node); });
+  });
   every(fault::stall, seconds{4}, [this](auto& random) {
     auto node = some_node(random);
     auto stall = random.around(
@@ -295,13 +303,39 @@ void nemesis::begin_disks() {
   });
 }
 
+/// The time of day is what this node's clock shows.
+bool nemesis::is_every_acceptor(uint32_t node) const {
+  auto acceptors = stage_.drawn.config->nodes_with("acceptor");
+  return acceptors.size() == 1 && acceptors.contains(stage_.drawn.config->nodes[node].id);
+}
+
+/// The others can do without that node, and would notice if it came back as another.
+bool nemesis::goes_on_without(uint32_t node) const {
+  auto rest_has = [&](const char* role) {
+    auto all = stage_.drawn.config->nodes_with(role);
+    return all.size() > (all.contains(stage_.drawn.config->nodes[node].id) ? 1 : 0);
+  };
+  auto acceptors = stage_.drawn.config->nodes_with("acceptor").size();
+  return acceptors >= 3 && rest_has("leader") && rest_has("replica") && (!hosts_[node]->has("gateway") || rest_has("gateway"))
+         && std::all_of(hosts_.begin(), hosts_.end(),
+                        [&](auto* x) { return !x->has_lost_its_disk() && (x == hosts_[node] || x->knows(*hosts_[node])); });
+}
+
 void nemesis::begin_hosts() {
-  every(fault::clock, seconds{5}, [this](auto& random) {
+  every(fault::clock, seconds{25}, [this](auto& random) {
+    for (auto* each : hosts_)
+      each->set_clock(0, 0);
     auto node = some_node(random);
+    if (is_every_acceptor(node))
+      return;
     auto jump = random.template of<int64_t>({0, 50, 3'000, 9'000, 3'600'000});
+    auto by = random.between(-jump, jump) * 1000;
     auto drift = random.between(-20'000, 20'000);
-    stage_.told.say(stage_.time.now(), "{}'s CLOCK goes wrong by about {} ms", hosts_[node]->name(), jump);
-    hosts_[node]->set_clock(random.between(-jump, jump) * 1000, drift);
+    // One wrong clock at a time, also in what others have heard of them.
+    later(seconds{20}, [this, node, jump, by, drift] {
+      stage_.told.say(stage_.time.now(), "{}'s CLOCK goes wrong by about {} ms", hosts_[node]->name(), jump);
+      hosts_[node]->set_clock(by, drift);
+    });
   });
   every(fault::slow_node, seconds{6}, [this](auto& random) {
     auto node = some_node(random);

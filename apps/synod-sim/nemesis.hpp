@@ -30,6 +30,8 @@ private:
   void begin_links();
   void begin_processes();
   void begin_disks();
+  bool is_every_acceptor(uint32_t node) const;
+  bool goes_on_without(uint32_t node) const;
   void begin_hosts();
 
   void cut(const std::vector<std::pair<uint32_t, uint32_t>>& ways, duration length, bool holds, const char* why);

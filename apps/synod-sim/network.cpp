@@ -122,6 +122,10 @@ void network::try_later(connection& x, duration pause) {
 void network::establish(connection& x) {
   for (auto side : {0, 1})
     lose_now(x, side);
+  auto& one = *all_[x.ends[0]];
+  auto& other = *all_[x.ends[1]];
+  if (!one.admits(other) || !other.admits(one))
+    return try_later(x, random_.between(milliseconds{500}, milliseconds{1500}));
   ++x.number;
   trace_.say(timeline_.now(), "{} and {} are connected", all_[x.ends[0]]->name(), all_[x.ends[1]]->name());
   for (auto side : {0, 1}) {

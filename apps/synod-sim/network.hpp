@@ -26,6 +26,8 @@ public:
   virtual const std::vector<role>& roles() const = 0;
   /// Role `name` of `other` is now reached at `handle`; null: not any more.
   virtual void on_peer(uint32_t other, const std::string& name, const caf::strong_actor_ptr& handle) = 0;
+  /// Whether it takes up a connection with that one.
+  virtual bool admits(participant&) { return true; }
 };
 
 /// Connections between participants, as node actors keep them: they break when a process ends or a link is silent for

@@ -27,14 +27,15 @@ enum class fault : uint8_t {
   torn,        ///< what a power cut leaves of unsynced writes is any part of them
   stall,       ///< a disk takes its time
   disk_error,  ///< a write or a sync fails
-  clock,       ///< wall clocks jump and drift
+  lost_disk,   ///< a host loses its disk, and goes on with an empty one: nobody takes it any more
+  clock,       ///< one wall clock at a time jumps and drifts
   slow_node,   ///< a node needs long for everything
   pause,       ///< processes are stopped, and go on
   slow_client, ///< clients and their connections are slow
   duel,        ///< leaders are impatient: they preempt each other
 };
 
-constexpr size_t fault_count = 17;
+constexpr size_t fault_count = 18;
 using fault_set = std::bitset<fault_count>;
 
 struct fault_description {

@@ -220,6 +220,12 @@ void platter::lose_sectors(content& of) {
       store(of, of.dirty[i]);
 }
 
+void platter::erase() {
+  not_synced_.clear();
+  cached_names_.clear();
+  stored_names_.clear();
+}
+
 void platter::cut_power() {
   auto got_there = random_.below(not_synced_.size() + 1);
   for (size_t i = 0; i < not_synced_.size(); ++i)

@@ -50,6 +50,8 @@ public:
 
   /// The power goes: what was not synced may be lost.
   void cut_power();
+  /// All of it is lost.
+  void erase();
 
   faults& behaviour() { return faults_; }
   /// Called at each sync of a file, before its outcome is known.

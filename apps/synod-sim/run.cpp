@@ -51,7 +51,7 @@ public:
       names.push_back(each.name);
     auto* machine = known.machine(config.state_machine);
     checks_ = std::make_unique<invariants>(
-      time_, trace_, names, config.nodes_with("acceptor").size(),
+      time_, trace_, simulated_host::beginning_ms(), names, config.nodes_with("acceptor").size(),
       reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime")});
     if (plan_.options.of_user)
       checks_->expected().keep_replies();
@@ -182,7 +182,7 @@ private:
   void agree() {
     auto all_there = [&] {
       return std::all_of(hosts_.begin(), hosts_.end(), [&](auto& x) {
-        return x->slot_out().value_or(checks_->expected().slot_out()) == checks_->expected().slot_out();
+        return x->has_lost_its_disk() || x->slot_out().value_or(checks_->expected().slot_out()) == checks_->expected().slot_out();
       });
     };
     run_until(time_.now() + liveness_limit, all_there);

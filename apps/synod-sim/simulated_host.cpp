@@ -1,6 +1,5 @@
 #include "simulated_host.hpp"
 
-#include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/role/sockets.hpp"
 
 #include <spdlog/sinks/base_sink.h>
@@ -102,7 +101,7 @@ private:
 caf::expected<caf::actor> simulated_host::spawn(const std::string& role_name) {
   spawning_ = role_name;
   return stage_.known.role(role_name)->spawn(
-    {{stage_.drawn.config, description_.id, incarnation_}, stage_.drawn.config->options_of(role_name), environment_});
+    {{stage_.drawn.config, description_.id, directory_.incarnation()}, stage_.drawn.config->options_of(role_name), environment_});
 }
 
 void simulated_host::start(std::optional<uint64_t> operations) {
@@ -131,14 +130,16 @@ void simulated_host::start(std::optional<uint64_t> operations) {
 
 /// As a process does it (actors/node/process.hpp), until something is wrong.
 void simulated_host::start_roles() {
-  data_directory directory;
+  auto& files = environment_->files();
+  directory_ = {};
+  known_ = {};
   auto wrong =
-    directory.open(environment_->files(), environment_->data_directory(), stage_.drawn.config->name, name(), description_.id);
-  if (!disk_.plugged())
+    directory_.open(files, environment_->data_directory(), {stage_.drawn.config->name, name(), description_.id}, random_.next());
+  if (ends_by(wrong ? wrong->text : std::string{}))
     return;
-  if (wrong)
-    return die(wrong->text);
-  incarnation_ = directory.incarnation();
+  auto problem = known_.open(files, environment_->data_directory());
+  if (ends_by(problem ? to_string(problem) : std::string{}))
+    return;
   for (auto& role_name : description_.roles) {
     stage_.time.as(main_, [&] {
       auto spawned = spawn(role_name);
@@ -153,6 +154,43 @@ void simulated_host::start_roles() {
     if (!alive_ || !disk_.plugged())
       return;
   }
+  wrong = directory_.seal(files, description_.roles);
+  ends_by(wrong ? wrong->text : std::string{});
+}
+
+/// The process ends if the power goes, or something is wrong.
+bool simulated_host::ends_by(const std::string& wrong) {
+  if (disk_.plugged() && !wrong.empty())
+    die(wrong);
+  return !disk_.plugged() || !alive_;
+}
+
+/// As node actors do it (actors/node/node.hpp).
+bool simulated_host::admits(participant& other) {
+  auto* node = dynamic_cast<simulated_host*>(&other);
+  if (!node)
+    return true; // A client.
+  auto told = node->known_.all();
+  told.erase(description_.id);
+  told[node->description_.id] = node->directory_.token();
+  if (auto wrong = known_.differs(told)) {
+    stage_.told.say(stage_.time.now(), "{} does not take {}: {}", name(), node->name(), another_directory(node->name(), *wrong));
+    return false;
+  }
+  if (known_.has(told))
+    return true;
+  auto failure = known_.remember(environment_->files(), told)();
+  if (ends_by(failure ? to_string(failure) : std::string{}))
+    return false;
+  known_.remembered(told);
+  return true;
+}
+
+void simulated_host::lose_disk() {
+  stage_.told.say(stage_.time.now(), "{} LOSES ITS DISK", name());
+  lost_its_disk_ = true;
+  disk_.erase();
+  stage_.checks->lost_disk(index_);
 }
 
 // -- work at the disk ---------------------------------------------------------

@@ -7,6 +7,9 @@
 #include "platter.hpp"
 #include "tcp.hpp"
 
+#include "synod/actors/node/data_directory.hpp"
+#include "synod/actors/node/known_nodes.hpp"
+
 #include <spdlog/logger.h>
 
 #include <array>
@@ -37,6 +40,7 @@ public:
   bool alive() const override { return alive_; }
   const std::vector<role>& roles() const override { return roles_; }
   void on_peer(uint32_t other, const std::string& name, const caf::strong_actor_ptr& handle) override;
+  bool admits(participant& other) override;
 
   enum class end {
     kill,  ///< of the process: its host goes on, and keeps what was written
@@ -51,6 +55,12 @@ public:
   void pause(bool on);
   /// Lets every step of the process take so long.
   void slow_down(duration cost);
+
+  /// While no process runs: all that was on the disk is gone, for good.
+  void lose_disk();
+  bool has_lost_its_disk() const { return lost_its_disk_; }
+  /// It would notice if that one had another data directory.
+  bool knows(const simulated_host& other) const { return known_.has({{other.description_.id, other.directory_.token()}}); }
 
   platter& disk() { return disk_; }
   /// Some works of the disk take about so long.
@@ -94,6 +104,7 @@ private:
   };
 
   void start_roles();
+  bool ends_by(const std::string& wrong);
   caf::expected<caf::actor> spawn(const std::string& role);
   void die(const std::string& why);
   void aside(disk::lane where, lane::job x);
@@ -108,7 +119,9 @@ private:
   std::string spawning_;        // the role
   random_stream random_;
   std::shared_ptr<spdlog::logger> log_;
-  uint32_t incarnation_ = 0; // as the process read it from its data directory
+  data_directory directory_; // of the present process
+  known_nodes known_;
+  bool lost_its_disk_ = false;
   uint32_t starts_ = 0;
   uint32_t cuts_ = 0;
   random_stream disk_times_;

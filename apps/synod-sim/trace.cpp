@@ -96,8 +96,8 @@ std::string describe(const caf::message& content) {
             [](DecideAgain::Reader x) { return fmt::format("decide again slots {} up to {}", x.getFirstSlot(), x.getEndSlot()); })
       || is(std::type_identity<Leading>{},
             [](Leading::Reader x) {
-              return fmt::format("leading ballot {}, decided below {}, free from {}{}", to_string(ballot_of(x.getBallot())),
-                                 x.getDecidedBelow(), x.getFreeSlot(), x.getClockAhead() ? ", its clock is ahead" : "");
+              return fmt::format("leading ballot {}, decided below {}, free from {}, the time is {}",
+                                 to_string(ballot_of(x.getBallot())), x.getDecidedBelow(), x.getFreeSlot(), x.getClusterTime());
             })
       || is(std::type_identity<Received>{}, [](Received::Reader x) { return fmt::format("received mark {}", x.getMark()); })
       || is(std::type_identity<HigherBallot>{},

@@ -30,7 +30,7 @@ if(SYNOD_APPS)
       list(APPEND pages ${page})
     endforeach()
     add_custom_target(man ALL DEPENDS ${pages})
-    install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL) # apps/run does not make them.
   else()
     message(STATUS "man pages are left out: help2man is missing (tests/run installs it)")
   endif()

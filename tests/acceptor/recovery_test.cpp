@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct fixture {
-  log_segments::options options() const { return {directory.path(), "test", "a", 64 << 10}; }
+  log_segments::options options() const { return {directory.path(), "test", "a", 64 << 10, 0x5eed}; }
 
   /// What a new process finds in the log.
   std::vector<int64_t> replayed(const log_segments::options& with) {
@@ -56,6 +56,13 @@ struct fixture {
     std::fstream file{segment(), std::ios::in | std::ios::out | std::ios::binary};
     file.seekp(static_cast<std::streamoff>(offset));
     file.write(with.data(), static_cast<std::streamsize>(with.size()));
+  }
+
+  int last() const {
+    int number = 1;
+    while (fs::exists(segment(number + 1)))
+      ++number;
+    return number;
   }
 
   std::string problem() const { return to_string(failure); }
@@ -164,11 +171,22 @@ TEST_CASE_FIXTURE(fixture, "a truncated or missing file is refused") {
   SUBCASE("one between others is gone") {
     fs::remove(segment(2));
   }
+  SUBCASE("the last ones are gone") {
+    fs::remove(segment(last()));
+  }
+  SUBCASE("all but the first one are gone") {
+    for (auto number = last(); number > 1; --number)
+      fs::remove(segment(number));
+  }
+  SUBCASE("all are gone") {
+    for (auto number = last(); number > 0; --number)
+      fs::remove(segment(number));
+  }
+  SUBCASE("how far it goes is gone") {
+    fs::remove(log_segments{options()}.extent_path());
+  }
   SUBCASE("the last one cut short") {
-    int last = 1;
-    while (fs::exists(segment(last + 2)))
-      ++last;
-    fs::resize_file(segment(last), 5000);
+    fs::resize_file(segment(last() - 1), 5000); // Behind it one is prepared.
   }
   replayed();
   CHECK(problem().find("damaged") != std::string::npos);
@@ -181,13 +199,29 @@ TEST_CASE_FIXTURE(fixture, "a log whose first segments were dropped begins with 
   auto content = numbered(40);
   REQUIRE(!later.prepare(files, 2, 64 << 10));
   auto file = later.open(files, 2);
-  auto first = header_of(90, 89, record_kind::segment_start, start), second = header_of(91, 89, record_kind::pvalue, content);
+  auto first = header_of(90, 89, record_kind::segment_start, start, later.token());
+  auto second = header_of(91, 89, record_kind::pvalue, content, later.token());
   std::span<const std::byte> parts[]{std::as_bytes(std::span{&first, 1}), std::as_bytes(start->words()),
                                      std::as_bytes(std::span{&second, 1}), std::as_bytes(content->words())};
   REQUIRE(!(*file)->write(0, parts));
   CHECK(replayed() == std::vector<int64_t>{40});
   write(41, 42);
   CHECK(replayed() == numbers(40, 42));
+}
+
+TEST_CASE_FIXTURE(fixture, "bytes of a client's that look like a record are none") {
+  write(1, 3);
+  auto offset = offset_of(3);
+  // Behind a torn record lies a value which says, if it is taken for a record, that the torn one was durable.
+  auto content = numbered(9);
+  auto header = header_of(90, 89, record_kind::pvalue, content, 0);
+  std::string forged(reinterpret_cast<const char*>(&header), record_header_bytes);
+  forged.append(reinterpret_cast<const char*>(content->words().data()), content->size_bytes());
+  overwrite(offset + 40, "torn");
+  overwrite(offset + record_bytes(numbered(3)), forged);
+  CHECK(replayed() == numbers(1, 2));
+  CHECK(!failure);
+  CHECK(cut.find("cut ") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "a log of another node is refused") {

@@ -42,6 +42,7 @@ struct services : gateway_services {
   }
   const command_table& commands() const override { return table; }
   int64_t wall_clock_us() const override { return 1'234'567; }
+  std::chrono::steady_clock::time_point now() const override { return {}; }
   std::string info(std::string_view) const override { return "# Server\r\n"; }
   const std::vector<std::pair<std::string, std::string>>& settings() const override { return told; }
 
@@ -91,6 +92,40 @@ TEST_CASE_FIXTURE(fixture, "replies come in the order of the commands") {
   CHECK(out().empty());
   answer(0, "first");
   CHECK(out() == "+first\r\n+second\r\n+PONG\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "a reply is in the protocol's version of the moment when its command came") {
+  say("GET none");
+  CHECK(say("HELLO 3").empty());
+  say("GET none");
+  CHECK(say("RESET").empty());
+  for (size_t index : {0, 1}) {
+    builder<schema::Reply> nothing;
+    nothing->setNil();
+    auto built = nothing.finish();
+    subject.deliver(services_.all[index].whose.number, *built);
+  }
+  auto all = out();
+  CHECK(all.starts_with("$-1\r\n%"));
+  CHECK(all.ends_with("_\r\n+RESET\r\n"));
+}
+
+TEST_CASE_FIXTURE(fixture, "replies that are complete wait for an earlier one in bounded room") {
+  say("SET a 1");
+  auto line = "ECHO " + std::string(900, 'x');
+  for (int i = 0; i < 3000; ++i)
+    say(line);
+  CHECK(subject.blocked());
+  answer(0, "OK");
+  size_t bytes = 0;
+  while (true) {
+    auto more = out().size();
+    bytes += more;
+    if (!subject.resume() && more == 0)
+      break;
+    CHECK(more < connection::output_limit_bytes + 2000);
+  }
+  CHECK(bytes > 3000 * 900);
 }
 
 TEST_CASE_FIXTURE(fixture, "a read behind a write is decided behind it, a read alone is not") {

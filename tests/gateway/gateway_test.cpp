@@ -175,6 +175,26 @@ TEST_CASE_FIXTURE(fixture, "marks go back to the replica they came from: with th
   CHECK(std::get<0>(beside->take<message<schema::Received>>())->getMark() == 3'000'000);
 }
 
+TEST_CASE_FIXTURE(fixture, "however much is answered here, it goes on while the socket takes it") {
+  clients->connect(5);
+  std::string all;
+  for (int i = 0; i < 5000; ++i)
+    all += "ECHO " + std::string(900, 'x') + "\r\n";
+  receive(5, all);
+  CHECK(clients->take(5).size() > 5000 * 900);
+}
+
+TEST_CASE_FIXTURE(fixture, "a client that reads is not idle") {
+  clients->connect(5);
+  for (int i = 0; i < 10; ++i) {
+    clients->unsent = static_cast<size_t>(1000 - i);
+    in.pass(std::chrono::seconds{20});
+  }
+  CHECK(clients->closed.empty());
+  in.pass(std::chrono::seconds{61});
+  CHECK(clients->closed.contains(5));
+}
+
 TEST_CASE_FIXTURE(fixture, "one client too many is refused") {
   CHECK(clients->connect(5).empty());
   CHECK(clients->connect(6).empty());

@@ -259,8 +259,30 @@ TEST_CASE_FIXTURE(fixture, "a command that passes its deadline has an unknown ou
   subject.on_tick(at(9000), to);
   CHECK(to.take().empty());
   submit(3, "x", 9000);
+  sent();
   subject.on_tick(at(14000), to);
   CHECK(to.take() == "1/3=UNKNOWN ");
+}
+
+TEST_CASE_FIXTURE(fixture, "a command that passes its deadline before it was sent is not performed later") {
+  submit(1, "x", 0);
+  submit(2, "x", 1000);
+  subject.on_tick(at(5500), to);
+  CHECK(to.take() == "1/1=TRYAGAIN ");
+  CHECK(subject.timed_out() == 1);
+  open(77, 5500);
+  CHECK(sent() == "77: 1+1");
+  submit(3, "x", 5500);
+  subject.on_tick(at(6000), to); // The one that was sent, and then the one that was not.
+  CHECK(to.take() == "1/2=UNKNOWN ");
+  subject.on_tick(at(10500), to);
+  CHECK(to.take() == "1/3=TRYAGAIN ");
+  CHECK(sent(10500) == "nothing");
+  subject.on_responses(responses(77, 1, {20}), to);
+  CHECK(to.take() == "0/0=20 ");
+  submit(4, "x", 10500);
+  CHECK(sent(10500) == "77: 2+1");
+  CHECK(subject.outstanding_bytes() == subject.bytes_at_replica());
 }
 
 TEST_CASE_FIXTURE(fixture,

@@ -45,6 +45,7 @@ struct leader_fixture : actor_world {
     answer->setFirstSlot(request->getFirstSlot());
     answer->setNextSlot(next_slot);
     answer->setDecidedBelow(decided_below);
+    answer->setWallClock(outside->wall_clock_ms);
     auto list = answer->initPvalues(static_cast<unsigned>(accepted.size()));
     for (unsigned i = 0; i < list.size(); ++i)
       list.set(i, accepted[i].as_data());

@@ -167,3 +167,15 @@ TEST_CASE_FIXTURE(fixture, "pings are due with every interval") {
   CHECK_FALSE(subject.ping_due(now + milliseconds{99}));
   CHECK(subject.ping_due(now + milliseconds{100}));
 }
+
+TEST_CASE_FIXTURE(fixture, "one that has just started waits until it can have met the leader that others tell of") {
+  pong(2, of_one, false, true);
+  CHECK(silence() >= milliseconds{2000});
+  SUBCASE("it is connected") {
+    subject.on_found(1);
+  }
+  SUBCASE("it answers") {
+    pong(1, of_one, true);
+  }
+  CHECK(silence() <= milliseconds{750});
+}

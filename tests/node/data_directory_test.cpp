@@ -17,7 +17,8 @@ namespace {
 struct fixture {
   std::optional<data_directory::failure> open(const char* cluster = "test", const char* node = "a", node_id id = 1) {
     files = on.plug();
-    return subject.open(*files, "/data", cluster, node, id);
+    subject = {};
+    return subject.open(*files, "/data", {cluster, node, id}, token);
   }
 
   /// Writes over one byte of a file.
@@ -31,6 +32,7 @@ struct fixture {
   simulation::platter on{1, 0};
   std::unique_ptr<disk> files;
   data_directory subject;
+  uint64_t token = 5;
 };
 
 using fault = data_directory::fault;
@@ -53,7 +55,7 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
     on.behaviour().torn = random.below(2) == 0;
     if (random.below(2) == 0)
       on.unplug_after(random.below(14));
-    auto wrong = subject.open(*files, "/data", "test", "a", 1);
+    auto wrong = subject.open(*files, "/data", {"test", "a", 1}, token);
     if (on.plugged()) {
       REQUIRE_MESSAGE(!wrong, wrong->text);
       CHECK(subject.incarnation() > last);
@@ -66,6 +68,48 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
       on.cut_power();
   }
   CHECK(interrupted > 100);
+}
+
+TEST_CASE_FIXTURE(fixture, "a directory keeps the token that it was begun with") {
+  REQUIRE(!open());
+  CHECK(subject.token() == 5);
+  token = 7;
+  REQUIRE(!open());
+  CHECK(subject.token() == 5);
+  on.erase();
+  REQUIRE(!open());
+  CHECK(subject.token() == 7);
+}
+
+TEST_CASE_FIXTURE(fixture, "what a directory held at its last start must be there") {
+  REQUIRE(!open());
+  REQUIRE(files->create("/data/acceptor/000000000001.log"));
+  REQUIRE(files->create("/data/nodes"));
+  REQUIRE(!subject.seal(*files, {"replica", "acceptor"}));
+  REQUIRE(!open());
+  std::string gone;
+  SUBCASE("a role's folder") {
+    gone = "acceptor";
+    REQUIRE(!files->remove("/data/acceptor/000000000001.log"));
+  }
+  SUBCASE("the incarnation") {
+    gone = "incarnation";
+    REQUIRE(!files->remove("/data/incarnation"));
+  }
+  SUBCASE("the known nodes") {
+    gone = "nodes";
+    REQUIRE(!files->remove("/data/nodes"));
+  }
+  auto wrong = open();
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::wrong_directory);
+  CHECK(wrong->text.find("it held " + gone + " when") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "a start that came to nothing before its roles had started can be tried again") {
+  REQUIRE(!open()); // Not sealed.
+  REQUIRE(!open());
+  CHECK(subject.incarnation() == 2);
 }
 
 TEST_CASE_FIXTURE(fixture, "a node whose id has changed is refused") {
@@ -99,7 +143,7 @@ TEST_CASE_FIXTURE(fixture, "a directory that was made by another version is refu
   auto wrong = open();
   REQUIRE(wrong);
   CHECK(wrong->kind == fault::wrong_directory);
-  CHECK(wrong->text.find("has format version 1, this program knows 2") != std::string::npos);
+  CHECK(wrong->text.find("has format version 1, this program knows 3") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "a directory that holds something else is refused") {

@@ -1,7 +1,6 @@
 #include "harness.hpp"
 
 #include "synod/actors/replica/clients.hpp"
-#include "synod/actors/replica/followers.hpp"
 
 #include <doctest/doctest.h>
 
@@ -29,7 +28,7 @@ TEST_CASE_FIXTURE(fixture, "a client that is owed its limit is not sent answers,
   CHECK_FALSE(subject.has_room_for_answers(one.ptr(), now));
   CHECK(subject.has_room_for_answers(two.ptr(), now));
   CHECK(subject.has_room_for_responses(one.ptr()));
-  subject.received(one.ptr(), first.mark);
+  subject.received(one.ptr(), first.mark, now);
   CHECK(subject.has_room_for_answers(one.ptr(), now));
   CHECK(subject.most_owed_bytes() == 600);
 }
@@ -42,8 +41,8 @@ TEST_CASE_FIXTURE(fixture, "one whose marks were lost is sent an answer a second
   CHECK(subject.has_room_for_answers(one.ptr(), now));
 }
 
-TEST_CASE_FIXTURE(fixture, "above twice the limit nothing is taken from a client, above four times it is told nothing") {
-  subject.sent(one.ptr(), 2000, now);
+TEST_CASE_FIXTURE(fixture, "above eight times the limit nothing is taken from a client, above ten times it is told nothing") {
+  subject.sent(one.ptr(), 8000, now);
   CHECK_FALSE(subject.has_room_for_responses(one.ptr()));
   CHECK(subject.has_room_for_refusals(one.ptr()));
   subject.sent(one.ptr(), 2000, now);
@@ -52,14 +51,14 @@ TEST_CASE_FIXTURE(fixture, "above twice the limit nothing is taken from a client
 
 TEST_CASE_FIXTURE(fixture, "a mark that was never sent does not count") {
   subject.sent(one.ptr(), 1500, now);
-  subject.received(one.ptr(), 9000);
+  subject.received(one.ptr(), 9000, now);
   CHECK(subject.most_owed_bytes() == 1500);
 }
 
 TEST_CASE_FIXTURE(fixture, "who is owed nothing is forgotten at the second look") {
   auto mark = subject.sent(one.ptr(), 10, now).mark;
   subject.sent(two.ptr(), 10, now);
-  subject.received(one.ptr(), mark);
+  subject.received(one.ptr(), mark, now);
   CHECK(subject.forget_idle().empty());
   CHECK(subject.forget_idle() == std::vector{one.ptr()});
   CHECK(subject.size() == 1);
@@ -67,16 +66,16 @@ TEST_CASE_FIXTURE(fixture, "who is owed nothing is forgotten at the second look"
   CHECK(subject.size() == 0);
 }
 
-TEST_CASE_FIXTURE(fixture, "followers are sent what they granted, up to a limit, each for itself") {
-  followers all;
-  CHECK(all.grant(one.ptr(), 1));
-  CHECK_FALSE(all.grant(one.ptr(), UINT64_MAX));
-  CHECK(all.grant(two.ptr(), 2));
-  size_t to_one = 0, to_two = 0;
-  for (uint64_t i = 0; i < followers::most_credit + 10; ++i)
-    all.next([&](auto& each) { ++(each == one.ptr() ? to_one : to_two); });
-  CHECK(to_one == followers::most_credit);
-  CHECK(to_two == 2);
-  all.forget(one.ptr()->address());
-  CHECK(all.size() == 1);
+TEST_CASE_FIXTURE(fixture, "one that is owed its limit is waited for while it returns marks, and no longer") {
+  auto mark = subject.sent(one.ptr(), 600, now).mark;
+  CHECK_FALSE(subject.catches_up(now));
+  subject.sent(one.ptr(), 3000, now);
+  CHECK(subject.catches_up(now));
+  now += std::chrono::milliseconds{200};
+  subject.received(one.ptr(), mark, now);
+  now += std::chrono::milliseconds{200};
+  CHECK(subject.catches_up(now));
+  subject.received(one.ptr(), mark, now); // Not a new one.
+  now += std::chrono::milliseconds{200};
+  CHECK_FALSE(subject.catches_up(now));
 }

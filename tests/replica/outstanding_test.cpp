@@ -172,3 +172,32 @@ TEST_CASE_FIXTURE(fixture, "sessions that are not known and wait for nothing are
   subject.forget_unknown(sessions);
   CHECK_FALSE(subject.client_of(99));
 }
+
+TEST_CASE_FIXTURE(fixture, "new requests do not put off the older one of their session that waits") {
+  room = 0;
+  for (uint64_t cid = 1; cid <= 6; ++cid) {
+    add(commands(cid));
+    now += milliseconds{60};
+  }
+  room = 9;
+  CHECK(send(what::due) == cids{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE_FIXTURE(fixture, "a refusal is forgotten when the session has gone on by way of another replica") {
+  CHECK(subject.add(commands(1), client.ptr(), false) == outcome::refused);
+  CHECK(subject.add(commands(3), client.ptr(), true) == outcome::refused);
+  perform(70);
+  perform(70);
+  CHECK(subject.add(commands(3), client.ptr(), true) == outcome::taken);
+}
+
+TEST_CASE_FIXTURE(fixture, "a client that waits for more when its session is closed is told of") {
+  add(commands(1));
+  sessions.close(70);
+  CHECK(subject.on_performed(70, sessions, now) == nullptr); // It asked for that alone.
+  add(commands(1, 80));
+  add(commands(2, 80));
+  sessions.close(80);
+  CHECK(subject.on_performed(80, sessions, now) == client.ptr());
+  CHECK(subject.empty());
+}

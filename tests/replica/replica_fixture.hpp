@@ -36,6 +36,7 @@ struct replica_fixture : actor_world {
     write(active, leading->initBallot());
     leading->setDecidedBelow(decided_below);
     leading->setFreeSlot(free_slot);
+    leading->setClusterTime(wall_clock);
     leader.send(subject, leading.finish());
     run();
   }

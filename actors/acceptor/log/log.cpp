@@ -9,7 +9,7 @@ namespace synod {
 
 caf::expected<std::unique_ptr<write_ahead_log>> write_ahead_log::open(disk& files, log_segments::options opts,
                                                                       const log_recovery::visitor& visit) {
-  auto segments = std::make_shared<const log_segments>(std::move(opts));
+  auto segments = std::make_shared<log_segments>(std::move(opts));
   auto end = log_recovery{files, *segments}.run(visit);
   if (!end)
     return end.error();
@@ -87,12 +87,12 @@ std::optional<write_ahead_log::work> write_ahead_log::next_write() {
                     return file.error();
                   to->file = std::move(*file);
                 }
-                return write(*to, *batch, durable);
+                return write(*to, *batch, durable, segments->token());
               }};
 }
 
 /// Writes records where they belong, one behind the other, and syncs.
-caf::error write_ahead_log::write(tail& to, const std::vector<waiting>& batch, record_number durable) {
+caf::error write_ahead_log::write(tail& to, const std::vector<waiting>& batch, record_number durable, log_token token) {
   if (to.ended)
     return caf::make_error(caf::sec::runtime_error, "the log has ended, or an earlier write has failed");
   std::vector<record_header> headers;
@@ -100,7 +100,7 @@ caf::error write_ahead_log::write(tail& to, const std::vector<waiting>& batch, r
   headers.reserve(batch.size());
   parts.reserve(2 * batch.size());
   for (auto& each : batch) {
-    headers.push_back(header_of(each.number, durable, each.kind, each.content));
+    headers.push_back(header_of(each.number, durable, each.kind, each.content, token));
     parts.push_back(std::as_bytes(std::span{&headers.back(), 1}));
     parts.push_back(std::as_bytes(each.content->words()));
   }
@@ -147,8 +147,8 @@ write_ahead_log::work write_ahead_log::close() {
   auto content = segments_->start_of(open_segment_, first_segment_, 0);
   auto batch = std::make_shared<std::vector<waiting>>();
   batch->push_back({before + 1, record_kind::closed, content, {open_segment_, written_offset_, record_bytes(content)}});
-  return {disk::lane::durable, write_number, [to = tail_, batch, before] {
-            auto failure = write(*to, *batch, before);
+  return {disk::lane::durable, write_number, [to = tail_, batch, before, token = segments_->token()] {
+            auto failure = write(*to, *batch, before, token);
             to->ended = true;
             return failure;
           }};

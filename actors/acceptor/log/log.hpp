@@ -88,7 +88,7 @@ private:
   write_ahead_log(disk& files, std::shared_ptr<const log_segments> segments, log_end end);
   void enter_next(size_t record);
   placed place(record_kind kind, const block_ptr& content);
-  static caf::error write(tail& to, const std::vector<waiting>& batch, record_number durable);
+  static caf::error write(tail& to, const std::vector<waiting>& batch, record_number durable, log_token token);
 
   disk& files_;
   std::shared_ptr<const log_segments> segments_;

@@ -10,21 +10,24 @@ namespace {
 
 constexpr size_t checksum_bytes = sizeof(uint64_t);
 
-/// Of a record: its content, seeded with what is behind the checksum in its header.
-uint64_t checksum_of(const void* header, std::span<const std::byte> content) {
-  auto seed = XXH3_64bits(static_cast<const char*>(header) + checksum_bytes, record_header_bytes - checksum_bytes);
+/// Of a record: its content, seeded with what is behind the checksum in its header, and with the log's token.
+uint64_t checksum_of(const record_header& header, std::span<const std::byte> content, log_token token) {
+  auto seed = XXH3_64bits(reinterpret_cast<const char*>(&header) + checksum_bytes, record_header_bytes - checksum_bytes);
+  if (header.kind != record_kind::segment_start)
+    seed ^= token;
   return XXH3_64bits_withSeed(content.data(), content.size(), seed);
 }
 
 } // namespace
 
-record_header header_of(record_number sequence, record_number durable, record_kind kind, const block_ptr& content) {
+record_header header_of(record_number sequence, record_number durable, record_kind kind, const block_ptr& content,
+                        log_token token) {
   record_header header{0, sequence, durable, static_cast<uint32_t>(content->words().size()), kind};
-  header.checksum = checksum_of(&header, std::as_bytes(content->words()));
+  header.checksum = checksum_of(header, std::as_bytes(content->words()), token);
   return header;
 }
 
-std::optional<found_record> record_in(std::span<const std::byte> bytes) {
+std::optional<found_record> record_in(std::span<const std::byte> bytes, log_token token) {
   if (bytes.size() < record_header_bytes)
     return std::nullopt;
   record_header header;
@@ -33,17 +36,18 @@ std::optional<found_record> record_in(std::span<const std::byte> bytes) {
   if (header.sequence == 0 || header.words == 0 || size > bytes.size() - record_header_bytes)
     return std::nullopt;
   auto content = bytes.subspan(record_header_bytes, size);
-  if (header.checksum != checksum_of(&header, content))
+  if (header.checksum != checksum_of(header, content, token))
     return std::nullopt;
   return found_record{
     header.sequence, header.durable, header.kind, {reinterpret_cast<const uint64_t*>(content.data()), header.words}};
 }
 
-caf::expected<block_ptr> read_record(const disk::file& from, const std::filesystem::path& path, const record_position& where) {
+caf::expected<block_ptr> read_record(const disk::file& from, const std::filesystem::path& path, const record_position& where,
+                                     log_token token) {
   std::vector<uint64_t> words(where.bytes / sizeof(uint64_t));
   if (auto failure = from.read(where.offset, std::as_writable_bytes(std::span{words})))
     return failure;
-  auto found = record_in(std::as_bytes(std::span{words}));
+  auto found = record_in(std::as_bytes(std::span{words}), token);
   if (!found || found->bytes() != where.bytes)
     return caf::make_error(caf::sec::runtime_error,
                            path.string() + ": offset " + std::to_string(where.offset) + ": the record is damaged");

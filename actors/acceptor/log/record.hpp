@@ -24,7 +24,7 @@ using record_number = uint64_t;
 ///
 /// | bytes | content |
 /// |---|---|
-/// | 8 | XXH3 (64 bits) over the content, seeded with the XXH3 of the rest of this header |
+/// | 8 | XXH3 (64 bits) over the content, seeded with the XXH3 of the rest of this header, xor the log's token |
 /// | 8 | sequence: the record's number in the log, from 1, no gaps |
 /// | 8 | durable: every record up to this sequence was durable when this one was written |
 /// | 4 | size of the content in words of 8 bytes |
@@ -57,8 +57,13 @@ inline size_t record_bytes(const block_ptr& content) {
   return record_header_bytes + content->size_bytes();
 }
 
+/// A random number of a log's own, which no client knows: so bytes that came as a value are never taken for a record. A segment's
+/// start, where the token is read, has none: it is at the beginning of a file, or it is nothing.
+using log_token = uint64_t;
+
 /// The header of a record with this content, checksum included.
-record_header header_of(record_number sequence, record_number durable, record_kind kind, const block_ptr& content);
+record_header header_of(record_number sequence, record_number durable, record_kind kind, const block_ptr& content,
+                        log_token token);
 
 struct found_record {
   record_number sequence;
@@ -70,9 +75,10 @@ struct found_record {
 };
 
 /// The record at the beginning of `bytes`, if it is whole; `bytes` lie at an address that is a multiple of 8.
-std::optional<found_record> record_in(std::span<const std::byte> bytes);
+std::optional<found_record> record_in(std::span<const std::byte> bytes, log_token token);
 
 /// Reads a record's content back; an error if it is not what was written there. Blocks.
-caf::expected<block_ptr> read_record(const disk::file& from, const std::filesystem::path& path, const record_position& where);
+caf::expected<block_ptr> read_record(const disk::file& from, const std::filesystem::path& path, const record_position& where,
+                                     log_token token);
 
 } // namespace synod

@@ -30,7 +30,7 @@ std::string at(size_t offset) {
 /// A segment's bytes, a part of them in memory at a time.
 class window {
 public:
-  explicit window(const disk::file& file) : file_{file} {}
+  window(const disk::file& file, log_token token) : file_{file}, token_{token} {}
 
   size_t file_bytes() const { return file_.size(); }
 
@@ -63,13 +63,14 @@ public:
     auto bytes = from(offset, size);
     if (!bytes)
       return bytes.error();
-    return record_in(*bytes);
+    return record_in(*bytes, token_);
   }
 
 private:
   static constexpr size_t usual_bytes = 1u << 20;
 
   const disk::file& file_;
+  log_token token_;
   std::vector<uint64_t> words_;
   size_t begin_ = 0;
   size_t bytes_ = 0;
@@ -94,6 +95,8 @@ caf::expected<log_end> log_recovery::run(const visitor& visit) {
   if (!numbers)
     return numbers.error();
   numbers_ = std::move(*numbers);
+  if (auto failure = check_extent())
+    return failure;
   if (numbers_.empty()) {
     if (auto failure = segments_.prepare(files_, 1, segments_.segment_bytes()))
       return failure;
@@ -120,7 +123,7 @@ caf::expected<log_end> log_recovery::mend_end() {
   result_.segment = number;
   result_.segment_bytes = (*last)->size();
   result_.file = std::move(*last);
-  auto failure = closed_ ? caf::error{} : mend(*result_.file);
+  auto failure = mend(*result_.file);
   if (!failure && sequence_ == 0)
     failure = begin_first();
   if (failure)
@@ -146,7 +149,7 @@ caf::expected<bool> log_recovery::replay_segment(const visitor& visit, size_t in
   auto file = segments_.open(files_, numbers_[index]);
   if (!file)
     return file.error();
-  window bytes{**file};
+  window bytes{**file, segments_.token()};
   auto first_of_all = index == 0 && numbers_.front() > 1;
   for (size_t offset = 0;;) {
     auto found = bytes.record(offset);
@@ -183,6 +186,8 @@ caf::error log_recovery::take(const found_record& found, place where, size_t fil
     message<schema::SegmentStart> start{content};
     if (auto wrong = segments_.check_start(*start, number, file_bytes))
       return wrong;
+    if (start->getToken() != segments_.token())
+      return log_problem(path, "offset 0: is of another log");
     kept_from_ = start->getFirstSegment();
   } else if (found.kind != record_kind::closed) {
     visit(found.kind, content, {number, where.offset, found.bytes()});
@@ -198,10 +203,23 @@ caf::error log_recovery::take(const found_record& found, place where, size_t fil
   return caf::none;
 }
 
+/// The log is there up to the segment that was made last.
+caf::error log_recovery::check_extent() {
+  auto extent = segments_.find_extent(files_);
+  if (!extent)
+    return extent.error();
+  auto last = numbers_.empty() ? 0 : numbers_.back();
+  if (!*extent && last > 0)
+    return log_part_missing(segments_.extent_path(), "there are segments");
+  if (*extent && **extent > last)
+    return log_part_missing(segments_.path_of(last + 1), "the log went on to segment " + std::to_string(**extent));
+  return *extent ? caf::error{} : segments_.set_extent(files_, 0);
+}
+
 /// The log is there from the segment on that it says to have kept.
 caf::error log_recovery::check_first() const {
   if (sequence_ > 0 && numbers_.front() > kept_from_)
-    return log_problem(segments_.path_of(kept_from_), "is missing, although there are later segments: the log is damaged");
+    return log_part_missing(segments_.path_of(kept_from_), "there are later segments");
   return caf::none;
 }
 
@@ -217,7 +235,7 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
   auto file = segments_.open(files_, numbers_[index]);
   if (!file)
     return file.error();
-  window bytes{**file}, records{**file};
+  window bytes{**file, segments_.token()}, records{**file, segments_.token()};
   auto missing = sequence_ + 1;
   size_t last_used = begin;
   for (auto offset = begin; offset + sizeof(uint64_t) <= bytes.file_bytes();) {
@@ -237,7 +255,8 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
       auto found = records.record(offset - in_header);
       if (!found)
         return found.error();
-      if (*found && (*found)->sequence > missing)
+      auto start = *found && (*found)->kind == record_kind::segment_start; // At another place it is part of a value.
+      if (*found && (*found)->sequence > missing && (!start || offset == in_header))
         return log_problem(segments_.path_of(numbers_[end_.index]), at(end_.offset) + "record " + std::to_string(missing)
                                                                       + " is damaged: it was durable before record "
                                                                       + std::to_string((*found)->sequence) + " was written ("
@@ -255,6 +274,8 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
 caf::error log_recovery::remove_unused() {
   if (numbers_.size() == end_.index + 1)
     return caf::none;
+  if (auto failure = segments_.set_extent(files_, numbers_[end_.index]))
+    return failure;
   for (; numbers_.size() > end_.index + 1; numbers_.pop_back())
     if (auto failure = files_.remove(segments_.path_of(numbers_.back())))
       return failure;
@@ -263,7 +284,8 @@ caf::error log_recovery::remove_unused() {
 
 /// Makes the end what replay took it for, durably. The records that an earlier process may not have synced are written
 /// again, not synced alone: a kernel that failed to write them back does not try again. What lies behind becomes zeros,
-/// whatever is read there now, so that a later record never meets remains of a cut one.
+/// whatever is read there now, so that a later record never meets remains of a cut one. (Behind the record of an orderly end
+/// there are zeros.)
 caf::error log_recovery::mend(disk::file& last) {
   if (!not_synced_.empty()) {
     auto begin = not_synced_.front().second;
@@ -275,6 +297,8 @@ caf::error log_recovery::mend(disk::file& last) {
     if (auto failure = last.sync())
       return failure;
   }
+  if (closed_)
+    return caf::none;
   if (auto failure = write_zeros(last, end_.offset, last.size()))
     return failure;
   return last.sync();
@@ -283,7 +307,7 @@ caf::error log_recovery::mend(disk::file& last) {
 /// The very first record of a log.
 caf::error log_recovery::begin_first() {
   auto content = segments_.start_of(numbers_.front(), numbers_.front(), result_.segment_bytes);
-  auto header = header_of(1, 0, record_kind::segment_start, content);
+  auto header = header_of(1, 0, record_kind::segment_start, content, segments_.token());
   std::span<const std::byte> parts[]{std::as_bytes(std::span{&header, 1}), std::as_bytes(content->words())};
   if (auto failure = result_.file->write(0, parts))
     return failure;

@@ -32,6 +32,7 @@ struct log_end {
 ///   before the last segment, a first segment that the log had not dropped, and a file that is shorter than it was made. The
 ///   log is then refused, and the error names file and offset.
 /// - Zeros or a file without a `SegmentStart` at the end: a segment that was prepared, not used. It is removed.
+/// - Segments that the log's extent counts and that are not there, or no extent: somebody has removed them. The log is refused.
 /// A flipped bit in the very last sync of a crashed log cannot be told from a torn write; a log that was closed in order ends
 /// with a `closed` record, which leaves no such doubt.
 class log_recovery {
@@ -39,7 +40,7 @@ public:
   /// Gets every record of the log in order, but for the log's own.
   using visitor = std::function<void(record_kind, const block_ptr&, const record_position&)>;
 
-  log_recovery(disk& files, const log_segments& segments) : files_{files}, segments_{segments} {}
+  log_recovery(disk& files, log_segments& segments) : files_{files}, segments_{segments} {}
 
   /// A log that is not there yet is begun.
   caf::expected<log_end> run(const visitor& visit);
@@ -54,6 +55,7 @@ private:
   caf::error replay(const visitor& visit);
   caf::expected<bool> replay_segment(const visitor& visit, size_t index);
   caf::error take(const found_record& found, place at, size_t file_bytes, const visitor& visit);
+  caf::error check_extent();
   caf::error check_first() const;
   caf::error look_behind();
   caf::error look_behind(size_t index, size_t begin);
@@ -63,7 +65,7 @@ private:
   caf::error begin_first();
 
   disk& files_;
-  const log_segments& segments_;
+  log_segments& segments_;
   std::vector<uint64_t> numbers_; // of the segments that are there
   place end_;
   record_number sequence_ = 0;

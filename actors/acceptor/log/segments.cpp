@@ -1,5 +1,7 @@
 #include "synod/actors/acceptor/log/segments.hpp"
 
+#include "synod/actors/role/durable_message.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -26,6 +28,11 @@ caf::error log_problem(const fs::path& file, const std::string& what) {
   return caf::make_error(caf::sec::runtime_error, file.string() + ": " + what);
 }
 
+caf::error log_part_missing(const fs::path& file, const std::string& why) {
+  return caf::make_error(caf::sec::invalid_argument, file.string() + ": is missing, although " + why
+                                                       + ": the log is damaged, bring back its directory as it was");
+}
+
 fs::path log_segments::path_of(uint64_t number) const {
   auto name = std::to_string(number);
   return options_.directory / (std::string(digits - std::min(digits, name.size()), '0') + name + suffix);
@@ -39,6 +46,7 @@ block_ptr log_segments::start_of(uint64_t number, uint64_t first, size_t bytes) 
   start->setSegment(number);
   start->setSize(bytes);
   start->setFirstSegment(first);
+  start->setToken(options_.token);
   return start.finish().content();
 }
 
@@ -75,7 +83,7 @@ caf::expected<std::vector<uint64_t>> log_segments::find(disk& files) const {
   std::sort(numbers.begin(), numbers.end());
   for (size_t i = 1; i < numbers.size(); ++i)
     if (numbers[i] != numbers[i - 1] + 1)
-      return log_problem(path_of(numbers[i - 1] + 1), "is missing, although there are later segments: the log is damaged");
+      return log_part_missing(path_of(numbers[i - 1] + 1), "there are later segments");
   return numbers;
 }
 
@@ -90,11 +98,32 @@ caf::expected<std::unique_ptr<disk::file>> log_segments::open(disk& files, uint6
 caf::error log_segments::prepare(disk& files, uint64_t number, size_t bytes) const {
   static const std::vector<std::byte> zeros(1u << 20);
   auto left = std::max(bytes, smallest_bytes);
-  return write_whole(files, path_of(number), [&] {
+  auto failure = write_whole(files, path_of(number), [&] {
     auto piece = std::span{zeros}.first(std::min(left, zeros.size()));
     left -= piece.size();
     return piece;
   });
+  return failure ? failure : set_extent(files, number);
+}
+
+caf::expected<std::optional<uint64_t>> log_segments::find_extent(disk& files) {
+  auto names = files.list(options_.directory);
+  if (!names)
+    return names.error();
+  if (std::find(names->begin(), names->end(), extent_path().filename().string()) == names->end())
+    return std::optional<uint64_t>{};
+  auto found = read_message<schema::LogExtent>(files, extent_path());
+  if (!found)
+    return found.error();
+  options_.token = (*found)->getToken();
+  return std::optional{(*found)->getLastSegment()};
+}
+
+caf::error log_segments::set_extent(disk& files, uint64_t last) const {
+  builder<schema::LogExtent> extent;
+  extent->setLastSegment(last);
+  extent->setToken(options_.token);
+  return write_message(files, extent_path(), extent.finish().content());
 }
 
 caf::expected<std::vector<block_ptr>> log_segments::read(disk& files, const std::vector<record_position>& where) const {
@@ -110,7 +139,7 @@ caf::expected<std::vector<block_ptr>> log_segments::read(disk& files, const std:
       file = std::move(*opened);
       number = each.segment;
     }
-    auto content = read_record(*file, path_of(number), each);
+    auto content = read_record(*file, path_of(number), each, options_.token);
     if (!content)
       return content.error();
     found.push_back(std::move(*content));

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""Who is who: nodes notice a data directory that is another one, or not whole, and a cluster file that says something else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from cluster import BIN, Cluster, ReplyError, check
+
+ALL = ["replica", "leader", "acceptor", "gateway"]
+
+
+def wait_until(condition, text, limit=15.0):
+    deadline = time.monotonic() + limit
+    while not condition():
+        check(time.monotonic() < deadline, text)
+        time.sleep(0.05)
+
+
+def log_of(cluster, name):
+    with open(cluster.log(name), errors="replace") as f:
+        return f.read()
+
+
+def problem(cluster, at, of):
+    return cluster.status().get(at, {}).get("problems", {}).get(of, "")
+
+
+def start_refused(cluster, name):
+    """Exit status and standard error of a node that does not start."""
+    done = subprocess.run([cluster.program, "--config-file=" + cluster.config, "--node=" + name, "--data-dir=" + cluster.data(name)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=20)
+    return done.returncode, done.stderr
+
+
+def stop_all(cluster):
+    for name in list(cluster.processes):
+        check(cluster.terminate(name) == 0, "node %s ends in order" % name)
+
+
+def write_keys(cluster, node, prefix, count):
+    c = cluster.client(node)
+    for i in range(count):
+        check(c("SET", "%s%d" % (prefix, i), i) == "OK", "a write")
+    c.close()
+
+
+def two_directories_emptied():
+    """A majority that has forgotten everything is not joined by the node that has not."""
+    with Cluster() as cluster:
+        cluster.wait_for_service()
+        write_keys(cluster, "a", "old", 20)
+        stop_all(cluster)
+        for name in "ab":
+            shutil.rmtree(cluster.data(name))
+        cluster.start("a", "b")
+        cluster.wait_for_service(["a", "b"])
+        write_keys(cluster, "a", "new", 20)
+        cluster.start("c")
+        for other in "ab":
+            wait_until(lambda: "data directory of node '%s' is another one" % other in problem(cluster, "c", other),
+                       "node c takes node %s, which has forgotten everything" % other)
+        check("bring its old data directory back" in log_of(cluster, "c"), "what to do is told")
+        a = cluster.client("a")
+        check([a("GET", "new%d" % i) for i in range(20)] == [b"%d" % i for i in range(20)], "what a and b have acknowledged stays")
+        check(a("GET", "old0") is None, "what c holds does not come back at a majority that has acknowledged something else")
+
+
+def one_directory_emptied():
+    """A node that lost its disk is not heard, and is again when its directory is back."""
+    with Cluster() as cluster:
+        cluster.wait_for_service()
+        write_keys(cluster, "a", "k", 20)
+        cluster.kill("c")
+        os.rename(cluster.data("c"), cluster.data("c") + ".kept")
+        cluster.start("c")
+        for at in "ab":
+            wait_until(lambda: "data directory of node 'c' is another one" in problem(cluster, at, "c"), "node %s takes c" % at)
+        wait_until(lambda: "data directory of node 'c' is another one" in problem(cluster, "c", "a"), "node c is not told why")
+        cluster.wait_for_service(["a", "b"])
+        cluster.kill("b")  # Without b there is no majority: c must not make one.
+        try:
+            cluster.client("a", timeout=20)("SET", "k0", "lost")
+            check(False, "a majority was made with a node that had lost its disk")
+        except ReplyError as reply:
+            check("UNKNOWN" in str(reply), str(reply))
+        cluster.start("b")
+        cluster.kill("c")
+        shutil.rmtree(cluster.data("c"))
+        os.rename(cluster.data("c") + ".kept", cluster.data("c"))
+        cluster.start("c")
+        cluster.wait_for_service()
+        check(cluster.client("c")("GET", "k19") == b"19", "with its directory back, c has everything")
+
+
+def other_members():
+    """Files that name other members make other clusters, even under one name."""
+    five = {n: ALL for n in "abcde"}
+    cluster = Cluster(five)
+    try:
+        with open(cluster.config) as f:
+            parts = f.read().split("[[node]]")
+        three_file = cluster.config + ".three"
+        with open(three_file, "w") as f:
+            f.write("[[node]]".join([parts[0]] + list(reversed(parts[1:4]))))
+        five_file, cluster.config = cluster.config, three_file
+        cluster.start("a", "b")
+        cluster.config = five_file
+        cluster.start("c", "d", "e")
+        cluster.wait_for_service(["a", "b", "c", "d", "e"])
+        # Each side is a majority of its own file; they do not know each other.
+        for at, other in (("c", "a"), ("d", "b")):
+            wait_until(lambda: "the cluster files differ" in problem(cluster, at, other), "nodes %s and %s connect" % (at, other))
+        for at in "ac":
+            text = log_of(cluster, at)
+            check("nothing beyond" in text and "node " in text, "both values are told at %s: %s" % (at, text[-500:]))
+    except BaseException:
+        cluster.__exit__(*sys.exc_info())
+        raise
+    cluster.__exit__(None, None, None)
+
+
+def parts_missing():
+    """A directory in which something is missing is refused, and what is missing is named."""
+    with Cluster(extra='[acceptor]\nsegment-size = "64KiB"\n') as cluster:
+        cluster.wait_for_service()
+        c = cluster.client("a")
+        for i in range(30):
+            check(c("SET", "k%d" % i, "x" * 10000) == "OK", "a write")
+        c.close()
+        stop_all(cluster)
+        directory = cluster.data("b")
+        kept = directory + ".kept"
+        os.rename(directory, kept)
+        segments = sorted(n for n in os.listdir(os.path.join(kept, "acceptor")) if n.endswith(".log"))
+        check(len(segments) > 3, "there are several segments: %s" % segments)
+        for what in ("acceptor", "incarnation", "nodes", "acceptor/extent", "acceptor/" + segments[0], "acceptor/" + segments[-1],
+                     "acceptor/" + segments[2]):
+            shutil.copytree(kept, directory)
+            path = os.path.join(directory, what)
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+            status, text = start_refused(cluster, "b")
+            check(status == 2 and what in text and "bring" in text, "without %s: exit status %d, %s" % (what, status, text))
+            shutil.rmtree(directory)
+        os.rename(kept, directory)
+        cluster.start("a", "b", "c")
+        cluster.wait_for_service()
+        check(cluster.client("b")("STRLEN", "k29") == 10000, "whole again, it serves")
+
+
+def in_one_process():
+    """synod-dev, whose nodes meet without a network."""
+    cluster = Cluster()
+    try:
+        directory = os.path.join(cluster.dir, "dev")
+        args = [os.path.join(BIN, "synod-dev"), "--config-file=" + cluster.config, "--data-dir=" + directory]
+        for emptied in (None, "b"):
+            if emptied:
+                shutil.rmtree(os.path.join(directory, emptied))
+            dev = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            if not emptied:
+                check("Synod" in dev.stdout.readline(), "synod-dev runs")
+                cluster.wait_for_service()
+                dev.terminate()
+            _, text = dev.communicate(timeout=20)
+            check(dev.returncode == (2 if emptied else 0), "exit status %d: %s" % (dev.returncode, text))
+        check("data directory of node 'b' is another one" in text, text)
+    finally:
+        cluster.__exit__(None, None, None)
+
+
+for test in (two_directories_emptied, one_directory_emptied, other_members, parts_missing, in_one_process):
+    test()
+    print("%s: %s" % (test.__name__, test.__doc__.splitlines()[0]), flush=True)

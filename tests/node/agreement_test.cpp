@@ -1,0 +1,49 @@
+#include "synod/actors/node/agreement.hpp"
+
+#include "synod/actors/node/built_in.hpp"
+#include "synod/actors/node/cluster_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace synod;
+
+namespace {
+
+cluster three() {
+  auto known = built_in();
+  auto read = read_cluster(SYNOD_CONFIG_DIRECTORY "/three-nodes.conf", known);
+  REQUIRE(read);
+  return *read;
+}
+
+std::string difference_by(void (*change)(cluster&)) {
+  auto other = three();
+  change(other);
+  return disagreement(agreement_of(three()), agreement_of(other));
+}
+
+} // namespace
+
+TEST_CASE("the order of nodes and roles in a cluster file means nothing") {
+  CHECK(difference_by([](cluster& x) {
+          std::reverse(x.nodes.begin(), x.nodes.end());
+          std::reverse(x.nodes[0].roles.begin(), x.nodes[0].roles.end());
+        }).empty());
+}
+
+TEST_CASE("a difference is told with both sides' lines") {
+  CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }).find("127.0.0.1:7302") != std::string::npos);
+  CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }).find("127.0.0.1:9 ") != std::string::npos);
+  CHECK(difference_by([](cluster& x) { x.nodes.pop_back(); }).find("there \"nothing beyond\"") != std::string::npos);
+  CHECK(difference_by([](cluster& x) { x.nodes[0].id = 99; }).find("node 99 is 'a'") != std::string::npos);
+  CHECK(difference_by([](cluster& x) { x.nodes[0].roles.pop_back(); }).find("node ") != std::string::npos);
+  CHECK(difference_by([](cluster& x) { x.role_options["replica"].set("window", int64_t{7}); }).find("WINDOW 7")
+        != std::string::npos);
+  CHECK(difference_by([](cluster& x) { x.state_machine = "bank"; }).find("state machine bank") != std::string::npos);
+}
+
+TEST_CASE("options that concern a node alone may differ") {
+  CHECK(difference_by([](cluster& x) { x.role_options["gateway"].set("most-clients", int64_t{7}); }).empty());
+}
