@@ -35,6 +35,7 @@ struct Identity {
   id @3 :UInt32;             # of the node: its name in votes, ballots and messages
   token @4 :UInt64;          # of this directory: random, never 0; another directory of the same node has another one
   holds @5 :List(Text);      # what was in it when its node had started last; without one of these it is not whole
+  agreement @6 :Text;        # what the cluster file said, when it was begun, that must not change; a line for each thing
 }
 
 struct KnownNodes {

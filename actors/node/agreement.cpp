@@ -8,11 +8,13 @@ namespace synod {
 
 namespace {
 
-std::string line_of(const node_description& x) {
-  auto line = "node " + std::to_string(x.id) + " is '" + x.name + "' at " + to_string(x.address) + " with";
-  for (auto& role : std::set<std::string>{x.roles.begin(), x.roles.end()})
-    line.append(" ").append(role);
-  return line;
+/// The roles that decide; where the others are does not matter.
+std::string members_at(const node_description& x) {
+  std::string roles;
+  for (auto* role : {"acceptor", "leader", "replica"})
+    if (x.has(role))
+      roles.append(" ").append(role);
+  return roles;
 }
 
 std::set<std::string> lines_of(const std::string& text) {
@@ -29,31 +31,45 @@ std::string first_beyond(const std::set<std::string>& all, const std::set<std::s
   return found == all.end() ? "nothing beyond" : *found;
 }
 
-} // namespace
-
-std::string agreement_of(const cluster& config) {
+std::set<std::string> lasting(const cluster& config, bool with_addresses) {
   std::set<std::string> lines{
     "cluster '" + config.name + "'",
     "state machine " + config.state_machine,
-    "WINDOW " + std::to_string(config.options_of("replica").number("window")),
     "session-lifetime " + std::to_string(config.options_of("replica").duration("session-lifetime").count()) + " ms",
   };
   for (auto& [name, value] : config.machine_options.all())
     lines.insert("state machine's " + name + " " + value);
   for (auto& each : config.nodes)
-    lines.insert(line_of(each));
+    if (auto roles = members_at(each); !roles.empty())
+      lines.insert("node " + std::to_string(each.id) + " is '" + each.name + "'"
+                   + (with_addresses ? " at " + to_string(each.address) : "") + " with" + roles);
+  return lines;
+}
+
+std::string text_of(const std::set<std::string>& lines) {
   std::string text;
   for (auto& each : lines)
     text.append(each).append("\n");
   return text;
 }
 
-std::string disagreement(const std::string& here, const std::string& there) {
+} // namespace
+
+std::string agreement_of(const cluster& config) {
+  auto lines = lasting(config, true);
+  lines.insert("WINDOW " + std::to_string(config.options_of("replica").number("window")));
+  return text_of(lines);
+}
+
+std::string lasting_agreement_of(const cluster& config) {
+  return text_of(lasting(config, false));
+}
+
+std::optional<std::pair<std::string, std::string>> disagreement(const std::string& here, const std::string& there) {
   if (here == there)
-    return {};
+    return std::nullopt;
   auto mine = lines_of(here), others = lines_of(there);
-  return "the cluster files differ: here it is \"" + first_beyond(mine, others) + "\", there \"" + first_beyond(others, mine)
-         + "\"";
+  return std::pair{first_beyond(mine, others), first_beyond(others, mine)};
 }
 
 } // namespace synod

@@ -3,16 +3,23 @@
 
 #include "synod/actors/role/cluster.hpp"
 
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace synod {
 
 /// A line for each thing that two cluster files must not say differently, or else two majorities might decide, or two replicas
-/// come to different states: the name, the nodes (ids, names, addresses, roles), WINDOW, how long sessions live, the state
+/// come to different states: the name, the members (ids, names, addresses, roles), WINDOW, how long sessions live, the state
 /// machine and its options. The same whatever the order in a file.
 std::string agreement_of(const cluster& config);
 
-/// What the first line is in which they differ, on this side and on the other; empty: they are the same.
-std::string disagreement(const std::string& here, const std::string& there);
+/// Of these, what must stay as it was when a data directory was begun: all but addresses and WINDOW. Other acceptors would be
+/// other majorities; and what was decided is performed again at each start, so with other options of the state machine, or
+/// another lifetime of sessions, it would not come to the state that clients were told of.
+std::string lasting_agreement_of(const cluster& config);
+
+/// The first line of each that the other has not: here, there. None: they are the same.
+std::optional<std::pair<std::string, std::string>> disagreement(const std::string& here, const std::string& there);
 
 } // namespace synod

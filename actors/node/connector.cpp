@@ -16,7 +16,14 @@ namespace synod {
 
 namespace {
 
-/// A connected socket, or -1; waits no longer than `connect_limit` for each address.
+/// CAF takes a new connection for a silent one when nothing has come by its next heartbeat, however soon that is: so it gets the
+/// socket when the other end's handshake is there.
+bool hears_first_word(int fd) {
+  pollfd wait{fd, POLLIN, 0};
+  return ::poll(&wait, 1, static_cast<int>(first_word_limit.count())) == 1;
+}
+
+/// A connected socket, or -1; waits no longer than the limits for each address.
 int connect_within_limit(const std::string& host, uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -37,7 +44,7 @@ int connect_within_limit(const std::string& host, uint16_t port) {
           && ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) == 0)
         pending = failure;
     }
-    if (pending == 0) {
+    if (pending == 0 && hears_first_word(fd)) {
       // A host that vanished before the first heartbeat is noticed by the kernel.
       int on = 1, idle = 3, interval = 1, count = 3;
       ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);

@@ -1,5 +1,6 @@
 #include "synod/actors/node/data_directory.hpp"
 
+#include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/known_nodes.hpp"
 #include "synod/actors/role/durable_message.hpp"
@@ -101,6 +102,9 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
   if (known.getId() != owner_.id) // It has voted under that id, and would again under another.
     return wrong_directory("belongs to the node with id " + std::to_string(known.getId()) + ", and '" + owner_.node + "' has id "
                            + std::to_string(owner_.id) + " in the cluster file");
+  if (auto differs = disagreement(known.getAgreement().cStr(), owner_.agreement))
+    return wrong_directory("was begun with \"" + differs->first + "\", and the cluster file says \"" + differs->second
+                           + "\". Neither members nor what the state machine comes to can be changed by the file");
   token_ = known.getToken();
   for (auto each : known.getHolds())
     holds_.emplace(each.cStr());
@@ -127,6 +131,7 @@ std::optional<failure> data_directory::write_identity(disk& files) const {
   identity->setNode(owner_.node);
   identity->setId(owner_.id);
   identity->setToken(token_);
+  identity->setAgreement(owner_.agreement);
   auto list = identity->initHolds(static_cast<unsigned>(holds_.size()));
   unsigned i = 0;
   for (auto& each : holds_)

@@ -34,6 +34,7 @@ public:
     std::string cluster;
     std::string node;
     node_id id;
+    std::string agreement; ///< of its cluster file, as it must stay (agreement.hpp)
   };
 
   static constexpr uint32_t format_version = 3;

@@ -181,7 +181,9 @@ std::string node::refusal_of(const schema::Hello::Reader& x) const {
   auto* known = options_.config->find(std::string{x.getNode().cStr()});
   if (!known || known->id == options_.self)
     return std::string{"node '"} + x.getNode().cStr() + "' is not another node of the cluster file";
-  return disagreement(agreement_, x.getAgreement().cStr());
+  if (auto differs = disagreement(agreement_, x.getAgreement().cStr()))
+    return "the cluster files differ: here it is \"" + differs->first + "\", there \"" + differs->second + "\"";
+  return {};
 }
 
 /// The data directories that a greeting shows, the sender's among them.

@@ -1,5 +1,6 @@
 #include "synod/actors/node/process.hpp"
 
+#include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/local_disk.hpp"
@@ -26,7 +27,8 @@ public:
       return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
     if (auto locked = lock_.take(path))
       return locked;
-    if (auto wrong = directory_.open(files_, path, {process_.config_->name, self.name, self.id}, random()))
+    if (auto wrong = directory_.open(
+          files_, path, {process_.config_->name, self.name, self.id, lasting_agreement_of(*process_.config_)}, random()))
       return wrong;
     if (auto problem = known->open(files_, path))
       return data_directory::failure{data_directory::fault::unusable, text_of(problem)};

@@ -14,7 +14,7 @@ nemesis::nemesis(stage& on, std::vector<simulated_host*> hosts, size_t participa
   for (uint32_t i = 0; i < hosts_.size(); ++i)
     hosts_[i]->on_end = [this, i] {
       auto& random = stream(fault::disk_error);
-      later(random.around(seconds{1}), [this, i] { up(i); });
+      stage_.time.after(random.around(seconds{1}), [this, i] { up(i); }); // When the faults have ended, too.
     };
 }
 
@@ -322,9 +322,10 @@ bool nemesis::goes_on_without(uint32_t node) const {
 }
 
 void nemesis::begin_hosts() {
-  every(fault::clock, seconds{25}, [this](auto& random) {
+  every(fault::clock, seconds{30}, [this](auto& random) {
     for (auto* each : hosts_)
       each->set_clock(0, 0);
+    ++clock_turns_; // Nothing that was to go wrong by now does.
     auto node = some_node(random);
     if (is_every_acceptor(node))
       return;
@@ -332,7 +333,9 @@ void nemesis::begin_hosts() {
     auto by = random.between(-jump, jump) * 1000;
     auto drift = random.between(-20'000, 20'000);
     // One wrong clock at a time, also in what others have heard of them.
-    later(seconds{20}, [this, node, jump, by, drift] {
+    later(seconds{16}, [this, node, jump, by, drift, turn = ++clock_turns_] {
+      if (turn != clock_turns_)
+        return;
       stage_.told.say(stage_.time.now(), "{}'s CLOCK goes wrong by about {} ms", hosts_[node]->name(), jump);
       hosts_[node]->set_clock(by, drift);
     });

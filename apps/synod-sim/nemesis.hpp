@@ -49,6 +49,7 @@ private:
   std::vector<random_stream> streams_;
   bool over_ = false;
   uint64_t faults_ = 0;
+  uint64_t clock_turns_ = 0;
   std::vector<std::pair<uint32_t, uint32_t>> cuts_;
 };
 

@@ -57,9 +57,9 @@ network::network(timeline& in, trace& told, uint64_t seed, std::vector<participa
   connections_.reserve(all_.size() * nodes_);
   for (uint32_t i = 0; i < nodes_; ++i)
     for (uint32_t j = i + 1; j < all_.size(); ++j)
-      connections_.push_back({{i, j}, 0, {false, false}, false, {}});
+      connections_.push_back({{i, j}, 0, {false, false}, false, {}, {}});
   for (uint32_t i = 0; i < all_.size(); ++i)
-    own_.push_back({{i, i}, 0, {false, false}, false, {}});
+    own_.push_back({{i, i}, 0, {false, false}, false, {}, {}});
 }
 
 network::~network() = default;
@@ -138,7 +138,7 @@ void network::establish(connection& x) {
         return;
       auto& names = all_[x.ends[1 - side]]->roles();
       for (size_t role = 0; role < names.size() && role < x.seen[side].size(); ++role)
-        to.on_peer(x.ends[1 - side], names[role].name, x.seen[side][role]);
+        to.on_peer(x.ends[1 - side], x.told[side].emplace_back(names[role].name), x.seen[side][role]);
     });
   }
 }
@@ -177,9 +177,10 @@ void network::lose_now(connection& x, int side) {
     else
       static_cast<stand_in*>(caf::actor_cast<caf::abstract_actor*>(each))->close();
   }
+  auto told = std::exchange(x.told[side], {}); // The other's process may be gone, with its roles.
   if (self.alive())
-    for (auto& role : other.roles())
-      self.on_peer(x.ends[1 - side], role.name, nullptr);
+    for (auto& role : told)
+      self.on_peer(x.ends[1 - side], role, nullptr);
 }
 
 void network::reset(uint32_t a, uint32_t b) {

@@ -92,6 +92,7 @@ private:
     bool up[2] = {false, false};
     bool trying = false;
     std::vector<caf::strong_actor_ptr> seen[2]; // by each end: the other's roles, in their order
+    std::vector<std::string> told[2];           // to each end, of the other's roles that they are reached
   };
 
   connection& of(uint32_t a, uint32_t b);

@@ -97,6 +97,7 @@ void resp_client::flush() {
 }
 
 void resp_client::ask_last() {
+  connected_since_ = std::chrono::hours{1000}; // What it was connected with before may be dead.
   stage_.connections->slow_down(connection_, duration{0});
   last_.emplace_back(0, std::nullopt);
   for (auto& each : last_reads())
@@ -202,7 +203,7 @@ void resp_client::on_reply(const std::string& reply) {
     end(*asked, reply.starts_with("EXECABORT") ? "none" : reply);
   if (!last_.empty()) {
     if (at(*asked).returned == operation::never)
-      return stage_.time.after(random_.around(milliseconds{100}), [this] { ask_next_of_last(); });
+      return lose(); // This gateway may have no majority; the next one asks again.
     last_.pop_front();
     return ask_next_of_last();
   }
@@ -218,15 +219,19 @@ void resp_client::on_reply(const std::string& reply) {
 
 // -- the connection -----------------------------------------------------------
 
+/// To any gateway; at the end to one after the other.
 void resp_client::connect() {
-  if (connection_ == 0)
-    connection_ = stage_.connections->connect(participant_index_, random_.of(gateways_), *this);
+  if (connection_ != 0)
+    return;
+  gateway_ = last_.empty() ? random_.below(gateways_.size()) : (gateway_ + 1) % gateways_.size();
+  connection_ = stage_.connections->connect(participant_index_, gateways_[gateway_], *this);
 }
 
 void resp_client::on_connected(uint64_t connection) {
   if (connection != connection_)
     return;
   connected_ = true;
+  connected_since_ = stage_.time.now();
   if (stage_.drawn.has(fault::slow_client) && last_.empty() && random_.below(3) == 0)
     stage_.connections->slow_down(connection, random_.between(milliseconds{1}, milliseconds{300}));
   ask_next_of_last();
@@ -251,11 +256,15 @@ void resp_client::lose() {
   stage_.time.after(random_.around(milliseconds{100}), [this] { connect(); });
 }
 
-/// Where nothing comes for too long, not even an error, the connection is given up.
+/// Where nothing comes for too long, not even an error, the connection is given up. One that was begun when the faults had ended
+/// must not be silent.
 void resp_client::watch_silence(uint64_t before) {
   auto patience = std::chrono::seconds{7} + stage_.drawn.client_timeout; // Longer than a gateway's request-timeout.
-  stage_.time.after(patience, [this, before] {
-    if (connection_ != 0 && replies_ == before && (!connected_ || !pending_.empty()))
+  stage_.time.after(patience, [this, before, patience] {
+    auto silent = connection_ != 0 && replies_ == before && (!connected_ || !pending_.empty());
+    if (silent && connected_ && !last_.empty() && stage_.time.now() >= connected_since_ + patience)
+      stage_.checks->fail("gateway", fmt::format("{} is told nothing, not even an error, and no fault is left", name_));
+    if (silent)
       lose();
     watch_silence(replies_);
   });

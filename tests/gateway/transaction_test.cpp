@@ -25,7 +25,10 @@ struct fixture {
   }
   std::string execute(const message<schema::Reply>& reply) {
     std::string bytes;
-    subject.write_reply(*reply, {bytes, 2}, [&](auto& each) { bytes += "+" + each.args[0] + "\r\n"; });
+    subject.write_reply(*reply, {bytes, 2}, [&](auto& each) {
+      bytes += "+" + each.args[0] + "\r\n";
+      return 2;
+    });
     subject.end_execution();
     return bytes;
   }

@@ -59,6 +59,7 @@ TEST_CASE_FIXTURE(fixture, "a sign of life of the active leader puts the timeout
 }
 
 TEST_CASE_FIXTURE(fixture, "what is no sign of life of the watched leader does not put the timeout off") {
+  now += milliseconds{3000}; // It did not start just now.
   pong(1, of_one, true);
   now += milliseconds{400};
   auto before = silence();

@@ -18,7 +18,7 @@ struct fixture {
   std::optional<data_directory::failure> open(const char* cluster = "test", const char* node = "a", node_id id = 1) {
     files = on.plug();
     subject = {};
-    return subject.open(*files, "/data", {cluster, node, id}, token);
+    return subject.open(*files, "/data", {cluster, node, id, agreement}, token);
   }
 
   /// Writes over one byte of a file.
@@ -33,6 +33,7 @@ struct fixture {
   std::unique_ptr<disk> files;
   data_directory subject;
   uint64_t token = 5;
+  std::string agreement = "one thing\nanother thing\n";
 };
 
 using fault = data_directory::fault;
@@ -55,7 +56,7 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
     on.behaviour().torn = random.below(2) == 0;
     if (random.below(2) == 0)
       on.unplug_after(random.below(14));
-    auto wrong = subject.open(*files, "/data", {"test", "a", 1}, token);
+    auto wrong = subject.open(*files, "/data", {"test", "a", 1, agreement}, token);
     if (on.plugged()) {
       REQUIRE_MESSAGE(!wrong, wrong->text);
       CHECK(subject.incarnation() > last);
@@ -110,6 +111,15 @@ TEST_CASE_FIXTURE(fixture, "a start that came to nothing before its roles had st
   REQUIRE(!open()); // Not sealed.
   REQUIRE(!open());
   CHECK(subject.incarnation() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "what must not change is what it was when the directory was begun") {
+  REQUIRE(!open());
+  agreement = "another thing\none thing more\n";
+  auto wrong = open();
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::wrong_directory);
+  CHECK(wrong->text.find("was begun with \"one thing\", and the cluster file says \"one thing more\"") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "a node whose id has changed is refused") {
