@@ -108,7 +108,7 @@ void node::say_hello(node_id other, const node_actor& to) {
         if (why.empty() && name_of(other) != answer->getNode().cStr())
           why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
         if (why.empty())
-          why = refusal_of_directories(told_by(*answer, other));
+          why = refusal_of_directories(told_by(*answer, other), other);
         if (why.empty() && answer->getRefusal().size() > 0)
           why = std::string{"it says: "} + answer->getRefusal().cStr();
         if (!why.empty()) {
@@ -134,13 +134,14 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
   auto other = known->id;
   auto told = told_by(*hello_of_other, other);
   if (why.empty())
-    why = refusal_of_directories(told);
+    why = refusal_of_directories(told, other);
   if (!why.empty()) {
     refuse(other, why);
     return {hello(why), handles{}};
   }
+  auto from = current_sender(); // The promise takes it.
   auto promise = make_response_promise<message<schema::Hello>, handles>();
-  meet(told, [this, other, promise, hello_of_other, roles, from = current_sender()]() mutable {
+  meet(told, [this, other, promise, hello_of_other, roles, from]() mutable {
     link_up(other, from, *hello_of_other, roles);
     promise.deliver(hello(), role_handles());
   });
@@ -196,9 +197,12 @@ known_nodes::tokens node::told_by(const schema::Hello::Reader& hello, node_id ot
   return told;
 }
 
-std::string node::refusal_of_directories(const known_nodes::tokens& told) const {
+std::string node::refusal_of_directories(const known_nodes::tokens& told, node_id other) const {
+  if (auto wrong = options_.known->differs({{other, told.at(other)}}))
+    return another_directory(name_of(other), *wrong);
   auto wrong = options_.known->differs(told);
-  return wrong ? another_directory(name_of(wrong->node), *wrong) : std::string{};
+  return wrong ? "it knows node '" + name_of(wrong->node) + "' otherwise: " + another_directory(name_of(wrong->node), *wrong)
+               : std::string{};
 }
 
 void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,

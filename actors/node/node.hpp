@@ -73,7 +73,7 @@ private:
   handles role_handles() const;
   std::string refusal_of(const schema::Hello::Reader& hello) const;
   known_nodes::tokens told_by(const schema::Hello::Reader& hello, node_id other) const;
-  std::string refusal_of_directories(const known_nodes::tokens& told) const;
+  std::string refusal_of_directories(const known_nodes::tokens& told, node_id other) const;
   void meet(const known_nodes::tokens& told, std::function<void()> then);
   void on_remembered(const done_aside& x);
   void refuse(node_id other, const std::string& why);

@@ -50,7 +50,7 @@ private:
   uint32_t participant_index_;
   std::vector<uint32_t> gateways_;
   uint64_t connection_ = 0; // 0: none
-  size_t gateway_ = 0; // that it is connected to, or was last
+  size_t gateway_ = 0;      // that it is connected to, or was last
   duration connected_since_{0};
   bool connected_ = false;
   /// A command that was sent: with an operation, or a step towards one.

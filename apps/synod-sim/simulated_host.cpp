@@ -133,8 +133,8 @@ void simulated_host::start_roles() {
   auto& files = environment_->files();
   directory_ = {};
   known_ = {};
-  auto wrong =
-    directory_.open(files, environment_->data_directory(), {stage_.drawn.config->name, name(), description_.id, {}}, random_.next());
+  auto wrong = directory_.open(files, environment_->data_directory(), {stage_.drawn.config->name, name(), description_.id, {}},
+                               random_.next());
   if (ends_by(wrong ? wrong->text : std::string{}))
     return;
   auto problem = known_.open(files, environment_->data_directory());

@@ -50,8 +50,7 @@ TEST_CASE_FIXTURE(fixture, "a session's id is its slot and the place of its open
   perform({open_request(5), open_request(6)});
   perform({open_request(7), open_request(5)});
   using opened = std::vector<std::pair<uint64_t, uint64_t>>;
-  CHECK(heard.opened
-        == opened{{5, first_session}, {6, first_session + 1}, {7, 2 * most_requests}, {5, first_session}});
+  CHECK(heard.opened == opened{{5, first_session}, {6, first_session + 1}, {7, 2 * most_requests}, {5, first_session}});
   CHECK(subject.slot_out() == 3);
 }
 

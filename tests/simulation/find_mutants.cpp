@@ -22,11 +22,11 @@ using namespace synod::test;
 
 namespace {
 
-constexpr uint64_t most_runs = 300;
+constexpr uint64_t most_runs = 600;
 
 constexpr const char* table_head =
   R"(What the simulator finds: each row is a role made wrong on purpose (`mutants.cpp`), the check that noticed, and how many
-runs that took, with seeds 1, 2, 3, ... The test `mutants` fails if one is not found within 300 runs. The last column
+runs that took, with seeds 1, 2, 3, ... The test `mutants` fails if one is not found within 600 runs. The last column
 changes with the roles and the simulator; to write this table again:
 `build/release/bin/find-mutants --table > tests/simulation/mutants.md`.
 

@@ -58,6 +58,7 @@ caf::message altered(const message<schema::P1b>& answer, Change change) {
   other->setNextSlot(answer->getNextSlot());
   other->setDecidedBelow(answer->getDecidedBelow());
   other->setPvalues(answer->getPvalues());
+  other->setWallClock(answer->getWallClock());
   change(*other);
   return caf::make_message(other.finish());
 }
