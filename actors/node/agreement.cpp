@@ -31,7 +31,7 @@ std::string first_beyond(const std::set<std::string>& all, const std::set<std::s
   return found == all.end() ? "nothing beyond" : *found;
 }
 
-std::set<std::string> lasting(const cluster& config, bool with_addresses) {
+std::set<std::string> lasting_lines(const cluster& config) {
   std::set<std::string> lines{
     "cluster '" + config.name + "'",
     "state machine " + config.state_machine,
@@ -41,8 +41,7 @@ std::set<std::string> lasting(const cluster& config, bool with_addresses) {
     lines.insert("state machine's " + name + " " + value);
   for (auto& each : config.nodes)
     if (auto roles = members_at(each); !roles.empty())
-      lines.insert("node " + std::to_string(each.id) + " is '" + each.name + "'"
-                   + (with_addresses ? " at " + to_string(each.address) : "") + " with" + roles);
+      lines.insert("node " + std::to_string(each.id) + " is '" + each.name + "' with" + roles);
   return lines;
 }
 
@@ -56,13 +55,13 @@ std::string text_of(const std::set<std::string>& lines) {
 } // namespace
 
 std::string agreement_of(const cluster& config) {
-  auto lines = lasting(config, true);
+  auto lines = lasting_lines(config);
   lines.insert("WINDOW " + std::to_string(config.options_of("replica").number("window")));
   return text_of(lines);
 }
 
 std::string lasting_agreement_of(const cluster& config) {
-  return text_of(lasting(config, false));
+  return text_of(lasting_lines(config));
 }
 
 std::optional<std::pair<std::string, std::string>> disagreement(const std::string& here, const std::string& there) {

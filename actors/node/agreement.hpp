@@ -10,13 +10,14 @@
 namespace synod {
 
 /// A line for each thing that two cluster files must not say differently, or else two majorities might decide, or two replicas
-/// come to different states: the name, the members (ids, names, addresses, roles), WINDOW, how long sessions live, the state
-/// machine and its options. The same whatever the order in a file.
+/// come to different states: the name, the members (ids, names, roles), WINDOW, how long sessions live, the state machine and
+/// its options. The same whatever the order in a file. (Addresses may differ: a node may be reached at one by its neighbour,
+/// and at another from afar.)
 std::string agreement_of(const cluster& config);
 
-/// Of these, what must stay as it was when a data directory was begun: all but addresses and WINDOW. Other acceptors would be
-/// other majorities; and what was decided is performed again at each start, so with other options of the state machine, or
-/// another lifetime of sessions, it would not come to the state that clients were told of.
+/// Of these, what must stay as it was when a data directory was begun: all but WINDOW. Other acceptors would be other majorities;
+/// and what was decided is performed again at each start, so with other options of the state machine, or another lifetime of
+/// sessions, it would not come to the state that clients were told of.
 std::string lasting_agreement_of(const cluster& config);
 
 /// The first line of each that the other has not: here, there. None: they are the same.

@@ -6,10 +6,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <iostream>
 
@@ -50,12 +52,23 @@ std::string describe_options(const registry& known) {
   return text;
 }
 
+/// A process may be started without standard descriptors: the next files that are opened would be taken for them.
+void hold_standard_descriptors() {
+  for (auto each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(each, F_GETFD) < 0 && errno == EBADF)
+      static_cast<void>(::open("/dev/null", each == STDIN_FILENO ? O_RDONLY : O_WRONLY)); // Gets the lowest free number.
+}
+
 /// Signals are waited for by `wait_for_signal` alone; called before any thread is started.
 sigset_t block_signals() {
   sigset_t waited_for;
   sigemptyset(&waited_for);
   sigaddset(&waited_for, SIGTERM);
   sigaddset(&waited_for, SIGINT);
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) // The terminal is closed; but not where nohup has it ignored.
+    sigaddset(&waited_for, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &waited_for, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN); // A file size limit is an error of the write, told like a full disk.
@@ -93,6 +106,7 @@ void say_what_runs(const cluster& config, const std::string& where) {
 } // namespace
 
 int run_node(const registry& known, int argc, char** argv) {
+  hold_standard_descriptors();
   common_options options;
   std::string name;
   CLI::App app{"Runs one node of a Synod cluster until SIGTERM or SIGINT.", "synod-node"};
@@ -134,6 +148,7 @@ int run_node(const registry& known, int argc, char** argv) {
 }
 
 int run_dev(const registry& known, int argc, char** argv) {
+  hold_standard_descriptors();
   common_options options;
   size_t count = 3;
   uint16_t first_port = 7101;
@@ -155,8 +170,9 @@ int run_dev(const registry& known, int argc, char** argv) {
   auto waited_for = block_signals();
   auto temporary = options.data_directory.empty();
   if (temporary) {
-    std::string pattern = (fs::temp_directory_path() / "synod-dev-XXXXXX").string();
-    if (!::mkdtemp(pattern.data())) {
+    std::error_code missing;
+    std::string pattern = (fs::temp_directory_path(missing) / "synod-dev-XXXXXX").string();
+    if (missing || !::mkdtemp(pattern.data())) {
       std::cerr << "error: cannot make a temporary directory " << pattern << std::endl;
       return exit_status::failed;
     }

@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string{SYNOD_VERSION});
   auto* status = app.add_subcommand("status", "Who leads, ballots, slot_in and slot_out of every replica, connections");
   app.require_subcommand(1);
-  app.fallthrough();
+  status->fallthrough(); // Options may stand behind it, too.
   if (auto exit = synod::parse_command_line(app, argc, argv))
     return *exit;
   auto config = synod::read_cluster(config_file, synod::built_in().accept_unknown());

@@ -11,13 +11,14 @@ import time
 from cluster import BIN, CONFIG, Client, Cluster, ReplyError, check, free_ports
 
 
-def run(*args, program="synod-node"):
-    done = subprocess.run([os.path.join(BIN, program), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+def run(*args, program="synod-node", environment=None):
+    done = subprocess.run([os.path.join(BIN, program), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30,
+                          env={**os.environ, **(environment or {})})
     return done.returncode, done.stdout, done.stderr
 
 
-def refused(status, text, *args, program="synod-node"):
-    code, out, err = run(*args, program=program)
+def refused(status, text, *args, program="synod-node", environment=None):
+    code, out, err = run(*args, program=program, environment=environment)
     check(code == status, "%s: exit status %d, expected %d: %s" % (args, code, status, err))
     check(text in err, "%s: expected '%s' in: %s" % (args, text, err))
     check("ready" not in out, "it said that it was ready")
@@ -36,6 +37,7 @@ def bad_options():
     refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")
     refused(2, "--nodes", "--nodes=0", program="synod-dev")
     refused(2, "subcommand", "--config-file=" + conf, program="synod-ctl")
+    refused(1, "cannot make a temporary directory", program="synod-dev", environment={"TMPDIR": "/none"})
     for program in ("synod-node", "synod-dev", "synod-ctl"):
         code, out, _ = run("--help", program=program)
         check(code == 0 and program in out, "%s --help" % program)
@@ -193,7 +195,45 @@ def limits_of_clients():
         check(clients[0].file.read() == b"", "an idle connection is closed")
 
 
+def nobody_reads_the_logs():
+    """A pipe that is full takes nothing: the nodes go on, and tell later how much they could not say."""
+    cluster = Cluster()
+    pipes = {}
+    for name in cluster.layout:
+        pipes[name] = os.pipe()
+        os.set_blocking(pipes[name][1], False)
+        try:
+            while True:
+                os.write(pipes[name][1], b"x" * 4096)
+        except BlockingIOError:
+            os.set_blocking(pipes[name][1], True)
+        cluster.stderr[name] = pipes[name][1]
+    with cluster:
+        cluster.wait_for_service()
+        cluster.kill("b")
+        cluster.wait_for_service(["a", "c"])
+        check(b"x" * 65536 == os.read(pipes["a"][0], 65536), "the pipe was full")
+        cluster.start("b")
+        cluster.wait_for_service()
+        check(b"log lines were dropped" in os.read(pipes["a"][0], 65536), "what was dropped is told")
+    for each in pipes.values():
+        os.close(each[0])
+        os.close(each[1])
+
+
+def no_standard_descriptors():
+    with Cluster() as cluster:
+        cluster.wait_for_service()
+        cluster.kill("c")
+        closed = subprocess.Popen(["bash", "-c", "exec %s %s <&- >&- 2>&-" % (cluster.program, " ".join(options(cluster, node="c")))])
+        cluster.wait_for_service(["c"])
+        closed.terminate()
+        check(closed.wait(10) == 0, "a node without standard descriptors serves, and ends in order")
+
+
 bad_options()
+nobody_reads_the_logs()
+no_standard_descriptors()
 with Cluster() as cluster:
     bad_cluster_files(cluster)
     cluster.wait_for_service()

@@ -121,6 +121,8 @@ class Cluster:
         self.resp = {}
         self.address = {}
         self.processes = {}
+        self.stderr = {}  # of a node's process, by name: a descriptor, instead of its log
+        self.environment = {}  # of a node's process, by name: variables beside those of the test
         self.config = os.path.join(self.dir, "cluster.conf")
         with open(self.config, "w") as f:
             f.write('cluster = "test"\n')
@@ -164,7 +166,8 @@ class Cluster:
         for name in names:
             args = [self.program, "--config-file=" + self.config, "--node=" + name, "--data-dir=" + self.data(name)]
             with open(self.log(name), "a") as log:
-                self.processes[name] = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=log, text=True)
+                self.processes[name] = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=self.stderr.get(name, log), text=True,
+                                                        env={**os.environ, **self.environment.get(name, {})})
         for name in names:
             line = self.processes[name].stdout.readline()
             check(line.startswith("ready node=" + name), "node %s is not ready: %r" % (name, line))

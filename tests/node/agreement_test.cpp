@@ -35,8 +35,6 @@ TEST_CASE("the order of nodes and roles in a cluster file means nothing") {
 }
 
 TEST_CASE("a difference is told with both sides' lines") {
-  CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }).find("127.0.0.1:7302") != std::string::npos);
-  CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }).find("127.0.0.1:9 ") != std::string::npos);
   CHECK(difference_by([](cluster& x) { x.nodes.pop_back(); }).find(" | nothing beyond") != std::string::npos);
   CHECK(difference_by([](cluster& x) { x.nodes[0].id = 99; }).find("node 99 is 'a'") != std::string::npos);
   CHECK(difference_by([](cluster& x) { x.nodes[0].roles = {"replica", "gateway"}; }).find("with replica") != std::string::npos);
@@ -48,10 +46,10 @@ TEST_CASE("a difference is told with both sides' lines") {
 TEST_CASE("options that concern a node alone may differ") {
   CHECK(difference_by([](cluster& x) { x.role_options["gateway"].set("most-clients", int64_t{7}); }).empty());
   CHECK(difference_by([](cluster& x) { x.nodes[0].roles.push_back("auditor"); }).empty());
+  CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }).empty());
 }
 
-TEST_CASE("addresses and WINDOW may change with time, members and the state machine's options may not") {
-  CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }, lasting_agreement_of).empty());
+TEST_CASE("WINDOW may change with time, members and the state machine's options may not") {
   CHECK(difference_by([](cluster& x) { x.role_options["replica"].set("window", int64_t{7}); }, lasting_agreement_of).empty());
   CHECK_FALSE(difference_by([](cluster& x) { x.nodes.pop_back(); }, lasting_agreement_of).empty());
   CHECK_FALSE(difference_by([](cluster& x) { x.machine_options.set("value-limit", int64_t{7}); }, lasting_agreement_of).empty());
