@@ -111,7 +111,13 @@ std::optional<int> process::start(const node_description& self, const std::files
     }
     started.roles.push_back({name, *spawned});
     caf::scoped_actor asker{system_};
-    asker->request(*spawned, caf::infinite, status_atom_v).receive([](const message<schema::RoleStatus>&) {}, [](caf::error&) {});
+    auto answers = false;
+    asker->request(*spawned, caf::infinite, status_atom_v)
+      .receive([&](const message<schema::RoleStatus>&) { answers = true; }, [](caf::error&) {});
+    if (!answers) { // Half a node is worse than none.
+      std::cerr << "error: node " << self.name << ": role " << name << " has ended while it started" << std::endl;
+      return exit_status::failed;
+    }
   }
   if (auto wrong = started.environment->seal(self.roles))
     return refuse(*wrong);

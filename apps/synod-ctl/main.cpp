@@ -32,6 +32,14 @@ message<schema::NodeStatus> ask(caf::scoped_actor& self, const synod::endpoint& 
   return status;
 }
 
+/// Those that the cluster file gives the node, and that did not tell of themselves.
+std::vector<std::string> silent_roles(const synod::node_description& node, const message<schema::NodeStatus>& status) {
+  auto silent = node.roles;
+  for (auto role : status->getRoles())
+    std::erase(silent, std::string{role.getRole().cStr()});
+  return silent;
+}
+
 nlohmann::json to_json(const synod::node_description& node, const message<schema::NodeStatus>& status) {
   nlohmann::json result{{"node", node.name}, {"address", to_string(node.address)}, {"reached", static_cast<bool>(status)}};
   if (!status)
@@ -45,6 +53,8 @@ nlohmann::json to_json(const synod::node_description& node, const message<schema
       else
         to = entry.getText().cStr();
     }
+  for (auto& role : silent_roles(node, status))
+    result["silent"].push_back(role);
   for (auto each : status->getConnections())
     result["connections"][each.getNode().cStr()] = each.getUp();
   for (auto each : status->getConnections())
@@ -70,6 +80,8 @@ void print(const synod::node_description& node, const message<schema::NodeStatus
     }
     std::cout << "\n";
   }
+  for (auto& role : silent_roles(node, status))
+    std::cout << "  PROBLEM: role " << role << " does not answer\n";
   if (status->getConnections().size() > 0) {
     std::cout << "  connections:";
     for (auto each : status->getConnections())

@@ -38,6 +38,22 @@ def free_ports(count):
     return ports
 
 
+def free_range(count):
+    """The first of so many ports in a row that were free a moment ago."""
+    while True:
+        first, held = free_ports(1)[0], []
+        try:
+            for port in range(first, first + count):
+                held.append(socket.socket())
+                held[-1].bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            pass
+        finally:
+            for s in held:
+                s.close()
+
+
 class ReplyError(Exception):
     """An error reply."""
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from cluster import BIN, Client, Cluster, check, free_ports
+from cluster import BIN, Client, Cluster, check, free_range
 
 SECONDS = 4
 REPORTS = tempfile.mkdtemp(prefix="synod-reports-")
@@ -83,7 +83,7 @@ def processes():
 
 
 def one_process():
-    port = free_ports(1)[0] // 10 * 10 + 3
+    port = free_range(3)
     dev = subprocess.Popen([os.path.join(BIN, "synod-dev"), "--resp-port=%d" % port], stdout=subprocess.PIPE, text=True)
     try:
         for line in dev.stdout:

@@ -71,10 +71,11 @@ TEST_CASE_FIXTURE(replica_fixture, "a follower is sent as many decisions as it g
 
 TEST_CASE_FIXTURE(replica_fixture, "a follower that has no handler for decisions does not end a replica") {
   start();
-  auto follower = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
-    self->set_default_handler(caf::drop); // Answers with an error.
+  auto answers_with_errors = [](caf::event_based_actor* self, int) -> caf::behavior {
+    self->set_default_handler(caf::drop);
     return {[](caf::sys_atom) {}};
-  });
+  };
+  auto follower = system.spawn(answers_with_errors, 0); // With an argument: see local_disk_test.cpp.
   caf::send_as(follower, caf::actor_cast<caf::actor>(subject), follow_atom_v, uint64_t{5});
   run();
   decide(1);
