@@ -1,5 +1,7 @@
 #include "synod/actors/node/agreement.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -38,10 +40,10 @@ std::set<std::string> lasting_lines(const cluster& config) {
     "session-lifetime " + std::to_string(config.options_of("replica").duration("session-lifetime").count()) + " ms",
   };
   for (auto& [name, value] : config.machine_options.all())
-    lines.insert("state machine's " + name + " " + value);
+    lines.insert(fmt::format("state machine's {} {}", name, value));
   for (auto& each : config.nodes)
     if (auto roles = members_at(each); !roles.empty())
-      lines.insert("node " + std::to_string(each.id) + " is '" + each.name + "' with" + roles);
+      lines.insert(fmt::format("node {} is '{}' with{}", each.id, each.name, roles));
   return lines;
 }
 

@@ -2,6 +2,7 @@
 
 // Bad input is an error here, never an abort: the library asserts on some of it in builds without NDEBUG.
 #define TOML_ASSERT(expression) static_cast<void>(0)
+#include <spdlog/fmt/fmt.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -242,7 +243,7 @@ private:
         std::string names;
         for (auto& [name, definition] : known_.roles())
           names.append(names.empty() ? "" : ", ").append(name);
-        refuse(each.source(), "unknown role '" + role + "'; known are: " + names);
+        refuse(each.source(), fmt::format("unknown role '{}'; known are: {}", role, names));
       }
       if (node.has(role))
         refuse(each.source(), "role '" + role + "' is named twice");
