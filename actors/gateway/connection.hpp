@@ -17,10 +17,9 @@ namespace synod {
 /// as a command behind those; a command waits while reads are under way. So each sees what came
 /// before it in the connection, and nothing that came after.
 ///
-/// Bounds: the parser's, and the transaction's; no command is begun while more than `output_limit_bytes` wait to be sent, or wait
-/// for the reply to an earlier command, or
-/// while as many are under way as would, at the size of the latest replies, bring `pending_limit_bytes`:
-/// `first_pending` for a new connection, `most_pending` at most.
+/// Bounds: the parser's, and the transaction's; no command is begun while more than `output_limit_bytes` of replies wait, to be
+/// sent or for an earlier one, nor while as many commands are under way as would, at the size of the latest replies, bring
+/// `pending_limit_bytes`: `first_pending` for a new connection, `most_pending` at most.
 class connection {
 public:
   using time_point = client_state::time_point;

@@ -73,13 +73,7 @@ void leader::on_pong(const message<schema::Pong>& pong) {
 }
 
 void leader::note_clock(node_id node, int64_t shown) {
-  auto now = clock().now();
-  clock_.note(node, shown, now);
-  auto wrong = clock_.is_wrong_now(environment_->wall_clock_ms(), now);
-  if (wrong && *wrong)
-    environment_->log().warn("this node's wall clock is far from the others'; log time goes on without it");
-  else if (wrong)
-    environment_->log().info("this node's wall clock agrees with the others' again");
+  clock_.note(node, shown, clock().now());
 }
 
 // -- housekeeping -------------------------------------------------------------
@@ -88,6 +82,11 @@ void leader::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   return_marks(*this, marks_, options_.node);
   auto time = clock().now();
+  // Here, not when a clock is heard of: that is with every p2b.
+  if (auto wrong = clock_.is_wrong_now(environment_->wall_clock_ms(), time); wrong && *wrong)
+    environment_->log().warn("this node's wall clock is far from the others'; log time goes on without it");
+  else if (wrong)
+    environment_->log().info("this node's wall clock agrees with the others' again");
   if (auto* now = std::get_if<active>(&state_)) {
     now->proposals.send_again(time, [this](auto& x) { send(x.commander, tick_atom_v); });
     send_again(now->recovery_scout, time);

@@ -107,15 +107,16 @@ void node::say_hello(node_id other, const node_actor& to) {
         auto why = refusal_of(*answer);
         if (why.empty() && name_of(other) != answer->getNode().cStr())
           why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
+        auto told = told_by(*answer, other);
         if (why.empty())
-          why = refusal_of_directories(told_by(*answer, other), other);
+          why = refusal_of_directories(told, other);
         if (why.empty() && answer->getRefusal().size() > 0)
           why = std::string{"it says: "} + answer->getRefusal().cStr();
         if (!why.empty()) {
           refuse(other, why);
           return connect_later(other);
         }
-        meet(told_by(*answer, other), [this, other, to, answer, roles] {
+        meet(told, [this, other, to, answer, roles] {
           links_[other].trying = false;
           link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
         });

@@ -7,6 +7,9 @@
 namespace synod {
 
 caf::error write_message(disk& files, const std::filesystem::path& path, const block_ptr& content) {
+  if (content->size_bytes() + sizeof(uint64_t) > durable_message_limit_bytes) // It could not be read back.
+    return caf::make_error(caf::sec::runtime_error,
+                           path.string() + ": would be larger than " + std::to_string(durable_message_limit_bytes) + " bytes");
   std::vector<uint64_t> words{XXH3_64bits(content->words().data(), content->size_bytes())};
   words.insert(words.end(), content->words().begin(), content->words().end());
   return write_whole(files, path, std::as_bytes(std::span{words}));
