@@ -12,6 +12,7 @@ constexpr const char* outcome_unknown =
   "UNKNOWN no majority answered within the time limit: the command may or may not have been performed";
 constexpr const char* not_sent = "TRYAGAIN no majority answered within the time limit: the command was not performed";
 constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
+constexpr const char* read_refused = "TRYAGAIN too many reads wait at the replica: nothing was read";
 constexpr const char* session_lost =
   "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
 
@@ -166,7 +167,7 @@ void replica_session::on_answers(const message<schema::Answers>& answers, recipi
   auto& waiting = found->second.waiting;
   if (answers->getRefused()) {
     for (auto& each : waiting)
-      to.fail(each.whose, read_failed);
+      to.fail(each.whose, read_refused);
     return end_query(found);
   }
   auto replies = answers->getReplies();

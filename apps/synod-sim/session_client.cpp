@@ -107,7 +107,7 @@ void session_client::ask_read(unsigned group, operation x) {
   built->setNumber(number);
   put(x, built->initOperations(1)[0]);
   auto query = built.finish();
-  reads_.emplace(number, read{begin(group, std::move(x)), query, {}});
+  reads_.emplace(number, read{begin(group, std::move(x)), query, {}, false});
   send(query);
 }
 
@@ -122,7 +122,7 @@ void session_client::look_at(unsigned group) {
   put(x, both[0]);
   put(watched, both[1].initVersions(static_cast<unsigned>(watched.size())));
   auto query = built.finish();
-  reads_.emplace(number, read{begin(group, std::move(x)), query, std::move(watched)});
+  reads_.emplace(number, read{begin(group, std::move(x)), query, std::move(watched), false});
   send(query);
 }
 
@@ -232,7 +232,7 @@ void session_client::on_opened(const message<schema::Opened>& opened) {
 
 void session_client::on_responses(const message<schema::Responses>& responses) {
   if (responses->getRefused())
-    return; // Too much waits at that replica: it is asked again later.
+    return ask_again_soon();
   ++progress_;
   if (responses->getSession() != session_)
     return;
@@ -254,10 +254,13 @@ void session_client::on_responses(const message<schema::Responses>& responses) {
 }
 
 void session_client::on_answers(const message<schema::Answers>& answers) {
-  if (answers->getRefused())
-    return; // The same.
-  ++progress_;
   auto found = reads_.find(answers->getNumber());
+  if (answers->getRefused()) {
+    if (found != reads_.end())
+      found->second.refused = true;
+    return ask_again_soon();
+  }
+  ++progress_;
   if (found == reads_.end() || answers->getReplies().size() == 0)
     return;
   auto done = found->second;
@@ -317,6 +320,20 @@ void session_client::send_all() {
     send(x.request);
   for (auto& [number, x] : reads_)
     send(x.query);
+}
+
+/// Too much waits at that replica. What it has taken is not sent again: that would fill the room that is missing.
+void session_client::ask_again_soon() {
+  if (std::exchange(asks_again_, true))
+    return;
+  stage_.time.after(random_.around(milliseconds{100}), [this] {
+    asks_again_ = false;
+    for (auto& x : writes_) // All that is behind a refused one was refused with it.
+      send(x.request);
+    for (auto& [number, x] : reads_)
+      if (std::exchange(x.refused, false))
+        send(x.query);
+  });
 }
 
 template <class... Ts>

@@ -39,6 +39,7 @@ private:
     place asked;
     message<schema::Query> query;
     std::vector<std::string> watched; // by the transaction that is to follow; none: there is none
+    bool refused = false;             // by the replica, and not sent again since
   };
 
   void on_opened(const message<schema::Opened>& opened);
@@ -60,6 +61,7 @@ private:
   void turn();
   void watch_progress(uint64_t before, duration patience);
   void send_all();
+  void ask_again_soon();
   template <class... Ts>
   void send(const Ts&... xs);
   template <class... Ts>
@@ -82,6 +84,7 @@ private:
   std::map<uint64_t, read> reads_; // by number
   uint64_t progress_ = 0;          // responses so far
   bool last_write_ = false;        // is to be answered
+  bool asks_again_ = false;        // what was refused, after a pause
 };
 
 } // namespace synod::simulation

@@ -392,7 +392,7 @@ TEST_CASE_FIXTURE(fixture, "answers to a query come in pieces, or not at all") {
     refused->setNumber(1);
     refused->setRefused(true);
     subject.on_answers(refused.finish(), to);
-    CHECK(to.take() == "1/1=TIMEOUT 1/2=TIMEOUT 1/3=TIMEOUT ");
+    CHECK(to.take() == "1/1=TRYAGAIN 1/2=TRYAGAIN 1/3=TRYAGAIN ");
   }
   SUBCASE("too late") {
     subject.on_tick(at(4999), to);
