@@ -14,8 +14,9 @@ namespace synod {
 /// `slot_in`, `requests` and `proposals` of the paper's figure 1, and the pace: while few slots are in flight what waits
 /// gathers, and becomes the batch of the next one.
 ///
-/// Bounds: requests that wait, `waiting_limit_bytes`, which its owner keeps by `has_room`; proposals, WINDOW of them (R5), of
-/// `batch_limit_requests` requests and `batch_limit_bytes` each, but for a single larger request.
+/// Bounds: requests that wait, `waiting_limit_bytes` and as much again of own clients, which its owner keeps by `has_room`;
+/// proposals, WINDOW of them (R5), of `batch_limit_requests` requests and `batch_limit_bytes` each, but for a single larger
+/// request.
 class proposer {
 public:
   using request = request_queue::request;
@@ -45,7 +46,10 @@ public:
   request_queue::outcome add(const request& x, const session_table& sessions, bool turns_known) {
     return requests_.add(x, sessions, turns_known);
   }
-  bool has_room(const request& x) const { return requests_.bytes() + x.size_bytes() <= limits_.waiting_limit_bytes; }
+  /// Requests of own clients may take as much again: what other replicas send on cannot keep them out.
+  bool has_room(const request& x, bool own) const {
+    return requests_.bytes() + x.size_bytes() <= limits_.waiting_limit_bytes * (own ? 2 : 1);
+  }
   request_queue& requests() { return requests_; }
   const request_queue& requests() const { return requests_; }
 

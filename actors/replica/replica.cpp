@@ -49,7 +49,7 @@ public:
     if (turn == session_table::turn::too_early) {
       // Its predecessor lost its slot: both are sent again, in order.
       self_.proposer_.requests().break_chain(session);
-      self_.too_early_seen_ |= self_.outstanding_.client_of(session) != nullptr;
+      self_.fell_out_ |= self_.outstanding_.client_of(session) != nullptr;
     } else if (turn == session_table::turn::unknown) {
       if (auto client = self_.outstanding_.on_ended(session))
         tell_ended(session, client);
@@ -213,7 +213,7 @@ void replica::refuse(const request& x, const caf::strong_actor_ptr& client) {
 
 // A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
 void replica::on_forward(const request& x) {
-  if (!proposes() || !proposer_.has_room(x))
+  if (!proposes() || !proposer_.has_room(x, false))
     return;
   send_on_its_way(x);
   propose();
@@ -225,6 +225,8 @@ bool replica::send_on_its_way(const request& x) {
   if (!active_)
     return false;
   if (proposes()) {
+    if (!proposer_.has_room(x, true))
+      return false;
     // Behind what a leader before had under way, or what this replica has still to learn, no turn is known.
     auto turns_known = slot_out() >= target() && proposer_.slot_in() <= slot_out() + proposer_.in_flight();
     return proposer_.add(x, execution_->sessions(), turns_known) != request_queue::outcome::too_early;
@@ -330,7 +332,7 @@ void replica::perform_decided() {
   if (slot_out() == before)
     return;
   log_clock_.saw(execution_->state().log_time, clock().now());
-  if (std::exchange(too_early_seen_, false))
+  if (std::exchange(fell_out_, false))
     resend(outstanding::what::all);
   propose();
   serve_reads();
@@ -341,8 +343,15 @@ void replica::perform_decided() {
 /// sent again by their replica, and all of them when another one is the proposer by now.
 void replica::settle_proposal(const message<schema::Pvalue>& decided) {
   auto lost = proposer_.settle(decided, clock().now());
-  if (!lost.empty() && proposes())
-    proposer_.put_back(std::move(lost), [this](auto& x) { return outstanding_.has(*x) || proposer_.has_room(x); });
+  if (lost.empty() || !proposes())
+    return;
+  std::erase_if(lost, [this](auto& x) { return execution_->is_performed(*x); });
+  proposer_.put_back(std::move(lost), [this](auto& x) {
+    auto own = outstanding_.has(*x);
+    auto keep = proposer_.has_room(x, own);
+    fell_out_ |= own && !keep;
+    return keep;
+  });
 }
 
 /// When nothing else carries the time, the proposer does, at the state machine's next deadline. One that has passed already

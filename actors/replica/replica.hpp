@@ -119,7 +119,7 @@ private:
   std::optional<ballot> active_; // the highest ballot that is known to have been adopted: its leader leads
 
   outstanding outstanding_;
-  bool too_early_seen_ = false; // a command of a client that waits here was decided before its turn
+  bool fell_out_ = false; // something that a client waits for here is not on its way any more: its turn or its room was missing
   read_rounds reads_;
   catch_up catch_up_;
   followers followers_;

@@ -134,3 +134,15 @@ TEST_CASE_FIXTURE(fixture, "another leader: slots are free from where it says, w
   CHECK(subject.slot_in() == 2);
   CHECK(subject.unsent().size() == 1);
 }
+
+TEST_CASE("requests of own clients find room where those of others have taken theirs") {
+  fixture of{{4, 1024, 3, 1000}};
+  for (uint64_t cid = 1; of.subject.has_room(request_of(70, cid, {{"INCR", "n"}}), false); ++cid)
+    of.add(cid);
+  auto taken = of.subject.requests().bytes();
+  CHECK(taken <= 1000);
+  auto next = request_of(70, of.subject.requests().size() + 1, {{"SET", "k", std::string(500, 'x')}});
+  CHECK_FALSE(of.subject.has_room(next, false));
+  CHECK(of.subject.has_room(next, true));
+  CHECK_FALSE(of.subject.has_room(request_of(70, 100, {{"SET", "k", std::string(2000 - taken, 'x')}}), true));
+}
