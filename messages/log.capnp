@@ -42,7 +42,7 @@ struct KnownNodes {
   # The data directories that other nodes had when this one met them, or when others did who told it.
   nodes @0 :List(Known);
   struct Known {
-    id @0 :UInt32;
+    node @0 :Text;
     token @1 :UInt64;
   }
 }

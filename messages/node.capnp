@@ -6,15 +6,17 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("synod::schema");
 
 struct Hello {
-  # To a node just connected to, with the sender's role handles beside it; answered with the same.
+  # To another node, answered with the same. The first one asks for the other's; with the second one the sender takes the other,
+  # and both bring the handles of roles beside it. So no role hears of a node before both have looked at each other.
   version @0 :UInt32;
   cluster @1 :Text;
-  node @2 :Text;             # empty: a tool that only asks for the status
+  node @2 :Text;
   roles @3 :List(Text);      # role names, in the order of the handles
-  refusal @4 :Text;          # set in an answer: why the other was not taken
+  refusal @4 :Text;          # why the other is not taken
   token @5 :UInt64;          # of the sender's data directory
   agreement @6 :Text;        # what its cluster file says that all must agree on, a line for each thing
   known @7 :Log.KnownNodes;  # the other nodes' data directories, as the sender knows them
+  takes @8 :Bool;            # the sender has seen the other's greeting; in an answer: the handles are beside it
 }
 
 struct Entry {

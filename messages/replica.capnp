@@ -2,6 +2,7 @@
 @0xd2a6c1d09f6b4e13;
 
 using Cxx = import "/capnp/c++.capnp";
+using Leadership = import "leadership.capnp";
 using Paxos = import "paxos.capnp";
 $Cxx.namespace("synod::schema");
 
@@ -10,7 +11,7 @@ struct Leading {
   ballot @0 :Paxos.Ballot;
   decidedBelow @1 :UInt64;   # the leader knows that every slot below is decided
   freeSlot @2 :UInt64;       # no slot from here on has a proposal at this leader
-  clusterTime @3 :Int64;     # the median of the wall clocks of a quorum of acceptors, milliseconds since 1970; 0: not known
+  clusterTime @3 :Leadership.ClusterTime;
 }
 
 struct Received {

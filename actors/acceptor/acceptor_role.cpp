@@ -26,7 +26,7 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   };
   auto log = write_ahead_log::open(here.files(),
                                    {here.data_directory() / "acceptor", context.self.config->name, context.self.self().name,
-                                    context.options.bytes("segment-size"), here.random()},
+                                    context.options.bytes("segment-size"), here.random(), context.has_stored},
                                    visit);
   if (!log)
     return log.error();

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 namespace synod {
 
 namespace {
+
+// Then the option's name, and its value.
+constexpr std::string_view option_line_begin = "state machine's ";
 
 /// The roles that decide; where the others are does not matter.
 std::string members_at(const node_description& x) {
@@ -40,7 +44,7 @@ std::set<std::string> lasting_lines(const cluster& config) {
     "session-lifetime " + std::to_string(config.options_of("replica").duration("session-lifetime").count()) + " ms",
   };
   for (auto& [name, value] : config.machine_options.all())
-    lines.insert(fmt::format("state machine's {} {}", name, value));
+    lines.insert(fmt::format("{}{} {}", option_line_begin, name, value));
   for (auto& each : config.nodes)
     if (auto roles = members_at(each); !roles.empty())
       lines.insert(fmt::format("node {} is '{}' with{}", each.id, each.name, roles));
@@ -71,6 +75,19 @@ std::optional<std::pair<std::string, std::string>> disagreement(const std::strin
     return std::nullopt;
   auto mine = lines_of(here), others = lines_of(there);
   return std::pair{first_beyond(mine, others), first_beyond(others, mine)};
+}
+
+std::optional<std::pair<std::string, std::string>> change_since(const std::string& begun, const std::string& now) {
+  auto before = lines_of(begun), after = lines_of(now);
+  std::erase_if(after, [&](const std::string& line) {
+    if (!line.starts_with(option_line_begin) || before.contains(line))
+      return false;
+    auto option = line.substr(0, line.find(' ', option_line_begin.size()) + 1);
+    return std::none_of(before.begin(), before.end(), [&](auto& each) { return each.starts_with(option); });
+  });
+  if (before == after)
+    return std::nullopt;
+  return std::pair{first_beyond(before, after), first_beyond(after, before)};
 }
 
 } // namespace synod

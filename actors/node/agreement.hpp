@@ -23,4 +23,8 @@ std::string lasting_agreement_of(const cluster& config);
 /// The first line of each that the other has not: here, there. None: they are the same.
 std::optional<std::pair<std::string, std::string>> disagreement(const std::string& here, const std::string& there);
 
+/// The same for lasting agreements: when a data directory was begun, now. An option that the state machine did not have when the
+/// directory was begun is no difference: a later version brought it, and its default is what was before.
+std::optional<std::pair<std::string, std::string>> change_since(const std::string& begun, const std::string& now);
+
 } // namespace synod

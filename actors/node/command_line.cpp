@@ -4,10 +4,16 @@
 #include <caf/all.hpp>
 
 #include <iostream>
+#include <string_view>
 
 namespace synod {
 
 std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
+  // For "--name=" the library would take the next argument as the value.
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view each{argv[i]}; each.starts_with("--") && each.ends_with('=') && each.find('=') == each.size() - 1)
+      return bad_arguments(std::string{each.substr(0, each.size() - 1)} + " has an empty value\nSee " + app.get_name()
+                           + " --help.");
   try {
     app.parse(argc, argv);
     return std::nullopt;

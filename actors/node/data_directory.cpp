@@ -48,9 +48,13 @@ bool is_file(const std::string& name) {
   return name == incarnation_file || name == known_nodes::file_name;
 }
 
-bool holds_something(disk& files, const fs::path& directory) {
+/// But for what a file system puts there, and what a crash left of a file.
+caf::expected<bool> holds_something(disk& files, const fs::path& directory) {
   auto names = files.list(directory);
-  return names && !names->empty();
+  if (!names)
+    return names.error();
+  return std::any_of(names->begin(), names->end(),
+                     [](auto& name) { return name != "lost+found" && !name.ends_with(unfinished_suffix); });
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -102,7 +106,7 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
   if (known.getId() != owner_.id) // It has voted under that id, and would again under another.
     return wrong_directory("belongs to the node with id " + std::to_string(known.getId()) + ", and '" + owner_.node + "' has id "
                            + std::to_string(owner_.id) + " in the cluster file");
-  if (auto differs = disagreement(known.getAgreement().cStr(), owner_.agreement))
+  if (auto differs = change_since(known.getAgreement().cStr(), owner_.agreement))
     return wrong_directory("was begun with \"" + differs->first + "\", and the cluster file says \"" + differs->second
                            + "\". Neither members nor what the state machine comes to can be changed by the file");
   token_ = known.getToken();
@@ -113,9 +117,15 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
 
 std::optional<failure> data_directory::check_whole(disk& files, const std::vector<std::string>& names) const {
   std::vector<std::string> missing;
-  for (auto& each : holds_)
-    if (is_file(each) ? !has(names, each) : !holds_something(files, path_ / each))
+  for (auto& each : holds_) {
+    caf::expected<bool> there{has(names, each)};
+    if (*there && !is_file(each))
+      there = holds_something(files, path_ / each);
+    if (!there)
+      return unusable(there.error());
+    if (!*there)
       missing.push_back(each);
+  }
   if (missing.empty())
     return std::nullopt;
   return wrong_directory("is not whole: it held " + joined(missing)
@@ -163,9 +173,17 @@ std::optional<failure> data_directory::count_start(disk& files, const std::vecto
 std::optional<failure> data_directory::seal(disk& files, const std::vector<std::string>& roles) {
   auto before = holds_.size(); // With those of a role that the node does not have any more: it may have it again.
   holds_.insert({incarnation_file, known_nodes::file_name});
+  auto names = files.list(path_);
+  if (!names)
+    return unusable(names.error());
   for (auto& each : roles)
-    if (holds_something(files, path_ / each))
-      holds_.insert(each);
+    if (has(*names, each)) {
+      auto stored = holds_something(files, path_ / each);
+      if (!stored)
+        return unusable(stored.error());
+      if (*stored)
+        holds_.insert(each);
+    }
   return holds_.size() == before ? std::nullopt : write_identity(files);
 }
 

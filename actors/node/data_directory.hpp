@@ -44,6 +44,9 @@ public:
   /// The roles have started, and nobody has been told anything yet: from now on what they store must be there. Blocks.
   std::optional<failure> seal(disk& files, const std::vector<std::string>& roles);
 
+  /// The role has stored something, at an earlier start.
+  bool has_stored(const std::string& role) const { return holds_.contains(role); }
+
   const std::filesystem::path& path() const { return path_; }
   uint64_t token() const { return token_; }
   uint32_t incarnation() const { return incarnation_; }

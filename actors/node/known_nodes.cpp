@@ -59,7 +59,7 @@ void known_nodes::write(schema::KnownNodes::Builder to) const {
   auto list = to.initNodes(static_cast<unsigned>(met_.size()));
   unsigned i = 0;
   for (auto& [node, x] : met_) {
-    list[i].setId(node);
+    list[i].setNode(node);
     list[i++].setToken(x.token);
   }
 }
@@ -73,16 +73,20 @@ block_ptr known_nodes::content() const {
 known_nodes::tokens tokens_of(schema::KnownNodes::Reader x) {
   known_nodes::tokens all;
   for (auto each : x.getNodes())
-    all[each.getId()] = each.getToken();
+    all[each.getNode().cStr()] = each.getToken();
   return all;
 }
 
-std::string another_directory(const std::string& node, const known_nodes::difference& x) {
+bool is_remembered(const node_description& x) {
+  return x.has("acceptor") || x.has("leader");
+}
+
+std::string another_directory(const known_nodes::difference& x) {
   return fmt::format(
     "the data directory of node '{}' is another one ({:016x}) than before ({:016x}). What that node had promised and "
     "accepted is lost with the old one, and writes that were acknowledged could be lost if it took part: bring "
-    "its old data directory back",
-    node, x.told, x.known);
+    "its old data directory back, as that node left it",
+    x.node, x.told, x.known);
 }
 
 } // namespace synod

@@ -1,8 +1,8 @@
 // Which data directory each other node has.
 #pragma once
 
+#include "synod/actors/role/cluster.hpp"
 #include "synod/actors/role/disk.hpp"
-#include "synod/messages/ballot.hpp"
 #include "synod/messages/log.capnp.h"
 #include "synod/messages/message.hpp"
 
@@ -18,21 +18,24 @@ namespace synod {
 /// told this one. A node that comes with another one later has lost what it had promised and accepted, so it must not be heard:
 /// with its old votes forgotten, a majority might decide a slot a second time.
 ///
-/// (Where all who had met a node are away, it is new to the others, as all are to each other when a cluster begins.)
+/// (Where all who had met a node are away, it is new to the others, as all are to each other when a cluster begins. An older copy
+/// of a directory is not told from the directory.)
+///
+/// Only of nodes with an acceptor or a leader: those promise and accept, and count their starts.
 ///
 /// File `nodes` of the data directory: schema::KnownNodes, a durable message. One entry for each node of the cluster file.
 class known_nodes {
 public:
   static constexpr const char* file_name = "nodes";
 
-  using tokens = std::map<node_id, uint64_t>;
+  using tokens = std::map<std::string, uint64_t>; ///< by the node's name, which its greeting bears
 
   /// Reads them, from a file that is made if it is not there. Blocks.
   caf::error open(disk& files, const std::filesystem::path& directory);
 
   /// A node that others know, or that shows itself, with another directory than this one knows it with.
   struct difference {
-    node_id node;
+    std::string node;
     uint64_t known;
     uint64_t told;
   };
@@ -57,12 +60,15 @@ private:
   block_ptr content() const;
 
   std::filesystem::path path_;
-  std::map<node_id, meeting> met_;
+  std::map<std::string, meeting> met_;
 };
+
+/// It has something to forget.
+bool is_remembered(const node_description& x);
 
 known_nodes::tokens tokens_of(schema::KnownNodes::Reader x);
 
 /// What is told of a node with another data directory, and what to do.
-std::string another_directory(const std::string& node, const known_nodes::difference& x);
+std::string another_directory(const known_nodes::difference& x);
 
 } // namespace synod

@@ -1,6 +1,5 @@
 #include "synod/actors/node/node.hpp"
 
-#include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/connector.hpp"
 #include "synod/actors/role/robust.hpp"
 
@@ -10,16 +9,18 @@ namespace synod {
 
 namespace {
 
-constexpr uint32_t protocol_version = 3;
 constexpr std::chrono::seconds hello_limit{5};
 constexpr std::chrono::seconds status_limit{2};
+
+constexpr std::chrono::seconds look_interval{1};
+constexpr std::chrono::seconds missed_after{5};
 
 } // namespace
 
 node::node(caf::actor_config& config, options opts)
   : node_actor::base{config},
     options_{std::move(opts)},
-    agreement_{agreement_of(*options_.config)},
+    greeting_{options_.config, options_.self, options_.token, options_.known},
     random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
 
 node::behavior_type node::make_behavior() {
@@ -41,15 +42,18 @@ node::behavior_type node::make_behavior() {
     if (!options_.connects || other == options_.self)
       continue;
     auto& link = links_[other];
+    link.lost = clock().now();
     link.pauses.reset();
-    if (other > options_.self) {
+    if (each.name > name_of(options_.self)) {
       link.connector = spawn_connector(system());
       connect(other);
     }
   }
+  if (options_.connects)
+    delayed_send(this, look_interval, tick_atom_v, options_.self);
   return {
     [this](const message<schema::Hello>& hello, const handles& roles) { return on_hello(hello, roles); },
-    [this](tick_atom, node_id other) { connect(other); },
+    [this](tick_atom, node_id other) { other == options_.self ? look_at_links() : connect(other); },
     [this](const done_aside& x) { on_remembered(x); },
     [this](status_atom) {
       auto promise = make_response_promise<message<schema::NodeStatus>>();
@@ -84,7 +88,7 @@ void node::connect(node_id other) {
     .then(
       [this, other](const caf::node_id&, const caf::strong_actor_ptr& actor, const std::set<std::string>&) {
         if (actor)
-          say_hello(other, caf::actor_cast<node_actor>(actor));
+          greet(other, caf::actor_cast<node_actor>(actor));
         else
           connect_later(other);
       },
@@ -100,53 +104,83 @@ void node::connect_later(node_id other) {
   link.pauses.tried(clock().now());
 }
 
-void node::say_hello(node_id other, const node_actor& to) {
-  request(to, hello_limit, hello(), role_handles())
-    .then(
-      [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
-        auto why = refusal_of(*answer);
-        if (why.empty() && name_of(other) != answer->getNode().cStr())
-          why = std::string{"it is node '"} + answer->getNode().cStr() + "'";
-        auto told = told_by(*answer, other);
-        if (why.empty())
-          why = refusal_of_directories(told, other);
-        if (why.empty() && answer->getRefusal().size() > 0)
-          why = std::string{"it says: "} + answer->getRefusal().cStr();
-        if (!why.empty()) {
-          refuse(other, why);
-          return connect_later(other);
-        }
-        meet(told, [this, other, to, answer, roles] {
-          links_[other].trying = false;
-          link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
-        });
-      },
-      [this, other](const caf::error&) { connect_later(other); });
+void node::give_up(node_id other) {
+  if (links_[other].trying)
+    connect_later(other);
 }
 
-caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello_of_other,
-                                                                  const handles& roles) {
-  auto* known = options_.config->find(std::string{hello_of_other->getNode().cStr()});
-  auto why = refusal_of(*hello_of_other);
-  if (!known || known->id == options_.self) {
-    options_.log->warn("a node is not taken: {}", why);
-    return {hello(why), handles{}};
+std::string node::refusal_of(node_id other, const schema::Hello::Reader& answer) const {
+  auto* sender = greeting_.sender_of(answer);
+  if (sender && sender->id != other)
+    return "it is node '" + sender->name + "'";
+  return greeting_.refusal_of(answer);
+}
+
+/// Asks for the other's greeting. Between nodes that are connected that is all.
+void node::greet(node_id other, const node_actor& to) {
+  request(to, hello_limit, greeting_.asking(), handles{})
+    .then(
+      [this, other, to](const message<schema::Hello>& answer, const handles&) {
+        if (auto why = refusal_of(other, *answer); !why.empty())
+          return part(other, to, why, answer->getRefusal().size() == 0);
+        meet(greeting_.told_by(*answer), [this, other, to] { take(other, to); });
+      },
+      [this, other](const caf::error&) { give_up(other); });
+}
+
+void node::take(node_id other, const node_actor& to) {
+  if (!links_[other].trying)
+    return;
+  request(to, hello_limit, taking(), role_handles())
+    .then(
+      [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
+        if (auto why = refusal_of(other, *answer); !why.empty())
+          return part(other, to, why, answer->getRefusal().size() == 0);
+        links_[other].trying = false;
+        link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
+      },
+      [this, other](const caf::error&) { give_up(other); });
+}
+
+/// It is not taken (any more). `tell`: it does not know that.
+void node::part(node_id other, const node_actor& from, const std::string& why, bool tell) {
+  refuse(other, why);
+  if (tell)
+    request(from, hello_limit, greeting_.refusing(why), handles{})
+      .then([](const message<schema::Hello>&, const handles&) {}, [](const caf::error&) {});
+  links_[other].other ? link_down(other) : give_up(other);
+}
+
+caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello, const handles& roles) {
+  auto why = greeting_.refusal_of(*hello);
+  auto* sender = greeting_.sender_of(*hello);
+  if (!sender) {
+    tell_of_stranger(hello->getNode().cStr(), why);
+    return {greeting_.refusing(why), handles{}};
   }
-  auto other = known->id;
-  auto told = told_by(*hello_of_other, other);
-  if (why.empty())
-    why = refusal_of_directories(told, other);
+  auto other = sender->id;
+  auto from = current_sender(); // The promise takes it.
   if (!why.empty()) {
     refuse(other, why);
-    return {hello(why), handles{}};
+    if (links_[other].other && links_[other].other == from)
+      link_down(other);
+    return {greeting_.refusing(why), handles{}};
   }
-  auto from = current_sender(); // The promise takes it.
   auto promise = make_response_promise<message<schema::Hello>, handles>();
-  meet(told, [this, other, promise, hello_of_other, roles, from]() mutable {
-    link_up(other, from, *hello_of_other, roles);
-    promise.deliver(hello(), role_handles());
+  meet(greeting_.told_by(*hello), [this, other, promise, hello, roles, from]() mutable {
+    if (hello->getTakes())
+      link_up(other, from, *hello, roles);
+    hello->getTakes() ? promise.deliver(taking(), role_handles()) : promise.deliver(greeting_.asking(), handles{});
   });
   return promise;
+}
+
+/// Once, not at each try.
+void node::tell_of_stranger(const std::string& name, const std::string& why) {
+  if (strangers_.size() >= most_strangers)
+    strangers_.clear();
+  if (strangers_.insert(name).second)
+    options_.log->warn("a node is not taken: {}", why);
 }
 
 void node::refuse(node_id other, const std::string& why) {
@@ -173,49 +207,20 @@ void node::on_remembered(const done_aside& x) {
     return options_.fatal("node: " + to_string(x.failure));
   if (auto then = when_remembered_.extract(x.number))
     then.mapped()();
-}
-
-std::string node::refusal_of(const schema::Hello::Reader& x) const {
-  if (x.getVersion() != protocol_version)
-    return "protocol version " + std::to_string(x.getVersion()) + ", expected " + std::to_string(protocol_version);
-  if (x.getCluster() != options_.config->name.c_str())
-    return std::string{"cluster '"} + x.getCluster().cStr() + "', expected '" + options_.config->name + "'";
-  auto* known = options_.config->find(std::string{x.getNode().cStr()});
-  if (!known || known->id == options_.self)
-    return std::string{"node '"} + x.getNode().cStr() + "' is not another node of the cluster file";
-  if (auto differs = disagreement(agreement_, x.getAgreement().cStr()))
-    return "the cluster files differ: here it is \"" + differs->first + "\", there \"" + differs->second + "\"";
-  return {};
-}
-
-/// The data directories that a greeting shows, the sender's among them.
-known_nodes::tokens node::told_by(const schema::Hello::Reader& hello, node_id other) const {
-  known_nodes::tokens told;
-  for (auto& [node, token] : tokens_of(hello.getKnown()))
-    if (node != options_.self && options_.config->find(node))
-      told[node] = token;
-  told[other] = hello.getToken();
-  return told;
-}
-
-std::string node::refusal_of_directories(const known_nodes::tokens& told, node_id other) const {
-  if (auto wrong = options_.known->differs({{other, told.at(other)}}))
-    return another_directory(name_of(other), *wrong);
-  auto wrong = options_.known->differs(told);
-  return wrong ? "it knows node '" + name_of(wrong->node) + "' otherwise: " + another_directory(name_of(wrong->node), *wrong)
-               : std::string{};
+  for (auto& [other, link] : links_) // What they do not know they take from whoever shows it.
+    if (link.other)
+      greet(other, caf::actor_cast<node_actor>(link.other));
 }
 
 void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
   auto& link = links_[other];
-  if (link.other) {
-    demonitor(link.other->address());
+  if (link.other)
     link_down(other);
-  }
   link.other = std::move(actor);
   link.pauses.reset();
   link.problem.clear();
+  link.missed = false;
   monitor(link.other);
   options_.log->info("connected with node {}", name_of(other));
   auto names = hello_of_other.getRoles();
@@ -228,27 +233,20 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hel
 void node::link_down(node_id other) {
   auto& link = links_[other];
   options_.log->info("node {} is not connected any more", name_of(other));
+  demonitor(link.other->address());
   link.other = nullptr;
+  link.lost = clock().now();
   for (auto& role : std::exchange(link.roles, {}))
     tell_roles({other, role, nullptr});
   if (link.connector)
     connect_later(other);
 }
 
-message<schema::Hello> node::hello(const std::string& refusal) const {
-  builder<schema::Hello> built;
-  built->setVersion(protocol_version);
-  built->setCluster(options_.config->name);
-  built->setNode(name_of(options_.self));
-  built->setToken(options_.token);
-  built->setAgreement(agreement_);
-  options_.known->write(built->initKnown());
-  auto names = built->initRoles(static_cast<unsigned>(options_.roles.size()));
-  for (unsigned i = 0; i < names.size(); ++i)
-    names.set(i, options_.roles[i].name.c_str());
-  if (!refusal.empty())
-    built->setRefusal(refusal);
-  return built.finish();
+message<schema::Hello> node::taking() const {
+  std::vector<std::string> names;
+  for (auto& role : options_.roles)
+    names.push_back(role.name);
+  return greeting_.taking(names);
 }
 
 node::handles node::role_handles() const {
@@ -256,6 +254,39 @@ node::handles node::role_handles() const {
   for (auto& role : options_.roles)
     all.push_back(caf::actor_cast<caf::strong_actor_ptr>(role.handle));
   return all;
+}
+
+// -- what the log says --------------------------------------------------------
+
+/// A node that is not there for long may have another address than the file says, here or there.
+void node::look_at_links() {
+  delayed_send(this, look_interval, tick_atom_v, options_.self);
+  for (auto& [other, link] : links_) {
+    if (link.other || link.missed || !link.problem.empty() || clock().now() - link.lost < missed_after)
+      continue;
+    link.missed = true;
+    if (link.connector)
+      options_.log->warn("node {} is not reached at {}", name_of(other), to_string(options_.config->find(other)->address));
+    else
+      options_.log->warn("node {} has not connected, to {}", name_of(other),
+                         to_string(options_.config->find(options_.self)->address));
+  }
+  look_at_majority();
+}
+
+void node::look_at_majority() {
+  node_set reached;
+  auto members = options_.config->members().ruling(1);
+  for (auto& each : members.acceptors())
+    if (auto found = links_.find(each); each == options_.self || (found != links_.end() && found->second.other))
+      reached.insert(each);
+  if (std::exchange(has_majority_, members.quorum(phase::accept).satisfied_by(reached)) == has_majority_)
+    return;
+  if (has_majority_)
+    options_.log->info("a majority is reached");
+  else
+    options_.log->error("no majority: {} of {} nodes with acceptors are reached; commands are not performed", reached.size(),
+                        members.acceptors().size());
 }
 
 // -- status -------------------------------------------------------------------

@@ -37,6 +37,7 @@ public:
   std::optional<data_directory::failure> seal(const std::vector<std::string>& roles) { return directory_.seal(files_, roles); }
   uint32_t incarnation() const { return directory_.incarnation(); }
   uint64_t token() const { return directory_.token(); }
+  bool has_stored(const std::string& role) const { return directory_.has_stored(role); }
 
   caf::actor_system& system() override { return process_.system_; }
 
@@ -104,7 +105,8 @@ std::optional<int> process::start(const node_description& self, const std::files
     return refuse(*wrong);
   identity who{config_, self.id, started.environment->incarnation()};
   for (auto& name : self.roles) {
-    auto spawned = known_.role(name)->spawn({who, config_->options_of(name), started.environment});
+    auto spawned =
+      known_.role(name)->spawn({who, config_->options_of(name), started.environment, started.environment->has_stored(name)});
     if (!spawned) {
       std::cerr << "error: node " << self.name << ": " << text_of(spawned.error()) << std::endl;
       return spawned.error() == caf::sec::invalid_argument ? exit_status::bad_arguments : exit_status::failed;
@@ -121,6 +123,12 @@ std::optional<int> process::start(const node_description& self, const std::files
   }
   if (auto wrong = started.environment->seal(self.roles))
     return refuse(*wrong);
+  std::string roles;
+  for (auto& each : self.roles)
+    roles.append(roles.empty() ? "" : ", ").append(each);
+  started.environment->log().info("Synod {}, node {} (id {}) of cluster '{}', started for the {}. time; {}; data in {}",
+                                  SYNOD_VERSION, self.name, self.id, config_->name, started.environment->incarnation(), roles,
+                                  directory.string());
   node::options options;
   options.config = config_;
   options.self = self.id;
@@ -171,9 +179,11 @@ std::optional<int> process::introduce() {
 /// As node actors do it among processes.
 std::optional<int> process::meet(running& one, const running& other) {
   auto& known = *one.environment->known;
-  known_nodes::tokens told{{other.self->id, other.environment->token()}};
+  if (!is_remembered(*other.self))
+    return std::nullopt;
+  known_nodes::tokens told{{other.self->name, other.environment->token()}};
   if (auto wrong = known.differs(told)) {
-    std::cerr << "error: " << another_directory(other.self->name, *wrong) << std::endl;
+    std::cerr << "error: " << another_directory(*wrong) << std::endl;
     return exit_status::bad_arguments;
   }
   if (known.has(told))
@@ -187,6 +197,9 @@ std::optional<int> process::meet(running& one, const running& other) {
 }
 
 void process::end() {
+  for (auto& each : nodes_)
+    if (each.actor)
+      each.environment->log().info("ends");
   for (auto& each : nodes_)
     caf::anon_send_exit(each.actor, caf::exit_reason::user_shutdown);
   for (auto& each : nodes_)

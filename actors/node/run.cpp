@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <iostream>
@@ -42,8 +44,10 @@ std::string describe_options(const registry& known) {
   std::string text = "Options of the cluster file, with their defaults:\n";
   auto list = [&](const std::string& name, const std::string& help, const std::vector<option_spec>& options) {
     text += "[" + name + "]  # " + help + "\n";
-    for (auto& each : options)
-      text += "  " + each.name + " = " + each.initial + "  # " + each.help + "\n";
+    for (auto& each : options) {
+      auto quote = each.type == option_spec::kind::number || each.type == option_spec::kind::flag ? "" : "\"";
+      text += "  " + each.name + " = " + quote + each.initial + quote + "  # " + each.help + "\n";
+    }
   };
   for (auto& [name, role] : known.roles())
     list(name, role.help, role.options);
@@ -73,6 +77,26 @@ sigset_t block_signals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN); // A file size limit is an error of the write, told like a full disk.
   return waited_for;
+}
+
+/// Each client takes one. What a process is given at first is often far less than it may have.
+void raise_descriptor_limit(cluster& config, size_t gateways) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  if (auto most = rlimit{limit.rlim_max, limit.rlim_max}; ::setrlimit(RLIMIT_NOFILE, &most) == 0)
+    limit = most;
+  auto found = config.role_options.find("gateway");
+  if (limit.rlim_cur == RLIM_INFINITY || gateways == 0 || found == config.role_options.end())
+    return;
+  constexpr rlim_t most_reserved = 256; // For other nodes, logs and whatever else.
+  auto for_clients = (limit.rlim_cur - std::min(most_reserved, limit.rlim_cur / 2)) / gateways;
+  auto wanted = found->second.number("most-clients");
+  if (for_clients >= static_cast<rlim_t>(wanted))
+    return;
+  std::cerr << "warning: this process may have " << limit.rlim_cur << " open files (ulimit -n): most-clients is " << for_clients
+            << ", not " << wanted << std::endl;
+  found->second.set("most-clients", static_cast<int64_t>(for_clients));
 }
 
 /// Ends the process when all roles have ended. CAF's own end would also wait for the memory of every detached actor,
@@ -109,7 +133,7 @@ int run_node(const registry& known, int argc, char** argv) {
   hold_standard_descriptors();
   common_options options;
   std::string name;
-  CLI::App app{"Runs one node of a Synod cluster until SIGTERM or SIGINT.", "synod-node"};
+  CLI::App app{"Runs one node of a Synod cluster until SIGTERM, SIGINT or SIGHUP.", "synod-node"};
   app.add_option("--config-file", options.config_file, "The cluster file")->required();
   app.add_option("--node", name, "This node's name in the cluster file")->required();
   app.add_option("--data-dir", options.data_directory, "Where this node keeps what must survive")->required();
@@ -128,6 +152,7 @@ int run_node(const registry& known, int argc, char** argv) {
     return bad_arguments("unknown node '" + name + "': " + options.config_file + " has " + names);
   }
   auto waited_for = block_signals();
+  raise_descriptor_limit(*config, config->find(name)->has("gateway"));
   auto shared = std::make_shared<const cluster>(std::move(*config));
   auto& running = *new process{known, shared, {options.log_level, options.log_json}}; // Lives as long as the process.
   auto failure = running.start(*shared->find(name), options.data_directory, true);
@@ -168,6 +193,7 @@ int run_dev(const registry& known, int argc, char** argv) {
   if (!config)
     return bad_arguments(text_of(config.error()));
   auto waited_for = block_signals();
+  raise_descriptor_limit(*config, config->nodes_with("gateway").size());
   auto temporary = options.data_directory.empty();
   if (temporary) {
     std::error_code missing;

@@ -167,14 +167,24 @@ void socket_server::start_reading(accepted_socket& x) {
       auto* from = static_cast<accepted_socket*>(stream->data);
       if (size > 0 && from->owner->events_)
         from->owner->events_->on_bytes(from->id, {buffer->base, static_cast<size_t>(size)});
+      else if (size == UV_EOF)
+        from->owner->end(*from);
       else if (size < 0)
         from->owner->close(from->id);
     });
 }
 
+/// The client has closed its side, or all of it: its gateway has to say which.
+void socket_server::end(accepted_socket& x) {
+  x.ended = true;
+  uv_read_stop(reinterpret_cast<uv_stream_t*>(&x.socket));
+  if (events_)
+    events_->on_end(x.id);
+}
+
 void socket_server::read(uint64_t id, bool on) {
   auto found = accepted_.find(id);
-  if (found == accepted_.end() || found->second->reading == on)
+  if (found == accepted_.end() || found->second->reading == on || found->second->ended)
     return;
   if (on) {
     start_reading(*found->second);

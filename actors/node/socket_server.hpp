@@ -45,12 +45,14 @@ private:
     socket_server* owner;
     uint64_t id;
     bool reading = false;
+    bool ended = false; // nothing more comes
     bool closing = false;
     size_t unsent = 0;
   };
 
   void on_connection();
   void start_reading(accepted_socket& x);
+  void end(accepted_socket& x);
   void run_actors();
 
   uv_loop_t loop_;

@@ -25,6 +25,8 @@ struct role_context {
   const identity& self;
   const option_values& options; ///< its own, from the table [role-name] of the file
   environment_ptr environment;
+  /// It has stored something in this data directory, at an earlier start: that must be there, or the start is to fail.
+  bool has_stored = false;
 };
 
 /// A role: a typed actor that understands at least `role_actor`. It learns of the

@@ -16,6 +16,8 @@ public:
   /// A client connected; false: it is refused with `refusal`.
   virtual bool on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) = 0;
   virtual void on_bytes(uint64_t id, std::string_view bytes) = 0;
+  /// No bytes will come from this client any more; it may still wait for replies.
+  virtual void on_end(uint64_t id) = 0;
   virtual void on_sent(uint64_t id) = 0;
   virtual void on_close(uint64_t id) = 0;
   /// All that happened was told; nothing more for now.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace synod::simulation {
 
@@ -79,11 +80,13 @@ public:
     : on_{on}, plug_{std::move(plug)}, on_aside_{std::move(on_aside)} {}
 
   caf::expected<std::vector<std::string>> list(const fs::path& directory) override {
-    std::vector<std::string> found;
+    // Files and folders; one without a file in it is not seen.
+    std::set<std::string> found;
+    auto inside = directory.string() + "/";
     for (auto& [path, content] : on_.cached_names_)
-      if (fs::path{path}.parent_path() == directory)
-        found.push_back(fs::path{path}.filename().string());
-    return found;
+      if (path.starts_with(inside))
+        found.insert(path.substr(inside.size(), path.find('/', inside.size()) - inside.size()));
+    return std::vector<std::string>{found.begin(), found.end()};
   }
 
   caf::error make_directory(const fs::path&) override {

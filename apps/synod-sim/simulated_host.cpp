@@ -100,8 +100,10 @@ private:
 
 caf::expected<caf::actor> simulated_host::spawn(const std::string& role_name) {
   spawning_ = role_name;
-  return stage_.known.role(role_name)->spawn(
-    {{stage_.drawn.config, description_.id, directory_.incarnation()}, stage_.drawn.config->options_of(role_name), environment_});
+  return stage_.known.role(role_name)->spawn({{stage_.drawn.config, description_.id, directory_.incarnation()},
+                                              stage_.drawn.config->options_of(role_name),
+                                              environment_,
+                                              directory_.has_stored(role_name)});
 }
 
 void simulated_host::start(std::optional<uint64_t> operations) {
@@ -132,14 +134,15 @@ void simulated_host::start(std::optional<uint64_t> operations) {
 void simulated_host::start_roles() {
   auto& files = environment_->files();
   directory_ = {};
-  known_ = {};
+  known_ = std::make_shared<known_nodes>();
   auto wrong = directory_.open(files, environment_->data_directory(), {stage_.drawn.config->name, name(), description_.id, {}},
                                random_.next());
   if (ends_by(wrong ? wrong->text : std::string{}))
     return;
-  auto problem = known_.open(files, environment_->data_directory());
+  auto problem = known_->open(files, environment_->data_directory());
   if (ends_by(problem ? to_string(problem) : std::string{}))
     return;
+  greeting_.emplace(stage_.drawn.config, description_.id, directory_.token(), known_);
   for (auto& role_name : description_.roles) {
     stage_.time.as(main_, [&] {
       auto spawned = spawn(role_name);
@@ -170,19 +173,18 @@ bool simulated_host::admits(participant& other) {
   auto* node = dynamic_cast<simulated_host*>(&other);
   if (!node)
     return true; // A client.
-  auto told = node->known_.all();
-  told.erase(description_.id);
-  told[node->description_.id] = node->directory_.token();
-  if (auto wrong = known_.differs(told)) {
-    stage_.told.say(stage_.time.now(), "{} does not take {}: {}", name(), node->name(), another_directory(node->name(), *wrong));
+  auto shown = node->greeting_->asking();
+  if (auto why = greeting_->refusal_of(*shown); !why.empty()) {
+    stage_.told.say(stage_.time.now(), "{} does not take {}: {}", name(), node->name(), why);
     return false;
   }
-  if (known_.has(told))
+  auto told = greeting_->told_by(*shown);
+  if (known_->has(told))
     return true;
-  auto failure = known_.remember(environment_->files(), told)();
+  auto failure = known_->remember(environment_->files(), told)();
   if (ends_by(failure ? to_string(failure) : std::string{}))
     return false;
-  known_.remembered(told);
+  known_->remembered(told);
   return true;
 }
 
@@ -202,7 +204,8 @@ void simulated_host::aside(disk::lane where, lane::job x) {
     return;
   auto& to = lanes_[static_cast<size_t>(where)];
   auto usual = where == disk::lane::durable ? std::chrono::microseconds{200} : std::chrono::microseconds{2000};
-  auto stalls = stall > duration{0} && disk_times_.chance(200'000);
+  // One at a time: what waits behind a slow one is not slow itself, or the disk would stand still long after the fault.
+  auto stalls = stall > duration{0} && to.free_at <= stage_.time.now() && disk_times_.chance(200'000);
   to.asked.push_back(std::move(x));
   auto begins = std::max(to.free_at, stage_.time.now());
   to.free_at = begins + disk_times_.around(stalls ? stall : usual);

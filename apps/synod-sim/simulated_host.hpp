@@ -8,6 +8,7 @@
 #include "tcp.hpp"
 
 #include "synod/actors/node/data_directory.hpp"
+#include "synod/actors/node/greeting.hpp"
 #include "synod/actors/node/known_nodes.hpp"
 
 #include <spdlog/logger.h>
@@ -60,7 +61,7 @@ public:
   void lose_disk();
   bool has_lost_its_disk() const { return lost_its_disk_; }
   /// It would notice if that one had another data directory.
-  bool knows(const simulated_host& other) const { return known_.has({{other.description_.id, other.directory_.token()}}); }
+  bool knows(const simulated_host& other) const { return known_->has({{other.description_.name, other.directory_.token()}}); }
 
   platter& disk() { return disk_; }
   /// Some works of the disk take about so long.
@@ -120,7 +121,8 @@ private:
   random_stream random_;
   std::shared_ptr<spdlog::logger> log_;
   data_directory directory_; // of the present process
-  known_nodes known_;
+  std::shared_ptr<known_nodes> known_;
+  std::optional<greeting> greeting_;
   bool lost_its_disk_ = false;
   uint32_t starts_ = 0;
   uint32_t cuts_ = 0;

@@ -2,11 +2,13 @@
 """Bad input from options, files, disks and clients: always a clear error, never a crash, a hang or lost data."""
 
 import os
+import pty
 import random
 import shutil
 import socket
 import subprocess
 import time
+import tty
 
 from cluster import BIN, CONFIG, Client, Cluster, ReplyError, check, free_ports
 
@@ -221,6 +223,30 @@ def nobody_reads_the_logs():
         os.close(each[1])
 
 
+def nobody_reads_the_terminal():
+    """A terminal takes part of a line, and then nothing."""
+    cluster = Cluster()
+    terminal, side = pty.openpty()
+    tty.setraw(side)
+    cluster.stderr = {name: side for name in cluster.layout}
+    with cluster:
+        cluster.wait_for_service()
+        os.set_blocking(side, False)
+        try:
+            while os.write(side, b"x") > 0:
+                pass
+        except BlockingIOError:
+            os.set_blocking(side, True)
+        os.read(terminal, 50)
+        cluster.kill("b")
+        cluster.wait_for_service(["a", "c"])
+        cluster.start("b")
+        cluster.wait_for_service()
+        check(cluster.terminate("c") == 0, "a node whose terminal stands still ends in order")
+    os.close(side)
+    os.close(terminal)
+
+
 def no_standard_descriptors():
     with Cluster() as cluster:
         cluster.wait_for_service()
@@ -233,6 +259,7 @@ def no_standard_descriptors():
 
 bad_options()
 nobody_reads_the_logs()
+nobody_reads_the_terminal()
 no_standard_descriptors()
 with Cluster() as cluster:
     bad_cluster_files(cluster)

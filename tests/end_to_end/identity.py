@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from cluster import BIN, Cluster, ReplyError, check
+from cluster import BIN, Cluster, ReplyError, check, free_ports
 
 ALL = ["replica", "leader", "acceptor", "gateway"]
 
@@ -68,31 +68,99 @@ def two_directories_emptied():
         check(a("GET", "old0") is None, "what c holds does not come back at a majority that has acknowledged something else")
 
 
+def is_other(cluster, at, of):
+    """Node `at` shows that node `of` has another data directory."""
+    return "data directory of node '%s' is another one" % of in problem(cluster, at, of)
+
+
 def one_directory_emptied():
-    """A node that lost its disk is not heard, and is again when its directory is back."""
-    with Cluster() as cluster:
+    """A node that lost its disk is not heard, whichever it is, and is again when its directory is back."""
+    with Cluster(extra='[gateway]\nrequest-timeout = "1s"\n') as cluster:
         cluster.wait_for_service()
-        write_keys(cluster, "a", "k", 20)
-        cluster.kill("c")
-        os.rename(cluster.data("c"), cluster.data("c") + ".kept")
-        cluster.start("c")
-        for at in "ab":
-            wait_until(lambda: "data directory of node 'c' is another one" in problem(cluster, at, "c"), "node %s takes c" % at)
-        wait_until(lambda: "data directory of node 'c' is another one" in problem(cluster, "c", "a"), "node c is not told why")
-        cluster.wait_for_service(["a", "b"])
-        cluster.kill("b")  # Without b there is no majority: c must not make one.
-        try:
-            cluster.client("a", timeout=20)("SET", "k0", "lost")
-            check(False, "a majority was made with a node that had lost its disk")
-        except ReplyError as reply:
-            check("UNKNOWN" in str(reply), str(reply))
-        cluster.start("b")
+        for lost, other, third in ("abc", "bca", "cab"):
+            # What only the two of them have accepted is not to be forgotten by one of them and the third.
+            cluster.kill(third)
+            cluster.wait_for_service([lost, other])
+            check(cluster.client(other)("SET", "k" + lost, "acknowledged") == "OK", "a write")
+            cluster.kill(lost)
+            cluster.kill(other)
+            os.rename(cluster.data(lost), cluster.data(lost) + ".kept")
+            cluster.start(lost, third)
+            wait_until(lambda: is_other(cluster, third, lost), "node %s takes %s, which has forgotten everything" % (third, lost))
+            wait_until(lambda: problem(cluster, lost, third) != "", "node %s is not told why" % lost)
+            for at in (lost, third):
+                check(not cluster.status()[at]["connections"][third if at == lost else lost], "they are connected")
+                try:
+                    cluster.client(at, timeout=20)("SET", "x", "lost")
+                    check(False, "a majority was made with a node that had lost its disk")
+                except ReplyError as reply:
+                    check("no majority" in str(reply), str(reply))
+            cluster.start(other)
+            cluster.wait_for_service([other, third])
+            wait_until(lambda: is_other(cluster, other, lost), "node %s takes %s" % (other, lost))
+            cluster.kill(lost)
+            shutil.rmtree(cluster.data(lost))
+            os.rename(cluster.data(lost) + ".kept", cluster.data(lost))
+            cluster.start(lost)
+            cluster.wait_for_service()
+            check(cluster.client(lost)("GET", "k" + lost) == b"acknowledged", "with its directory back, %s has everything" % lost)
+
+
+def nodes_tell_each_other():
+    """What one node knows of a data directory the others get to know at once, although they never met its node."""
+    with Cluster() as cluster:
         cluster.kill("c")
         shutil.rmtree(cluster.data("c"))
-        os.rename(cluster.data("c") + ".kept", cluster.data("c"))
+        for name in "ab":
+            cluster.terminate(name)
+            shutil.rmtree(cluster.data(name))
+        whole = cluster.config
+        with open(whole) as f:
+            parts = f.read().split('name = "c"')
+        apart = whole + ".apart"
+        with open(apart, "w") as f:  # Node c is said to be where nobody is.
+            f.write(parts[0] + 'name = "c"' + parts[1].replace(str(cluster.address["c"]), str(free_ports(1)[0])))
+        cluster.start("a")
+        cluster.config = apart
+        cluster.start("b")
+        cluster.config = whole
+        cluster.wait_for_service(["a", "b"])
         cluster.start("c")
+        cluster.wait_for_service(["c"])
+        check(not cluster.status()["b"]["connections"]["c"], "b reaches c")
+        cluster.kill("c")
+        shutil.rmtree(cluster.data("c"))
+        cluster.kill("a")
+        cluster.terminate("b")
+        cluster.start("b", "c")
+        wait_until(lambda: is_other(cluster, "b", "c"), "node b takes c, which only a had met before")
+
+
+def nothing_to_forget():
+    """A node that only serves clients may begin anew."""
+    with Cluster({**{n: ALL for n in "abc"}, "g": ["gateway"]}) as cluster:
         cluster.wait_for_service()
-        check(cluster.client("c")("GET", "k19") == b"19", "with its directory back, c has everything")
+        cluster.kill("g")
+        shutil.rmtree(cluster.data("g"))
+        cluster.start("g")
+        cluster.wait_for_service(["g"])
+
+
+def other_ids():
+    """Files that number nodes otherwise: either node tells."""
+    with Cluster({n: ALL for n in "ab"}) as cluster:
+        for name in "ab":
+            cluster.kill(name)
+            shutil.rmtree(cluster.data(name))
+        with open(cluster.config) as f:
+            text = f.read()
+        for name, ids in (("a", (9, 1)), ("b", (1, 2))):
+            cluster.config = "%s.%s" % (cluster.config, name)
+            with open(cluster.config, "w") as f:
+                f.write(text.replace('name = "a"', 'name = "a"\nid = %d' % ids[0]).replace('name = "b"', 'name = "b"\nid = %d' % ids[1]))
+            cluster.start(name)
+        for at, other in ("ab", "ba"):
+            wait_until(lambda: "the cluster files differ" in problem(cluster, at, other), "node %s does not tell" % at)
 
 
 def other_members():
@@ -144,6 +212,17 @@ def parts_missing():
             status, text = start_refused(cluster, "b")
             check(status == 2 and what in text and "bring" in text, "without %s: exit status %d, %s" % (what, status, text))
             shutil.rmtree(directory)
+        shutil.copytree(kept, directory)  # A log on a file system of its own that was made anew.
+        for name in os.listdir(os.path.join(directory, "acceptor")):
+            os.remove(os.path.join(directory, "acceptor", name))
+        os.mkdir(os.path.join(directory, "acceptor", "lost+found"))
+        for stray in (None, "a file"):
+            if stray:
+                with open(os.path.join(directory, "acceptor", stray), "w"):
+                    pass
+            status, text = start_refused(cluster, "b")
+            check(status == 2 and "acceptor" in text and "bring" in text, "an empty log: exit status %d, %s" % (status, text))
+        shutil.rmtree(directory)
         os.rename(kept, directory)
         cluster.start("a", "b", "c")
         cluster.wait_for_service()
@@ -171,6 +250,6 @@ def in_one_process():
         cluster.__exit__(None, None, None)
 
 
-for test in (two_directories_emptied, one_directory_emptied, other_members, parts_missing, in_one_process):
+for test in (two_directories_emptied, one_directory_emptied, nodes_tell_each_other, nothing_to_forget, other_ids, other_members, parts_missing, in_one_process):
     test()
     print("%s: %s" % (test.__name__, test.__doc__.splitlines()[0]), flush=True)

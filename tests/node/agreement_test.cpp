@@ -54,3 +54,15 @@ TEST_CASE("WINDOW may change with time, members and the state machine's options 
   CHECK_FALSE(difference_by([](cluster& x) { x.nodes.pop_back(); }, lasting_agreement_of).empty());
   CHECK_FALSE(difference_by([](cluster& x) { x.machine_options.set("value-limit", int64_t{7}); }, lasting_agreement_of).empty());
 }
+
+TEST_CASE("an option that a later version of the state machine brings is no change; one that is gone is") {
+  std::string before = "cluster 'x'\nstate machine's limit 5\n";
+  CHECK_FALSE(change_since(before, before));
+  CHECK_FALSE(change_since(before, before + "state machine's new 7\n"));
+  auto other = change_since(before, "cluster 'x'\nstate machine's limit 6\n");
+  REQUIRE(other);
+  CHECK(other->first == "state machine's limit 5");
+  CHECK(other->second == "state machine's limit 6");
+  CHECK(change_since(before, "cluster 'x'\n"));
+  CHECK(change_since(before, before + "node 7 is 'z' with acceptor\n"));
+}

@@ -89,6 +89,12 @@ TEST_CASE_FIXTURE(fixture, "what a directory held at its last start must be ther
   REQUIRE(!subject.seal(*files, {"replica", "acceptor"}));
   REQUIRE(!open());
   std::string gone;
+  SUBCASE("a role's folder but for what a file system and a crash leave") {
+    gone = "acceptor";
+    REQUIRE(!files->remove("/data/acceptor/000000000001.log"));
+    REQUIRE(files->create("/data/acceptor/extent.new"));
+    REQUIRE(files->create("/data/acceptor/lost+found/x"));
+  }
   SUBCASE("a role's folder") {
     gone = "acceptor";
     REQUIRE(!files->remove("/data/acceptor/000000000001.log"));
@@ -105,6 +111,17 @@ TEST_CASE_FIXTURE(fixture, "what a directory held at its last start must be ther
   REQUIRE(wrong);
   CHECK(wrong->kind == fault::wrong_directory);
   CHECK(wrong->text.find("it held " + gone + " when") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "a role is told whether it has stored something at an earlier start") {
+  REQUIRE(!open());
+  CHECK_FALSE(subject.has_stored("acceptor"));
+  REQUIRE(files->create("/data/acceptor/000000000001.log"));
+  REQUIRE(!subject.seal(*files, {"replica", "acceptor"}));
+  REQUIRE(files->create("/data/nodes"));
+  REQUIRE(!open());
+  CHECK(subject.has_stored("acceptor"));
+  CHECK_FALSE(subject.has_stored("replica"));
 }
 
 TEST_CASE_FIXTURE(fixture, "a start that came to nothing before its roles had started can be tried again") {

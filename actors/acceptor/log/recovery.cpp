@@ -209,8 +209,8 @@ caf::error log_recovery::check_extent() {
   if (!extent)
     return extent.error();
   auto last = numbers_.empty() ? 0 : numbers_.back();
-  if (!*extent && last > 0)
-    return log_part_missing(segments_.extent_path(), "there are segments");
+  if (!*extent && (last > 0 || segments_.is_begun()))
+    return log_part_missing(segments_.extent_path(), last > 0 ? "there are segments" : "the log was begun");
   if (*extent && **extent > last)
     return log_part_missing(segments_.path_of(last + 1), "the log went on to segment " + std::to_string(**extent));
   return *extent ? caf::error{} : segments_.set_extent(files_, 0);

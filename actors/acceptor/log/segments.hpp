@@ -35,7 +35,8 @@ public:
     std::string cluster;
     std::string node;
     size_t segment_bytes = 16u << 20;
-    log_token token = 0; ///< random, for a log that is begun
+    log_token token = 0;   ///< random, for a log that is begun
+    bool is_begun = false; ///< there was one
   };
 
   explicit log_segments(options opts) : options_{std::move(opts)} {}
@@ -44,6 +45,8 @@ public:
   /// Of a segment, unless a record needs more.
   size_t segment_bytes() const { return options_.segment_bytes; }
   std::filesystem::path path_of(uint64_t number) const;
+  /// If nothing of it is there, it was removed.
+  bool is_begun() const { return options_.is_begun; }
   std::filesystem::path extent_path() const { return options_.directory / "extent"; }
   log_token token() const { return options_.token; }
 

@@ -128,12 +128,12 @@ private:
 
 caf::expected<caf::actor> with_a_hasty_disk(const role_context& context) {
   auto changed = std::make_shared<environment_with<hasty_disk>>(context.environment);
-  return acceptor_role().spawn({context.self, context.options, changed});
+  return acceptor_role().spawn({context.self, context.options, changed, context.has_stored});
 }
 
 caf::expected<caf::actor> with_an_unmended_tail(const role_context& context) {
   auto changed = std::make_shared<environment_with<untouched_disk>>(context.environment);
-  auto spawned = acceptor_role().spawn({context.self, context.options, changed});
+  auto spawned = acceptor_role().spawn({context.self, context.options, changed, context.has_stored});
   changed->files().started();
   return spawned;
 }
