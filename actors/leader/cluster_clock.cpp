@@ -1,7 +1,6 @@
 #include "synod/actors/leader/cluster_clock.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
 namespace synod {
@@ -12,39 +11,70 @@ int64_t ms(cluster_clock::time_point x) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(x.time_since_epoch()).count();
 }
 
+cluster_clock::interval shifted(cluster_clock::interval x, int64_t by) {
+  return {x.at_least + by, x.at_most + by};
+}
+
 } // namespace
 
 void cluster_clock::note(node_id node, int64_t shown, time_point now) {
-  if (shown > 0 && node != self_ && members_.acceptors().contains(node))
-    readings_[node] = {shown - ms(now), now};
+  if (shown <= 0 || node == self_ || !members_.acceptors().contains(node))
+    return;
+  auto [known, fresh] = readings_.try_emplace(node);
+  auto& x = known->second;
+  auto offset = shown - ms(now);
+  x.heard = now;
+  if (fresh || offset > x.offset || now - x.since > gathering_time) {
+    x.offset = offset;
+    x.since = now;
+  }
 }
 
-std::optional<int64_t> cluster_clock::time(int64_t own, time_point now) const {
+std::optional<cluster_clock::interval> cluster_clock::find(int64_t own, time_point now) {
   node_set heard;
-  std::vector<int64_t> shown;
+  std::vector<int64_t> offsets;
   if (members_.acceptors().contains(self_)) {
     heard.insert(self_);
-    shown.push_back(own);
+    offsets.push_back(own - ms(now));
   }
   for (auto& [node, x] : readings_)
-    if (now - x.when <= most_age) {
+    if (now - x.heard <= most_age) {
       heard.insert(node);
-      shown.push_back(x.offset + ms(now));
+      offsets.push_back(x.offset);
     }
-  if (!members_.quorum(phase::promise).satisfied_by(heard))
-    return std::nullopt;
-  auto middle = shown.begin() + static_cast<std::ptrdiff_t>((shown.size() - 1) / 2);
-  std::nth_element(shown.begin(), middle, shown.end());
-  return *middle;
+  if (members_.quorum(phase::promise).satisfied_by(heard)) {
+    std::sort(offsets.begin(), offsets.end());
+    agreed_ = agreed{{offsets[(offsets.size() - 1) / 2], offsets[offsets.size() / 2]}, now};
+  }
+  return agreed_ ? std::optional{shifted(agreed_->offsets, ms(now))} : std::nullopt;
+}
+
+void cluster_clock::told(interval x, time_point now) {
+  agreed_ = agreed{shifted(x, -ms(now)), now};
 }
 
 std::optional<bool> cluster_clock::is_wrong_now(int64_t own, time_point now) {
-  auto agreed = time(own, now);
-  auto wrong = agreed && std::abs(own - *agreed) > limit_.count();
+  if (!agreed_ || now - agreed_->when > most_age)
+    return std::nullopt;
+  auto offset = own - ms(now);
+  auto wrong = offset < agreed_->offsets.at_least - limit_.count() || offset > agreed_->offsets.at_most + limit_.count();
   if (wrong == wrong_)
     return std::nullopt;
   wrong_ = wrong;
   return wrong;
+}
+
+void write(const std::optional<cluster_clock::interval>& from, schema::ClusterTime::Builder to) {
+  if (!from)
+    return;
+  to.setAtLeast(from->at_least);
+  to.setAtMost(from->at_most);
+}
+
+std::optional<cluster_clock::interval> interval_of(schema::ClusterTime::Reader x) {
+  if (x.getAtLeast() <= 0 || x.getAtMost() < x.getAtLeast())
+    return std::nullopt;
+  return cluster_clock::interval{x.getAtLeast(), x.getAtMost()};
 }
 
 } // namespace synod

@@ -153,8 +153,10 @@ void leader::on_p1b(const message<schema::P1b>& answer) {
   auto* mine = std::get_if<candidate>(&state_);
   auto* now = std::get_if<active>(&state_);
   auto* x = mine ? &mine->adoption : now ? &now->recovery_scout : nullptr;
-  if (x && x->scout && x->number == answer->getScout())
-    send(x->scout, answer);
+  if (!x || !x->scout || x->number != answer->getScout())
+    return;
+  x->answered = true;
+  send(x->scout, answer);
 }
 
 void leader::on_p2b(const message<schema::P2b>& answer) {
@@ -257,7 +259,7 @@ void leader::lead(active& now) {
   write(ballot_, leading->initBallot());
   leading->setDecidedBelow(now.decided.below());
   leading->setFreeSlot(std::max(now.decided.end(), now.proposals.end_slot()));
-  leading->setClusterTime(clock_.time(environment_->wall_clock_ms(), now.announced).value_or(0));
+  write(clock_.find(environment_->wall_clock_ms(), now.announced), leading->initClusterTime());
   auto told = leading.finish();
   for (auto& to : audience_->replicas)
     send(to.handle, told);

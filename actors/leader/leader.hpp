@@ -62,6 +62,7 @@ private:
     scout_actor scout;
     uint64_t number = 0;
     backoff again{first_retry_pause, last_retry_pause};
+    bool answered = false; // by an acceptor: it has promised the ballot, or a higher one
   };
 
   // The paper's `active` is false in the first two.
@@ -115,6 +116,7 @@ private:
   void send_ping(const leader_actor& to, bool asks_to_lead);
   void ping(bool everybody);
   void note_clock(node_id node, int64_t shown);
+  void note_time(schema::ClusterTime::Reader found);
   void note_mark(uint64_t mark);
 
   environment_ptr environment_;
@@ -127,7 +129,8 @@ private:
   peers<leader_actor> leaders_; // the others
   leadership leadership_;
   cluster_clock clock_; // wall clocks
-  marks marks_;         // of proposals, to be returned
+  time_point last_tick_{};
+  marks marks_; // of proposals, to be returned
   uint64_t scouts_ = 0;
   uint64_t adoptions_ = 0;
   uint64_t preemptions_ = 0;

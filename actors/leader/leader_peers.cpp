@@ -30,11 +30,14 @@ void leader::send_ping(const leader_actor& to, bool asks_to_lead) {
   ping->setWallClock(environment_->wall_clock_ms());
   ping->setAsksToLead(asks_to_lead);
   write(leads() ? ballot_ : leadership_.watched().value_or(ballot{}), ping->initBallot());
+  if (std::holds_alternative<active>(state_))
+    write(clock_.find(environment_->wall_clock_ms(), clock().now()), ping->initClusterTime());
   send(to, ping.finish());
 }
 
 void leader::on_ping(const message<schema::Ping>& ping) {
   note_clock(ping->getNode(), ping->getWallClock());
+  note_time(ping->getClusterTime());
   // An idle leader hears of a higher ballot from no acceptor.
   if (leads())
     on_preempted(ballot_of(ping->getBallot()));
@@ -51,11 +54,14 @@ void leader::on_ping(const message<schema::Ping>& ping) {
   pong->setHears(!now && hears);
   pong->setWallClock(environment_->wall_clock_ms());
   pong->setDecidedBelow(now ? now->decided.below() : decided_below_);
+  if (now)
+    write(clock_.find(environment_->wall_clock_ms(), clock().now()), pong->initClusterTime());
   send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
 }
 
 void leader::on_pong(const message<schema::Pong>& pong) {
   note_clock(pong->getNode(), pong->getWallClock());
+  note_time(pong->getClusterTime());
   if (leads())
     return;
   if (auto told = pong->getDecidedBelow(); told > decided_below_) {
@@ -66,14 +72,21 @@ void leader::on_pong(const message<schema::Pong>& pong) {
   if (told.round > most_round)
     return;
   leadership_.on_pong(*pong, leaders_.nodes(), clock().now());
-  // It leads after all: a candidate that goes on would only depose it.
+  // It leads after all: a candidate that goes on would only depose it. One that acceptors have heard has done so already.
   auto leads_there = pong->getActive() && told.leader == pong->getNode() && leadership_.watched() == told;
-  if (leads_there && std::holds_alternative<candidate>(state_))
+  auto* mine = std::get_if<candidate>(&state_);
+  if (leads_there && mine && !mine->adoption.answered)
     step_down();
 }
 
 void leader::note_clock(node_id node, int64_t shown) {
   clock_.note(node, shown, clock().now());
+}
+
+/// The active leader knows it.
+void leader::note_time(schema::ClusterTime::Reader found) {
+  if (auto x = interval_of(found); x && !std::holds_alternative<active>(state_))
+    clock_.told(*x, clock().now());
 }
 
 // -- housekeeping -------------------------------------------------------------
@@ -82,6 +95,9 @@ void leader::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   return_marks(*this, marks_, options_.node);
   auto time = clock().now();
+  if (auto late = time - last_tick_ - tick_interval; last_tick_ != time_point{} && late > tick_interval)
+    leadership_.stood_still(std::chrono::duration_cast<std::chrono::milliseconds>(late), time);
+  last_tick_ = time;
   // Here, not when a clock is heard of: that is with every p2b.
   if (auto wrong = clock_.is_wrong_now(environment_->wall_clock_ms(), time); wrong && *wrong)
     environment_->log().warn("this node's wall clock is far from the others'; log time goes on without it");

@@ -27,6 +27,12 @@ bool leadership::hears(time_point now) const {
   return watched_ && !connection_lost_ && now - heard_ < 3 * limits_.ping_interval;
 }
 
+void leadership::stood_still(milliseconds so_long, time_point now) {
+  heard_ = std::min(heard_ + so_long, now);
+  if (all_deaf_until_)
+    *all_deaf_until_ += so_long;
+}
+
 bool leadership::silent(time_point now) const {
   auto to_be_met = watched_ && watched_->leader != self_ && !met_.contains(watched_->leader);
   if (to_be_met && now - begun_ < time_to_connect)

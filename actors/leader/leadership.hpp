@@ -43,6 +43,9 @@ public:
   bool hears(time_point now) const;
   milliseconds timeout() const { return timeout_; }
 
+  /// This leader itself was stopped, or had no processor, for so long before now: of that it cannot say that nobody was heard.
+  void stood_still(milliseconds so_long, time_point now);
+
   bool ping_due(time_point now) const { return now - pinged_ >= limits_.ping_interval; }
   void pinged(time_point now) { pinged_ = now; }
 

@@ -25,8 +25,9 @@ public:
 
   /// Log time is so much, from performed batches.
   void saw(int64_t log_time, time_point now);
-  /// The cluster's time of day is so much.
-  void told(int64_t cluster_time, time_point now);
+  /// The cluster's time of day is between these: the clocks in the middle, one of which may be wrong. Between them log time goes
+  /// on by itself.
+  void told(int64_t at_least, int64_t at_most, time_point now);
 
   /// The time for a batch that is proposed now; none: the cluster's time is not known, as before the first leader has told it
   /// after a start. (Log time may be that of long ago then, and what began by it would end with the leap.)
@@ -37,9 +38,15 @@ private:
 
   void carry_on(int64_t now_us);
 
-  int64_t log_us_ = 0;                       // log time at at_us_
-  int64_t at_us_ = 0;                        // by the steady clock
-  std::optional<int64_t> cluster_offset_us_; // of the cluster's time of day against the steady clock
+  struct offsets {
+    int64_t at_least_us;
+    int64_t at_most_us;
+  };
+
+  int64_t log_us_ = 0;             // log time at at_us_
+  int64_t at_us_ = 0;              // by the steady clock
+  int64_t undrawn_ = 0;            // thousandths of a microsecond
+  std::optional<offsets> cluster_; // the cluster's time of day against the steady clock
 };
 
 } // namespace synod

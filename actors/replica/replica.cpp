@@ -382,8 +382,8 @@ void replica::on_leading(const message<schema::Leading>& leading) {
     return;
   }
   catch_up_.told_decided_below(leading->getDecidedBelow());
-  if (leading->getClusterTime() > 0)
-    log_clock_.told(leading->getClusterTime(), clock().now());
+  if (auto time = leading->getClusterTime(); time.getAtLeast() > 0)
+    log_clock_.told(time.getAtLeast(), time.getAtMost(), clock().now());
   on_ballot(told, leading->getFreeSlot());
 }
 

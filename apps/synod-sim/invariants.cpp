@@ -177,15 +177,19 @@ void invariants::on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue) {
       return;
     }
   latest_time_ = std::max(latest_time_, pvalue->getValue().getTime());
-  check_time(from, *pvalue);
+  check_time(from, *pvalue, view.values.empty());
   view.values.push_back({under, sum, 0, pvalue});
   check_against_chosen(slot, view, view.values.back());
 }
 
-/// No wrong clock makes log time run ahead of the true time: nothing ends early.
-void invariants::check_time(uint32_t from, const schema::Pvalue::Reader& pvalue) {
+/// No wrong clock makes log time run ahead of the true time: nothing ends early. (That it does not stand still is seen at the
+/// end.)
+void invariants::check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, bool first_of_slot) {
   auto now = true_time_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(timeline_.now()).count();
-  if (auto time = pvalue.getValue().getTime(); time > now + clocks_differ_ms)
+  auto time = pvalue.getValue().getTime();
+  if (first_of_slot && time > 0) // A leader's no-op has none.
+    last_proposed_ms_ = now;
+  if (time > now + clocks_differ_ms)
     fail("log time",
          fmt::format("leader {} proposes slot {} with time {}, and it is {}", name(from), pvalue.getSlot(), time, now));
 }

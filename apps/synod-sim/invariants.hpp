@@ -118,7 +118,7 @@ private:
   void on_highest(uint32_t acceptor, slot_number highest);
   void check_durable(uint32_t acceptor, slot_number slot, ballot under);
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
-  void check_time(uint32_t from, const schema::Pvalue::Reader& pvalue);
+  void check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, bool first_of_slot);
   void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
   void look_at_acceptor(uint32_t node);
   bool look_at_entry(uint32_t node, slot_number slot, bool restarted);
@@ -145,6 +145,7 @@ private:
   std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
   int64_t true_time_ms_;
   int64_t latest_time_ = 0;
+  int64_t last_proposed_ms_ = 0; // the true time, when a batch was
   uint64_t largest_message_ = 0; // of those with a value
   uint64_t processes_ = 0;       // with a replica
   std::optional<violation> broken_;

@@ -97,7 +97,8 @@ std::string describe(const caf::message& content) {
       || is(std::type_identity<Leading>{},
             [](Leading::Reader x) {
               return fmt::format("leading ballot {}, decided below {}, free from {}, the time is {}",
-                                 to_string(ballot_of(x.getBallot())), x.getDecidedBelow(), x.getFreeSlot(), x.getClusterTime());
+                                 to_string(ballot_of(x.getBallot())), x.getDecidedBelow(), x.getFreeSlot(),
+                                 x.getClusterTime().getAtLeast());
             })
       || is(std::type_identity<Received>{}, [](Received::Reader x) { return fmt::format("received mark {}", x.getMark()); })
       || is(std::type_identity<HigherBallot>{},

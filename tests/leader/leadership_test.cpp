@@ -180,3 +180,15 @@ TEST_CASE_FIXTURE(fixture, "one that has just started waits until it can have me
   }
   CHECK(silence() <= milliseconds{750});
 }
+
+TEST_CASE_FIXTURE(fixture, "the time that this leader itself stood still is nobody's silence") {
+  pong(1, of_one, true);
+  auto before = silence();
+  now += milliseconds{3000};
+  subject.stood_still(milliseconds{2000}, now);
+  now -= milliseconds{1000};
+  CHECK(silence() == before);
+  now += milliseconds{1000};
+  subject.stood_still(std::chrono::hours{1}, now);
+  CHECK(silence() == before); // It was not heard after now.
+}

@@ -36,7 +36,8 @@ struct replica_fixture : actor_world {
     write(active, leading->initBallot());
     leading->setDecidedBelow(decided_below);
     leading->setFreeSlot(free_slot);
-    leading->setClusterTime(wall_clock);
+    leading->initClusterTime().setAtLeast(wall_clock);
+    leading->getClusterTime().setAtMost(wall_clock);
     leader.send(subject, leading.finish());
     run();
   }

@@ -272,7 +272,7 @@ void pttl(const machine& m, arguments args, reply answer) {
 }
 
 void expiretime(const machine& m, arguments args, reply answer) {
-  answer_deadline(m, args, answer, [](int64_t expires) { return (expires + 500) / 1000; });
+  answer_deadline(m, args, answer, [](int64_t expires) { return expires / 1000 + (expires % 1000 >= 500); });
 }
 
 void pexpiretime(const machine& m, arguments args, reply answer) {

@@ -94,6 +94,26 @@ struct with_inverted_ballots {
   }
 };
 
+/// Of proposals: all bear the time of the first.
+struct as_if_time_stood_still {
+  std::optional<caf::message> operator()(leader&, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* proposed = part<message<schema::Pvalue>>(content, 1);
+    if (!proposed || !content.match_element<propose_atom>(0))
+      return content;
+    if (first_ == 0)
+      first_ = (*proposed)->getValue().getTime();
+    builder<schema::Pvalue> late;
+    late->setBallot((*proposed)->getBallot());
+    late->setSlot((*proposed)->getSlot());
+    late->setDecidedBelow((*proposed)->getDecidedBelow());
+    late->setValue((*proposed)->getValue());
+    late->getValue().setTime(first_);
+    return caf::make_message(propose_atom_v, late.finish(), content.get_as<uint64_t>(2));
+  }
+
+  int64_t first_ = 0;
+};
+
 struct as_last_piece {
   void operator()(leader&, schema::P1b::Builder x) { x.setNextSlot(0); }
 };
@@ -157,6 +177,7 @@ std::vector<mutant> wrong_leaders() {
     {"scout-minority", "a scout is content with one promise too few", with_options([](auto& x) { need_fewer(x, 1, 0); })},
     {"ignores-adopted", "a leader ignores the pvalues it adopted", with_filter<of_p1b<without_pvalues>>},
     {"lowest-pvalue", "a scout takes the lowest ballot's pvalue", with_filter<of_p1b<with_inverted_ballots>>},
+    {"time-stands-still", "a leader gives every batch the time of its first one", with_filter<as_if_time_stood_still>},
     {"first-piece", "a scout takes the first piece of a p1b for all of it", with_filter<of_p1b<as_last_piece>>},
     {"counts-refusals", "a scout takes an acceptor's higher ballot for a promise", with_filter<of_p1b<as_promise>>},
     {"fills-decided-slots", "a leader fills slots with no-ops that acceptors left out as decided",
