@@ -3,10 +3,22 @@
 #include "synod/actors/role/redis_text.hpp"
 #include "synod/actors/role/upheld.hpp"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace synod {
+
+namespace {
+
+/// What a web page can have a browser send to a port of its host must not be performed, as if a client had asked for it.
+bool is_of_browser(std::string_view name) {
+  return (name.size() == 4 && ::strncasecmp(name.data(), "post", 4) == 0)
+         || (name.size() == 5 && ::strncasecmp(name.data(), "host:", 5) == 0);
+}
+
+} // namespace
 
 connection::connection(uint64_t id, address where, resp::limits limits, time_point now, gateway_services& services)
   : client_{id, std::move(where.remote), std::move(where.local), now, now},
@@ -15,7 +27,7 @@ connection::connection(uint64_t id, address where, resp::limits limits, time_poi
     transaction_{limits.command_bytes} {}
 
 void connection::receive(std::string_view bytes, time_point now) {
-  client_.used = now;
+  client_.used = received_ = now;
   if (closing_)
     return;
   // The parsed command that waits still points into the parser.
@@ -89,6 +101,11 @@ void connection::give_up(const char* error) {
 // -- dispatching --------------------------------------------------------------
 
 bool connection::dispatch(arguments args) {
+  if (is_of_browser(args[0])) {
+    services_.warn("a client that speaks HTTP is disconnected: " + client_.remote_address);
+    closing_ = true;
+    return true;
+  }
   auto* command = services_.commands().find(args[0]);
   if (!command || !command->takes(args.size())) {
     transaction_.fail();
@@ -129,8 +146,7 @@ bool connection::submit(arguments args, const command_spec& spec) {
 }
 
 bool connection::wait_for_room() {
-  if (!std::exchange(waits_for_room_, true))
-    waits_since_ = services_.now();
+  waits_for_room_ = true;
   return false;
 }
 

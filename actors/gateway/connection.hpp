@@ -38,6 +38,8 @@ public:
 
   /// Bytes from the client.
   void receive(std::string_view bytes, time_point now);
+  /// No more will come: what came is answered, then the connection is finished.
+  void end_input() { input_ended_ = true; }
   /// Goes on with what is buffered: room came up. False: there was nothing to go on with, or it has to wait.
   bool resume();
   /// Answers the command that could not be submitted for too long.
@@ -54,10 +56,15 @@ public:
   }
   /// True while the next command could not be submitted for want of room.
   bool waits_for_room() const { return waits_for_room_; }
-  time_point waits_since() const { return waits_since_; }
+  /// When it came, at the latest.
+  time_point waits_since() const { return received_; }
   /// True when the connection is to be closed once `output` is sent and nothing is pending.
   bool closing() const { return closing_; }
-  bool finished() const { return closing_ && pending_.empty(); }
+  bool finished() const {
+    auto all_read = input_ended_ && !have_command_ && !blocked();
+    return (closing_ || all_read) && pending_.empty();
+  }
+  const std::string& remote() const { return client_.remote_address; }
 
   time_point used() const { return client_.used; }
   /// The client has read something.
@@ -117,8 +124,9 @@ private:
   bool have_command_ = false; // parsed, not yet dispatched
   bool blocked_ = false;      // it could not be submitted
   bool waits_for_room_ = false;
-  time_point waits_since_{};
+  time_point received_{}; // the last bytes; while a command waits none are read
   bool closing_ = false;
+  bool input_ended_ = false;
   bool processing_ = false;
 };
 

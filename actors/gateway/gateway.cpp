@@ -106,6 +106,14 @@ void gateway::on_bytes(uint64_t id, std::string_view bytes) {
   touch(found->second, id);
 }
 
+void gateway::on_end(uint64_t id) {
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  found->second.state.end_input();
+  touch(found->second, id);
+}
+
 void gateway::on_sent(uint64_t id) {
   if (auto found = clients_.find(id); found != clients_.end())
     touch(found->second, id);
@@ -136,7 +144,7 @@ void gateway::settle(uint64_t id) {
   found->second.dirty = false;
   auto& state = found->second.state;
   if (state.output().size() > unread_limit_bytes) {
-    environment_->log().warn("gateway: a client that does not read its replies is disconnected");
+    warn("a client that does not read its replies is disconnected: " + state.remote());
     return sockets_->close(id);
   }
   do { // Each reply that the socket takes at once makes room for another.
@@ -156,6 +164,10 @@ bool gateway::send_output(uint64_t id, connection& state) {
     return true;
   sockets_->close(id);
   return false;
+}
+
+void gateway::warn(std::string_view text) {
+  environment_->log().warn("gateway: {}", text);
 }
 
 // -- commands -------------------------------------------------------------------
@@ -281,9 +293,11 @@ void gateway::on_tick() {
 
 void gateway::give_up_waiting(time_point now) {
   for (auto& [id, x] : clients_) {
-    if (x.state.waits_for_room() && now - x.state.waits_since() > options_.request_timeout)
+    auto waits = x.state.blocked() || x.state.waits_for_room();
+    // Those behind it came as early, and find as little room.
+    while (x.state.waits_for_room() && now - x.state.waits_since() > options_.request_timeout)
       x.state.give_up(not_performed);
-    if (x.state.blocked() || x.state.waits_for_room())
+    if (waits)
       touch(x, id);
   }
 }

@@ -67,6 +67,7 @@ private:
   // socket_events
   bool on_connect(uint64_t id, std::string remote, std::string local, std::string& refusal) override;
   void on_bytes(uint64_t id, std::string_view bytes) override;
+  void on_end(uint64_t id) override;
   void on_sent(uint64_t id) override;
   void on_close(uint64_t id) override;
   void on_turn_end() override;
@@ -77,8 +78,8 @@ private:
   bool submit_read(ticket whose, arguments command) override;
   bool submit_versions(ticket whose, arguments keys, bool decided) override;
   const command_table& commands() const override { return commands_; }
-  time_point now() const override { return clock().now(); }
   int64_t wall_clock_us() const override { return environment_->wall_clock_us(); }
+  void warn(std::string_view text) override;
   std::string info(std::string_view section) const override;
   const std::vector<std::pair<std::string, std::string>>& settings() const override { return options_.settings; }
 

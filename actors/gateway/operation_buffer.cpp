@@ -2,6 +2,8 @@
 
 #include "synod/actors/role/upheld.hpp"
 
+#include <utility>
+
 namespace synod {
 
 namespace {
@@ -143,8 +145,24 @@ void operation_buffer::drop() {
   next_span_ += source.watched;
   next_version_ += source.watched;
   took(source);
-  if (empty())
-    clear();
+  empty() ? clear() : cut_off();
+}
+
+/// Where operations are dropped one by one others come behind them, and it is never empty.
+void operation_buffer::cut_off() {
+  auto text_begin = next_span_ < spans_.size() ? spans_[next_span_].offset : text_.size();
+  if (2 * (text_begin + operation_bytes * taken_) < text_.size() + operation_bytes * operations_.size())
+    return;
+  auto drop_first = [](auto& all, size_t& count) {
+    all.erase(all.begin(), all.begin() + static_cast<ptrdiff_t>(std::exchange(count, 0)));
+  };
+  drop_first(operations_, taken_);
+  drop_first(list_sizes_, next_list_);
+  drop_first(spans_, next_span_);
+  drop_first(versions_, next_version_);
+  text_.erase(0, text_begin);
+  for (auto& [offset, size] : spans_)
+    offset -= text_begin;
 }
 
 message<schema::Request> operation_buffer::take_request(uint64_t session, uint64_t first_cid) {

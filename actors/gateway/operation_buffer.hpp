@@ -28,6 +28,8 @@ public:
   bool empty() const { return size() == 0; }
   /// What they take in messages, at most.
   size_t bytes() const { return bytes_; }
+  /// Their texts in memory, with those of taken ones in front: not much more than twice `bytes()`.
+  size_t held_bytes() const { return text_.size(); }
   /// Enough for a message.
   bool full() const { return bytes_ >= full_bytes || size() >= full_count; }
 
@@ -56,6 +58,7 @@ private:
   void took(const operation& x);
   void end_operation(kind what, uint32_t lists, uint32_t watched, size_t bytes_before);
 
+  void cut_off();
   size_t count_for_message(size_t& bytes) const;
   void write(capnp::List<schema::Operation>::Builder list);
   void write(schema::Operation::Builder target, const operation& source);

@@ -28,7 +28,8 @@ public:
 
   virtual const command_table& commands() const = 0;
   virtual int64_t wall_clock_us() const = 0;
-  virtual std::chrono::steady_clock::time_point now() const = 0;
+  /// Into the log.
+  virtual void warn(std::string_view text) = 0;
   /// The text of INFO; `section` in lower case, or empty.
   virtual std::string info(std::string_view section) const = 0;
   /// For CONFIG GET.

@@ -42,7 +42,7 @@ struct services : gateway_services {
   }
   const command_table& commands() const override { return table; }
   int64_t wall_clock_us() const override { return 1'234'567; }
-  std::chrono::steady_clock::time_point now() const override { return {}; }
+  void warn(std::string_view text) override { warned += text; }
   std::string info(std::string_view) const override { return "# Server\r\n"; }
   const std::vector<std::pair<std::string, std::string>>& settings() const override { return told; }
 
@@ -51,6 +51,7 @@ struct services : gateway_services {
   std::vector<std::pair<std::string, std::string>> told{{"save", ""}, {"maxclients", "10"}};
   std::vector<submitted> all;
   bool full = false;
+  std::string warned;
 };
 
 struct fixture {
@@ -254,6 +255,16 @@ TEST_CASE_FIXTURE(fixture, "what a failed WATCH was to protect is not performed"
     subject.deliver_error(services_.all[0].whose.number, "TRYAGAIN later");
     say("UNWATCH\r\nMULTI\r\nSET k 1\r\nEXEC");
     CHECK(submitted(1) == "transaction 1 commands");
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "what a browser sends is not performed") {
+  for (auto* first : {"POST / HTTP/1.1", "Host: here", "host: here"}) {
+    fixture fresh;
+    CHECK(fresh.say(std::string{first} + "\r\nSET a 1").empty());
+    CHECK(fresh.subject.finished());
+    CHECK(fresh.services_.all.empty());
+    CHECK(fresh.services_.warned.find("HTTP") != std::string::npos);
   }
 }
 

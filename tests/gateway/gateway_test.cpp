@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 using namespace synod;
@@ -40,6 +41,10 @@ public:
     events_->on_bytes(id, bytes);
     events_->on_turn_end();
   }
+  void end(uint64_t id) {
+    events_->on_end(id);
+    events_->on_turn_end();
+  }
   void turn_end() { events_->on_turn_end(); }
   std::string take(uint64_t id) { return std::exchange(sent[id], {}); }
 
@@ -59,7 +64,7 @@ struct fixture {
                              .node_name = "b",
                              .command_limit_bytes = 1000,
                              .most_clients = 2,
-                             .outstanding_limit_bytes = 1u << 20,
+                             .outstanding_limit_bytes = 32u << 10,
                              .idle_timeout = std::chrono::minutes{1},
                              .request_timeout = std::chrono::seconds{5},
                              .session_lifetime = std::chrono::hours{1},
@@ -209,6 +214,44 @@ TEST_CASE_FIXTURE(fixture, "a client that is silent for too long is disconnected
   clients->connect(6);
   in.pass(std::chrono::seconds{31});
   CHECK(clients->closed == std::set<uint64_t>{5});
+}
+
+TEST_CASE_FIXTURE(fixture, "commands that find no room for too long are answered, all at once, and the connection goes on") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  std::string all;
+  for (int i = 0; i < 50; ++i) // Nobody answers.
+    all += "SET a " + std::string(900, 'x') + "\r\n";
+  receive(5, all);
+  clients->connect(6);
+  receive(6, "SET b 1\r\nSET b 2\r\nPING\r\n");
+  CHECK(clients->take(6).empty());
+  in.pass(std::chrono::milliseconds{5200});
+  clients->turn_end();
+  auto told = clients->take(6);
+  CHECK(std::count(told.begin(), told.end(), '\n') == 3);
+  CHECK(told.find("-TRYAGAIN") == 0);
+  CHECK(told.find("+PONG") != std::string::npos);
+  receive(6, "PING\r\n");
+  CHECK(clients->take(6) == "+PONG\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "a client that says no more is answered, and then disconnected") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  receive(5, "SET a 1\r\nPING\r\n");
+  clients->end(5);
+  in.run();
+  CHECK(clients->closed.empty());
+  respond(beside, 77, 1, "done");
+  CHECK(clients->take(5) == "+done\r\n+PONG\r\n");
+  CHECK(clients->closed.contains(5));
+  clients->connect(6);
+  receive(6, "SET b"); // Half a command.
+  clients->end(6);
+  CHECK(clients->closed.contains(6));
 }
 
 TEST_CASE_FIXTURE(fixture, "QUIT closes the connection when its reply has left") {
