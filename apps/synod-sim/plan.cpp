@@ -66,7 +66,7 @@ std::string to_string(const fault_set& faults) {
   for (size_t i = 0; i < fault_count; ++i)
     if (faults.test(i))
       text += std::string{text.empty() ? "" : ","} + fault_descriptions()[i].name;
-  return text.empty() ? "none" : faults.all() ? "all" : text;
+  return text.empty() ? "none" : text;
 }
 
 namespace {
@@ -120,9 +120,12 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   };
   auto duel = x.has(fault::duel);
   text += "\n[replica]\n";
-  say("window", random.of<int>({1, 2, 4, 16, 64, 256}));
+  auto window = random.of<int>({1, 2, 4, 16, 64, 256});
+  say("window", window);
   say("batch-limit", random.of<int>({1, 4, 64, 1024}), "KiB");
-  say("batch-count", random.of<int>({1, 2, 8, 64, 4096}));
+  // With fewer in flight clients ask for more than is decided, and what they gave up is performed before what they ask for last.
+  constexpr int least_in_flight = 16;
+  say("batch-count", std::max(random.of<int>({1, 2, 8, 64, 4096}), least_in_flight / window));
   say("session-lifetime", random.of<int>({20, 3600, 3600, 3600, 3600}), "s");
   text += "\n[leader]\n";
   say("ping-interval", duel ? 20 : 100, "ms");
@@ -183,7 +186,8 @@ plan draw(const run_options& options, const registry& known) {
   random_stream shape{options.seed, "shape"};
   for (size_t i = 0; i < fault_count; ++i)
     // Each by its own stream: leaving one out leaves the others as they are.
-    x.faults.set(i, options.faults.test(i) && random_stream{options.seed, "has fault", i}.chance(450'000));
+    x.faults.set(i, options.faults.test(i)
+                      && (!options.draws_faults || random_stream{options.seed, "has fault", i}.chance(450'000)));
   auto drawn_nodes = static_cast<unsigned>(shape.of<int>({3, 3, 3, 5, 7}));
   auto layout = draw_layout(shape, options.nodes.value_or(drawn_nodes));
   if (options.of_user)

@@ -59,6 +59,7 @@ struct run_options {
   std::optional<unsigned> nodes; ///< acceptors: 3, 5 or 7
   std::optional<unsigned> clients;
   fault_set faults = fault_set{}.set();
+  bool draws_faults = true;              ///< a run has about half of them; false: all
   std::chrono::seconds virtual_time{60}; ///< during which there are faults and clients ask; then all has to come to rest
 };
 

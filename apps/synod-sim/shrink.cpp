@@ -15,6 +15,7 @@ run_options shrink(const run_options& failing, const outcome& first, const regis
     // Nothing that the run did not have, and no more time than until it broke.
     try_with([&](auto& x) {
       x.faults = fault_set{first.faults};
+      x.draws_faults = false;
       x.clients = first.clients;
     });
     auto seconds = std::chrono::seconds{first.numbers.virtual_ms / 1000 + 1};
@@ -33,8 +34,12 @@ run_options shrink(const run_options& failing, const outcome& first, const regis
 }
 
 std::string command_line(const run_options& options) {
-  auto text = fmt::format("{} --seed={} --faults={} --virtual-seconds={}", options.program, options.seed,
-                          to_string(options.faults), options.virtual_time.count());
+  auto faults = options.draws_faults ? std::string{"all"} : to_string(options.faults);
+  for (size_t i = 0; i < fault_count && options.draws_faults; ++i)
+    if (!options.faults.test(i))
+      faults += std::string{",-"} + fault_descriptions()[i].name;
+  auto text = fmt::format("{} --seed={} --faults={} --virtual-seconds={}", options.program, options.seed, faults,
+                          options.virtual_time.count());
   if (options.clients)
     text += fmt::format(" --clients={}", *options.clients);
   if (options.nodes)

@@ -87,11 +87,12 @@ TEST_CASE("a run has what was chosen, and does what it says") {
   options.nodes = 7;
   options.clients = 9;
   REQUIRE(!parse_faults("kill,drop", options.faults));
+  options.draws_faults = false;
   auto x = run(options, built_in());
   CHECK(!x.broken);
   CHECK(x.acceptors == 7);
   CHECK(x.clients == 9);
-  CHECK((x.faults & ~options.faults).none());
+  CHECK(x.faults == options.faults);
   CHECK(x.numbers.virtual_ms >= 60'000);
   CHECK(x.numbers.operations > 100);
   CHECK(x.numbers.slots > 10);
@@ -137,4 +138,14 @@ TEST_CASE("a run that crashes is a failure like any other") {
   auto x = run_apart(seed(1), known);
   CHECK(x.what == outcome::kind::crashed);
   CHECK(x.signal == SIGABRT);
+}
+
+TEST_CASE("the command that repeats a run says which faults it has, or which it draws from") {
+  auto options = seed(3);
+  CHECK(command_line(options).find("--faults=all ") != std::string::npos);
+  REQUIRE(!parse_faults("all,-kill,-clock", options.faults));
+  CHECK(command_line(options).find("--faults=all,-kill,-clock ") != std::string::npos);
+  options.draws_faults = false;
+  REQUIRE(!parse_faults("kill,clock", options.faults));
+  CHECK(command_line(options).find("--faults=kill,clock ") != std::string::npos);
 }
