@@ -27,7 +27,8 @@ connection::connection(uint64_t id, address where, resp::limits limits, time_poi
     transaction_{limits.command_bytes} {}
 
 void connection::receive(std::string_view bytes, time_point now) {
-  client_.used = received_ = now;
+  client_.used = now;
+  all_parsed_ = false;
   if (closing_)
     return;
   // The parsed command that waits still points into the parser.
@@ -68,7 +69,8 @@ bool connection::take_command() {
       have_command_ = true;
       return true;
     case outcome::incomplete:
-      if (backlog_.empty())
+      all_parsed_ = backlog_.empty();
+      if (all_parsed_)
         return false;
       parser_.feed(std::exchange(backlog_, {}));
       return true;

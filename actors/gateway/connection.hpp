@@ -56,12 +56,10 @@ public:
   }
   /// True while the next command could not be submitted for want of room.
   bool waits_for_room() const { return waits_for_room_; }
-  /// When it came, at the latest.
-  time_point waits_since() const { return received_; }
   /// True when the connection is to be closed once `output` is sent and nothing is pending.
   bool closing() const { return closing_; }
   bool finished() const {
-    auto all_read = input_ended_ && !have_command_ && !blocked();
+    auto all_read = input_ended_ && all_parsed_ && !have_command_ && !blocked();
     return (closing_ || all_read) && pending_.empty();
   }
   const std::string& remote() const { return client_.remote_address; }
@@ -124,8 +122,8 @@ private:
   bool have_command_ = false; // parsed, not yet dispatched
   bool blocked_ = false;      // it could not be submitted
   bool waits_for_room_ = false;
-  time_point received_{}; // the last bytes; while a command waits none are read
   bool closing_ = false;
+  bool all_parsed_ = true; // of what came, but for the beginning of a command
   bool input_ended_ = false;
   bool processing_ = false;
 };

@@ -293,12 +293,15 @@ void gateway::on_tick() {
 
 void gateway::give_up_waiting(time_point now) {
   for (auto& [id, x] : clients_) {
-    auto waits = x.state.blocked() || x.state.waits_for_room();
-    // Those behind it came as early, and find as little room.
-    while (x.state.waits_for_room() && now - x.state.waits_since() > options_.request_timeout)
-      x.state.give_up(not_performed);
-    if (waits)
+    if (x.state.blocked() || x.state.waits_for_room())
       touch(x, id);
+    if (!x.state.waits_for_room())
+      x.waits_since.reset();
+    else if (!x.waits_since)
+      x.waits_since = now;
+    else if (now - *x.waits_since > options_.request_timeout)
+      while (x.state.waits_for_room()) // Those behind it wait as long, and find as little room.
+        x.state.give_up(not_performed);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "synod/messages/status.hpp"
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -60,8 +61,9 @@ private:
   struct served {
     explicit served(connection c) : state{std::move(c)} {}
     connection state;
-    bool dirty = false;      // is in dirty_
-    size_t unsent_bytes = 0; // when the tick came last
+    bool dirty = false;                      // is in dirty_
+    size_t unsent_bytes = 0;                 // when the tick came last
+    std::optional<time_point> waits_since{}; // for room; as ticks saw it
   };
 
   // socket_events

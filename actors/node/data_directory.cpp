@@ -109,6 +109,7 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
   if (auto differs = change_since(known.getAgreement().cStr(), owner_.agreement))
     return wrong_directory("was begun with \"" + differs->first + "\", and the cluster file says \"" + differs->second
                            + "\". Neither members nor what the state machine comes to can be changed by the file");
+  is_written_ = known.getAgreement() == owner_.agreement.c_str();
   token_ = known.getToken();
   for (auto each : known.getHolds())
     holds_.emplace(each.cStr());
@@ -184,7 +185,7 @@ std::optional<failure> data_directory::seal(disk& files, const std::vector<std::
       if (*stored)
         holds_.insert(each);
     }
-  return holds_.size() == before ? std::nullopt : write_identity(files);
+  return holds_.size() == before && is_written_ ? std::nullopt : write_identity(files);
 }
 
 // -- lock ---------------------------------------------------------------------

@@ -37,7 +37,7 @@ public:
     std::string agreement; ///< of its cluster file, as it must stay (agreement.hpp)
   };
 
-  static constexpr uint32_t format_version = 3;
+  static constexpr uint32_t format_version = 4;
 
   /// Opens it, or creates it with `fresh_token`, and counts one more start; what is wrong, or nothing. Blocks.
   std::optional<failure> open(disk& files, const std::filesystem::path& path, const owner& whose, uint64_t fresh_token);
@@ -62,6 +62,7 @@ private:
   owner owner_;
   uint64_t token_ = 0;
   std::set<std::string> holds_;
+  bool is_written_ = true; // `identity`, as it is to be
   uint32_t incarnation_ = 0;
 };
 

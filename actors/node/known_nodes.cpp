@@ -18,8 +18,11 @@ caf::error known_nodes::open(disk& files, const std::filesystem::path& directory
   auto found = read_message<schema::KnownNodes>(files, path_);
   if (!found)
     return found.error();
-  for (auto& [node, token] : tokens_of(**found))
+  for (auto& [node, token] : tokens_of(**found)) {
+    if (node.empty() || token == 0)
+      return damaged_message(path_);
     met_[node] = {token, true};
+  }
   return caf::none;
 }
 

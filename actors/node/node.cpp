@@ -27,8 +27,10 @@ node::behavior_type node::make_behavior() {
   robust(*this, options_.fatal);
   set_down_handler([this](const caf::down_msg& down) {
     for (auto& [other, link] : links_)
-      if (link.other && link.other->address() == down.source)
+      if (link.other && link.other->address() == down.source) {
+        link.problem.clear(); // Of somebody else who came as that node.
         return link_down(other);
+      }
     for (auto& role : options_.roles)
       if (role.handle.address() == down.source && down.reason != caf::exit_reason::user_shutdown)
         options_.fatal("role " + role.name + " has ended: " + to_string(down.reason)); // Half a node is worse than none.
@@ -116,13 +118,19 @@ std::string node::refusal_of(node_id other, const schema::Hello::Reader& answer)
   return greeting_.refusal_of(answer);
 }
 
+/// It is that node, and has not refused by itself. (Another one, reached in its place, may be connected in its own.)
+bool node::does_not_know(node_id other, const schema::Hello::Reader& answer) const {
+  auto* sender = greeting_.sender_of(answer);
+  return sender && sender->id == other && answer.getRefusal().size() == 0;
+}
+
 /// Asks for the other's greeting. Between nodes that are connected that is all.
 void node::greet(node_id other, const node_actor& to) {
   request(to, hello_limit, greeting_.asking(), handles{})
     .then(
       [this, other, to](const message<schema::Hello>& answer, const handles&) {
         if (auto why = refusal_of(other, *answer); !why.empty())
-          return part(other, to, why, answer->getRefusal().size() == 0);
+          return part(other, to, why, does_not_know(other, *answer));
         meet(greeting_.told_by(*answer), [this, other, to] { take(other, to); });
       },
       [this, other](const caf::error&) { give_up(other); });
@@ -135,7 +143,7 @@ void node::take(node_id other, const node_actor& to) {
     .then(
       [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
         if (auto why = refusal_of(other, *answer); !why.empty())
-          return part(other, to, why, answer->getRefusal().size() == 0);
+          return part(other, to, why, does_not_know(other, *answer));
         links_[other].trying = false;
         link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
       },
@@ -146,9 +154,13 @@ void node::take(node_id other, const node_actor& to) {
 void node::part(node_id other, const node_actor& from, const std::string& why, bool tell) {
   refuse(other, why);
   if (tell)
-    request(from, hello_limit, greeting_.refusing(why), handles{})
-      .then([](const message<schema::Hello>&, const handles&) {}, [](const caf::error&) {});
+    tell_refusal(from, why);
   links_[other].other ? link_down(other) : give_up(other);
+}
+
+void node::tell_refusal(const node_actor& to, const std::string& why) {
+  request(to, hello_limit, greeting_.refusing(why), handles{})
+    .then([](const message<schema::Hello>&, const handles&) {}, [](const caf::error&) {});
 }
 
 caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello, const handles& roles) {
@@ -215,6 +227,8 @@ void node::on_remembered(const done_aside& x) {
 void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
   auto& link = links_[other];
+  if (link.other && link.other != actor) // If that one is still there, it would take itself for connected.
+    tell_refusal(caf::actor_cast<node_actor>(link.other), "another process has connected as this node");
   if (link.other)
     link_down(other);
   link.other = std::move(actor);
@@ -323,7 +337,8 @@ message<schema::NodeStatus> node::write_status(const std::vector<message<schema:
   unsigned i = 0;
   for (auto& [other, link] : links_) {
     connections[i].setNode(name_of(other));
-    connections[i].setProblem(link.problem);
+    if (!link.other)
+      connections[i].setProblem(link.problem);
     connections[i++].setUp(link.other != nullptr);
   }
   return built.finish();

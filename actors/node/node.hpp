@@ -87,6 +87,8 @@ private:
   std::string refusal_of(node_id other, const schema::Hello::Reader& answer) const;
   void greet(node_id other, const node_actor& to);
   void take(node_id other, const node_actor& to);
+  bool does_not_know(node_id other, const schema::Hello::Reader& answer) const;
+  void tell_refusal(const node_actor& to, const std::string& why);
   void part(node_id other, const node_actor& from, const std::string& why, bool tell);
   void link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello, const handles& roles);
   void link_down(node_id other);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace synod {
@@ -70,11 +71,16 @@ public:
   /// They wait again, in front of the others; those that `keep` refuses are left out.
   template <class Keep>
   void put_back(std::vector<request> lost, Keep keep) {
-    for (auto each = lost.rbegin(); each != lost.rend(); ++each)
-      if (keep(*each))
+    std::set<uint64_t> left_out; // sessions: of these nothing more, or their chain would begin twice
+    for (auto each = lost.rbegin(); each != lost.rend(); ++each) {
+      auto session = (*each)->isCommands() ? (*each)->getCommands().getSession() : 0;
+      if (!left_out.contains(session) && keep(*each)) {
         requests_.put_back(std::move(*each));
-      else if ((*each)->isCommands())
-        requests_.break_chain((*each)->getCommands().getSession());
+      } else if (session != 0) {
+        requests_.break_chain(session);
+        left_out.insert(session);
+      }
+    }
   }
 
   /// Slots below are decided or taken.

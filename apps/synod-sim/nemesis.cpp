@@ -334,7 +334,8 @@ void nemesis::begin_hosts() {
     auto by = random.between(-jump, jump) * 1000;
     auto drift = random.between(-20'000, 20'000);
     // One wrong clock at a time, also in what others have heard of them.
-    later(seconds{clock_turns_ == 1 ? 0 : 16}, [this, node, jump, by, drift, turn = ++clock_turns_] {
+    auto turn = ++clock_turns_;
+    later(seconds{turn == 2 ? 0 : 16}, [this, node, jump, by, drift, turn] {
       if (turn != clock_turns_)
         return;
       stage_.told.say(stage_.time.now(), "{}'s CLOCK goes wrong by about {} ms", hosts_[node]->name(), jump);

@@ -163,6 +163,24 @@ def other_ids():
             wait_until(lambda: "the cluster files differ" in problem(cluster, at, other), "node %s does not tell" % at)
 
 
+def reached_in_place_of_another():
+    """An address that leads to another node: what is right stays as it is."""
+    with Cluster() as cluster:
+        cluster.wait_for_service()
+        cluster.kill("a")
+        with open(cluster.config) as f:
+            text = f.read()
+        cluster.config += ".wrong"
+        with open(cluster.config, "w") as f:
+            f.write(text.replace("127.0.0.1:%d" % cluster.address["b"], "localhost:%d" % cluster.address["c"]))
+        cluster.start("a")
+        wait_until(lambda: "it is node 'c'" in problem(cluster, "a", "b"), "node a does not tell whom it has reached")
+        cluster.wait_for_service(["a", "c"])
+        time.sleep(2)  # Some tries more; there is no event to wait for when nothing is to happen.
+        status = cluster.status()
+        check(status["a"]["connections"]["c"] and status["c"]["connections"]["a"], "the two are connected, on both sides")
+
+
 def other_members():
     """Files that name other members make other clusters, even under one name."""
     five = {n: ALL for n in "abcde"}
@@ -250,6 +268,6 @@ def in_one_process():
         cluster.__exit__(None, None, None)
 
 
-for test in (two_directories_emptied, one_directory_emptied, nodes_tell_each_other, nothing_to_forget, other_ids, other_members, parts_missing, in_one_process):
+for test in (two_directories_emptied, one_directory_emptied, nodes_tell_each_other, nothing_to_forget, other_ids, reached_in_place_of_another, other_members, parts_missing, in_one_process):
     test()
     print("%s: %s" % (test.__name__, test.__doc__.splitlines()[0]), flush=True)

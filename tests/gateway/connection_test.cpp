@@ -258,6 +258,29 @@ TEST_CASE_FIXTURE(fixture, "what a failed WATCH was to protect is not performed"
   }
 }
 
+TEST_CASE_FIXTURE(fixture, "a client that says no more is finished when all that came is answered, not what was begun so far") {
+  std::string all;
+  constexpr size_t count = connection::first_pending + 36;
+  for (size_t i = 0; i < count; ++i)
+    all += "INCR n\r\n";
+  subject.receive(all + "INCR", {});
+  subject.end_input();
+  size_t answered = 0;
+  while (answered < count) {
+    REQUIRE(services_.all.size() > answered);
+    for (; answered < services_.all.size(); ++answered) {
+      CHECK_FALSE(subject.finished());
+      builder<schema::Reply> reply;
+      reply->setInteger(1);
+      subject.deliver(services_.all[answered].whose.number, *reply.finish());
+    }
+    if (answered < count)
+      CHECK_FALSE(subject.finished());
+    subject.resume();
+  }
+  CHECK(subject.finished());
+}
+
 TEST_CASE_FIXTURE(fixture, "what a browser sends is not performed") {
   for (auto* first : {"POST / HTTP/1.1", "Host: here", "host: here"}) {
     fixture fresh;

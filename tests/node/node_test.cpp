@@ -180,6 +180,17 @@ TEST_CASE_FIXTURE(fixture, "what one node has shown those that are connected get
   CHECK_FALSE(told());
 }
 
+TEST_CASE_FIXTURE(fixture, "who takes the place of a node that is still there makes that one know") {
+  other of_b{*this, "b", 7};
+  connect(b, of_b);
+  probe copy{in};
+  say(copy, of_b.greet->asking());
+  b->inbox.clear();
+  say(copy, of_b.greet->taking({"leader"}), {copy.ptr()});
+  auto [refusal, none] = b->take<message<schema::Hello>, handles>();
+  CHECK(has(refusal->getRefusal().cStr(), "another process"));
+}
+
 TEST_CASE_FIXTURE(fixture, "a node that is not of the cluster is told of once") {
   builder<schema::Hello> stranger;
   stranger->setVersion(greeting::protocol_version);

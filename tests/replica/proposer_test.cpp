@@ -89,6 +89,11 @@ TEST_CASE_FIXTURE(fixture, "a proposal that lost its slot gives back the very re
     REQUIRE(again->getValue().getRequests().size() == 3);
     CHECK(again->getValue().getRequests()[0].getCommands().getFirstCid() == 1);
   }
+  SUBCASE("where there is no room for one, those before it are left out, too: all come again") {
+    bool first = true;
+    subject.put_back(lost, [&](auto&) { return !std::exchange(first, false); });
+    CHECK(subject.requests().empty());
+  }
   SUBCASE("where there is no room, what comes behind is left out, too") {
     subject.put_back(lost, [](auto&) { return false; });
     CHECK(subject.requests().empty());
