@@ -46,6 +46,12 @@ struct fixture {
     in.run();
   }
 
+  /// What it asks and is not answered it keeps, with the handle; what the probes keep bears its own.
+  ~fixture() {
+    for (auto* each : {&role, &a, &b})
+      (*each)->inbox.clear();
+  }
+
   /// What another node shows.
   struct other {
     other(const fixture& of, const char* name, uint64_t token, const known_nodes::tokens& met = {}) : files{on.plug()} {
