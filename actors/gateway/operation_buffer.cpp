@@ -145,7 +145,10 @@ void operation_buffer::drop() {
   next_span_ += source.watched;
   next_version_ += source.watched;
   took(source);
-  empty() ? clear() : cut_off();
+  if (empty())
+    clear();
+  else
+    cut_off();
 }
 
 /// Where operations are dropped one by one others come behind them, and it is never empty.

@@ -5,7 +5,6 @@
 #include "synod/actors/gateway/ticket.hpp"
 #include "synod/actors/gateway/transaction.hpp"
 
-#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>

@@ -259,7 +259,7 @@ void leader::lead(active& now) {
   write(ballot_, leading->initBallot());
   leading->setDecidedBelow(now.decided.below());
   leading->setFreeSlot(std::max(now.decided.end(), now.proposals.end_slot()));
-  write(clock_.find(environment_->wall_clock_ms(), now.announced), leading->initClusterTime());
+  write(cluster_time(), leading->initClusterTime());
   auto told = leading.finish();
   for (auto& to : audience_->replicas)
     send(to.handle, told);

@@ -117,6 +117,7 @@ private:
   void ping(bool everybody);
   void note_clock(node_id node, int64_t shown);
   void note_time(schema::ClusterTime::Reader found);
+  std::optional<cluster_clock::interval> cluster_time();
   void note_mark(uint64_t mark);
 
   environment_ptr environment_;

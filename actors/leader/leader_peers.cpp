@@ -31,7 +31,7 @@ void leader::send_ping(const leader_actor& to, bool asks_to_lead) {
   ping->setAsksToLead(asks_to_lead);
   write(leads() ? ballot_ : leadership_.watched().value_or(ballot{}), ping->initBallot());
   if (std::holds_alternative<active>(state_))
-    write(clock_.find(environment_->wall_clock_ms(), clock().now()), ping->initClusterTime());
+    write(cluster_time(), ping->initClusterTime());
   send(to, ping.finish());
 }
 
@@ -55,7 +55,7 @@ void leader::on_ping(const message<schema::Ping>& ping) {
   pong->setWallClock(environment_->wall_clock_ms());
   pong->setDecidedBelow(now ? now->decided.below() : decided_below_);
   if (now)
-    write(clock_.find(environment_->wall_clock_ms(), clock().now()), pong->initClusterTime());
+    write(cluster_time(), pong->initClusterTime());
   send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
 }
 
@@ -81,6 +81,11 @@ void leader::on_pong(const message<schema::Pong>& pong) {
 
 void leader::note_clock(node_id node, int64_t shown) {
   clock_.note(node, shown, clock().now());
+}
+
+/// As the active leader finds it.
+std::optional<cluster_clock::interval> leader::cluster_time() {
+  return clock_.find(environment_->wall_clock_ms(), clock().now());
 }
 
 /// The active leader knows it.

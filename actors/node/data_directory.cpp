@@ -6,6 +6,8 @@
 #include "synod/actors/role/durable_message.hpp"
 #include "synod/messages/log.capnp.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -38,9 +40,14 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Not a file that is there before a role, or somebody else, has written to the directory; nor what a file system puts there.
+/// What a file system puts there, and what a crash left of a file: nobody has written it.
+bool is_nothing(const std::string& name) {
+  return name == "lost+found" || name.ends_with(unfinished_suffix);
+}
+
+/// Not a file that is there before a role, or somebody else, has written to the directory.
 bool is_foreign(const std::string& name) {
-  return name != identity_file && name != directory_lock::file_name && name != "lost+found" && !name.ends_with(unfinished_suffix);
+  return name != identity_file && name != directory_lock::file_name && !is_nothing(name);
 }
 
 /// The rest are folders.
@@ -48,20 +55,11 @@ bool is_file(const std::string& name) {
   return name == incarnation_file || name == known_nodes::file_name;
 }
 
-/// But for what a file system puts there, and what a crash left of a file.
 caf::expected<bool> holds_something(disk& files, const fs::path& directory) {
   auto names = files.list(directory);
   if (!names)
     return names.error();
-  return std::any_of(names->begin(), names->end(),
-                     [](auto& name) { return name != "lost+found" && !name.ends_with(unfinished_suffix); });
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (auto& each : names)
-    text.append(text.empty() ? "" : ", ").append(each);
-  return text;
+  return !std::all_of(names->begin(), names->end(), is_nothing);
 }
 
 } // namespace
@@ -129,10 +127,10 @@ std::optional<failure> data_directory::check_whole(disk& files, const std::vecto
   }
   if (missing.empty())
     return std::nullopt;
-  return wrong_directory("is not whole: it held " + joined(missing)
-                         + " when its node was started last. What the node had promised"
-                           " and accepted would be forgotten, and writes that were acknowledged could be lost: bring back the"
-                           " directory as it was");
+  return wrong_directory(fmt::format("is not whole: it held {} when its node was started last. What the node had promised"
+                                     " and accepted would be forgotten, and writes that were acknowledged could be lost: bring"
+                                     " back the directory as it was",
+                                     fmt::join(missing, ", ")));
 }
 
 std::optional<failure> data_directory::write_identity(disk& files) const {

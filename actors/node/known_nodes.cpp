@@ -51,6 +51,15 @@ void known_nodes::remembered(const tokens& told) {
     met_.at(node).durably = true;
 }
 
+caf::error known_nodes::remember_now(disk& files, const tokens& told) {
+  if (has(told))
+    return caf::none;
+  if (auto failure = remember(files, told)())
+    return failure;
+  remembered(told);
+  return caf::none;
+}
+
 known_nodes::tokens known_nodes::all() const {
   tokens told;
   for (auto& [node, x] : met_)

@@ -47,6 +47,8 @@ public:
   std::function<caf::error()> remember(disk& files, const tokens& told);
   /// That was written.
   void remembered(const tokens& told);
+  /// All of that, for those who may wait. Blocks.
+  caf::error remember_now(disk& files, const tokens& told);
 
   tokens all() const;
   void write(schema::KnownNodes::Builder to) const;

@@ -124,30 +124,33 @@ bool node::does_not_know(node_id other, const schema::Hello::Reader& answer) con
   return sender && sender->id == other && answer.getRefusal().size() == 0;
 }
 
-/// Asks for the other's greeting. Between nodes that are connected that is all.
-void node::greet(node_id other, const node_actor& to) {
-  request(to, hello_limit, greeting_.asking(), handles{})
+/// Goes on with the answer of one that is taken, and takes this node.
+void node::show(node_id other, const node_actor& to, const message<schema::Hello>& hello, const handles& roles,
+                std::function<void(const message<schema::Hello>&, const handles&)> then) {
+  request(to, hello_limit, hello, roles)
     .then(
-      [this, other, to](const message<schema::Hello>& answer, const handles&) {
+      [this, other, to, then = std::move(then)](const message<schema::Hello>& answer, const handles& brought) {
         if (auto why = refusal_of(other, *answer); !why.empty())
           return part(other, to, why, does_not_know(other, *answer));
-        meet(greeting_.told_by(*answer), [this, other, to] { take(other, to); });
+        then(answer, brought);
       },
       [this, other](const caf::error&) { give_up(other); });
+}
+
+/// Asks for the other's greeting. Between nodes that are connected that is all.
+void node::greet(node_id other, const node_actor& to) {
+  show(other, to, greeting_.asking(), {}, [this, other, to](const message<schema::Hello>& answer, const handles&) {
+    meet(greeting_.told_by(*answer), [this, other, to] { take(other, to); });
+  });
 }
 
 void node::take(node_id other, const node_actor& to) {
   if (!links_[other].trying)
     return;
-  request(to, hello_limit, taking(), role_handles())
-    .then(
-      [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
-        if (auto why = refusal_of(other, *answer); !why.empty())
-          return part(other, to, why, does_not_know(other, *answer));
-        links_[other].trying = false;
-        link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
-      },
-      [this, other](const caf::error&) { give_up(other); });
+  show(other, to, taking(), role_handles(), [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
+    links_[other].trying = false;
+    link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
+  });
 }
 
 /// It is not taken (any more). `tell`: it does not know that.
@@ -155,7 +158,10 @@ void node::part(node_id other, const node_actor& from, const std::string& why, b
   refuse(other, why);
   if (tell)
     tell_refusal(from, why);
-  links_[other].other ? link_down(other) : give_up(other);
+  if (links_[other].other)
+    link_down(other);
+  else
+    give_up(other);
 }
 
 void node::tell_refusal(const node_actor& to, const std::string& why) {
@@ -180,9 +186,12 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
   }
   auto promise = make_response_promise<message<schema::Hello>, handles>();
   meet(greeting_.told_by(*hello), [this, other, promise, hello, roles, from]() mutable {
-    if (hello->getTakes())
+    if (hello->getTakes()) {
       link_up(other, from, *hello, roles);
-    hello->getTakes() ? promise.deliver(taking(), role_handles()) : promise.deliver(greeting_.asking(), handles{});
+      promise.deliver(taking(), role_handles());
+    } else {
+      promise.deliver(greeting_.asking(), handles{});
+    }
   });
   return promise;
 }

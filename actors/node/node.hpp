@@ -85,6 +85,8 @@ private:
   void connect_later(node_id other);
   void give_up(node_id other);
   std::string refusal_of(node_id other, const schema::Hello::Reader& answer) const;
+  void show(node_id other, const node_actor& to, const message<schema::Hello>& hello, const handles& roles,
+            std::function<void(const message<schema::Hello>&, const handles&)> then);
   void greet(node_id other, const node_actor& to);
   void take(node_id other, const node_actor& to);
   bool does_not_know(node_id other, const schema::Hello::Reader& answer) const;

@@ -123,12 +123,9 @@ std::optional<int> process::start(const node_description& self, const std::files
   }
   if (auto wrong = started.environment->seal(self.roles))
     return refuse(*wrong);
-  std::string roles;
-  for (auto& each : self.roles)
-    roles.append(roles.empty() ? "" : ", ").append(each);
   started.environment->log().info("Synod {}, node {} (id {}) of cluster '{}', started for the {}. time; {}; data in {}",
-                                  SYNOD_VERSION, self.name, self.id, config_->name, started.environment->incarnation(), roles,
-                                  directory.string());
+                                  SYNOD_VERSION, self.name, self.id, config_->name, started.environment->incarnation(),
+                                  fmt::join(self.roles, ", "), directory.string());
   node::options options;
   options.config = config_;
   options.self = self.id;
@@ -186,13 +183,10 @@ std::optional<int> process::meet(running& one, const running& other) {
     std::cerr << "error: " << another_directory(*wrong) << std::endl;
     return exit_status::bad_arguments;
   }
-  if (known.has(told))
-    return std::nullopt;
-  if (auto problem = known.remember(one.environment->files(), told)()) {
+  if (auto problem = known.remember_now(one.environment->files(), told)) {
     std::cerr << "error: " << text_of(problem) << std::endl;
     return exit_status::failed;
   }
-  known.remembered(told);
   return std::nullopt;
 }
 

@@ -12,13 +12,6 @@ namespace {
 
 constexpr int64_t longest_sleep_ms = 60'000; // until the next look at the state machine's deadline
 
-message<schema::Opened> opened_as(uint64_t number, std::optional<uint64_t> session) {
-  builder<schema::Opened> answer;
-  answer->setNumber(number);
-  session ? answer->setSession(*session) : answer->setTooMany();
-  return answer.finish();
-}
-
 } // namespace
 
 /// What becomes of a batch's requests here.
@@ -28,7 +21,7 @@ public:
 
   void on_opened(uint64_t number, std::optional<uint64_t> session) override {
     if (auto client = self_.outstanding_.on_opened(number))
-      self_.send(caf::actor_cast<client_actor>(client), opened_as(number, session));
+      self_.send(caf::actor_cast<client_actor>(client), replica::opened_as(number, session));
   }
 
   bool on_turn(uint64_t session) override {
@@ -145,108 +138,6 @@ void replica::on_peer(const peer& x) {
   }
 }
 
-// -- requests -----------------------------------------------------------------
-
-// request: remember whose it is, and get it proposed. What a client asks for again is on its way already: it is answered
-// once, at the handle that asked last.
-void replica::on_request(const request& x) {
-  auto client = current_sender();
-  if (!client || (x->isCommands() && (x->getCommands().getOperations().size() == 0 || x->getCommands().getSession() == 0)))
-    return;
-  if (answer_again(x, client))
-    return;
-  switch (outstanding_.add(x, client, clients_.has_room_for_responses(client))) {
-    case outstanding::outcome::repeated:
-      return;
-    case outstanding::outcome::refused:
-      return refuse(x, client);
-    case outstanding::outcome::taken:
-      break;
-  }
-  outstanding_.send_new(x, clock().now(), [this](auto& each) { return send_on_its_way(each); });
-  propose();
-}
-
-/// A client that turned here from another replica asks for what was performed already: its kept results.
-bool replica::answer_again(const request& x, const caf::strong_actor_ptr& client) {
-  if (!execution_->is_performed(*x))
-    return false;
-  if (x->isOpen()) {
-    auto number = x->getOpen().getNumber();
-    send(caf::actor_cast<client_actor>(client), opened_as(number, execution_->sessions().opened_by(number)));
-    return true;
-  }
-  auto commands = x->getCommands();
-  auto count = commands.getOperations().size();
-  auto has_room = clients_.has_room_for_responses(client);
-  builder<schema::Responses> answer;
-  answer->setSession(commands.getSession());
-  answer->setFirstCid(commands.getFirstCid());
-  answer->setAnswered(count);
-  auto replies = answer->initReplies(count);
-  for (unsigned i = 0; i < count; ++i) {
-    auto kept = execution_->sessions().result(commands.getSession(), commands.getFirstCid() + i);
-    if (kept && has_room)
-      replies.setWithCaveats(i, *kept);
-    else
-      replies[i].setError(kept ? commands_format::no_room : "ERR the command was performed, its result is no longer kept");
-  }
-  send_marked(client, answer);
-  return true;
-}
-
-void replica::refuse(const request& x, const caf::strong_actor_ptr& client) {
-  if (!clients_.has_room_for_refusals(client))
-    return;
-  if (x->isOpen()) {
-    builder<schema::Opened> answer;
-    answer->setNumber(x->getOpen().getNumber());
-    answer->setRefused();
-    return send(caf::actor_cast<client_actor>(client), answer.finish());
-  }
-  builder<schema::Responses> answer;
-  answer->setSession(x->getCommands().getSession());
-  answer->setFirstCid(x->getCommands().getFirstCid());
-  answer->setRefused(true);
-  send_marked(client, answer);
-}
-
-// A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
-void replica::on_forward(const request& x) {
-  if (!proposes() || !proposer_.has_room(x, false))
-    return;
-  send_on_its_way(x);
-  propose();
-}
-
-/// Puts it among those that are proposed here, or hands it on to the replica beside the active leader (section 4.2). False: it
-/// has to wait, for its turn, or for room on the way.
-bool replica::send_on_its_way(const request& x) {
-  if (!active_)
-    return false;
-  if (proposes()) {
-    if (!proposer_.has_room(x, true))
-      return false;
-    // Behind what a leader before had under way, or what this replica has still to learn, no turn is known.
-    auto turns_known = slot_out() >= target() && proposer_.slot_in() <= slot_out() + proposer_.in_flight();
-    return proposer_.add(x, execution_->sessions(), turns_known) != request_queue::outcome::too_early;
-  }
-  auto* to = replicas_.find(active_->leader);
-  uint64_t mark = 0;
-  if (!to || !to->flow->admit(x.size_bytes(), clock().now(), mark))
-    return false;
-  send(to->handle, forward_atom_v, x, mark);
-  return true;
-}
-
-/// Replicas skip what was performed, and the proposer what it has already.
-void replica::resend(outstanding::what which) {
-  if (!active_ || outstanding_.empty())
-    return;
-  outstanding_.send(which, execution_->sessions(), proposes(), clock().now(), [this](auto& x) { return send_on_its_way(x); });
-  propose();
-}
-
 // -- proposals ----------------------------------------------------------------
 
 /// True beside the active leader; and where that has no replica beside it.
@@ -339,8 +230,8 @@ void replica::perform_decided() {
   schedule_expiry();
 }
 
-/// If something else was proposed for the slot, that goes back into requests. Forwarded ones for which there is no room are
-/// sent again by their replica, and all of them when another one is the proposer by now.
+/// If something else was proposed for the slot, that goes back into requests. Those for which there is no room are sent again
+/// by the replica whose clients' they are, this one or another, and all of them when another one is the proposer by now.
 void replica::settle_proposal(const message<schema::Pvalue>& decided) {
   auto lost = proposer_.settle(decided, clock().now());
   if (lost.empty() || !proposes())

@@ -79,6 +79,8 @@ private:
   bool send_on_its_way(const request& x);
   bool answer_again(const request& x, const caf::strong_actor_ptr& client);
   void refuse(const request& x, const caf::strong_actor_ptr& client);
+  /// None: the session could not be opened.
+  static message<schema::Opened> opened_as(uint64_t number, std::optional<uint64_t> session);
   void resend(outstanding::what which);
 
   void take_decision(const message<schema::Pvalue>& pvalue);

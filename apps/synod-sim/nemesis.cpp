@@ -326,7 +326,7 @@ void nemesis::begin_hosts() {
   every(fault::clock, seconds{30}, [this](auto& random) {
     for (auto* each : hosts_)
       each->set_clock(0, 0);
-    ++clock_turns_; // Nothing that was to go wrong by now does.
+    auto turn = ++clock_turns_; // Nothing that was to go wrong by now does.
     auto node = some_node(random);
     if (is_every_acceptor(node))
       return;
@@ -334,8 +334,7 @@ void nemesis::begin_hosts() {
     auto by = random.between(-jump, jump) * 1000;
     auto drift = random.between(-20'000, 20'000);
     // One wrong clock at a time, also in what others have heard of them.
-    auto turn = ++clock_turns_;
-    later(seconds{turn == 2 ? 0 : 16}, [this, node, jump, by, drift, turn] {
+    later(seconds{turn == 1 ? 0 : 16}, [this, node, jump, by, drift, turn] {
       if (turn != clock_turns_)
         return;
       stage_.told.say(stage_.time.now(), "{}'s CLOCK goes wrong by about {} ms", hosts_[node]->name(), jump);

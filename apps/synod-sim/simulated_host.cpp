@@ -181,11 +181,8 @@ bool simulated_host::admits(participant& other) {
   auto told = greeting_->told_by(*shown);
   if (known_->has(told))
     return true;
-  auto failure = known_->remember(environment_->files(), told)();
-  if (ends_by(failure ? to_string(failure) : std::string{}))
-    return false;
-  known_->remembered(told);
-  return true;
+  auto failure = known_->remember_now(environment_->files(), told);
+  return !ends_by(failure ? to_string(failure) : std::string{});
 }
 
 void simulated_host::lose_disk() {

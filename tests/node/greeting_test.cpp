@@ -30,10 +30,7 @@ struct side {
     subject = std::make_unique<greeting>(config, config->find(name)->id, token, known);
   }
 
-  void met(const known_nodes::tokens& told) {
-    REQUIRE(!known->remember(*files_, told)());
-    known->remembered(told);
-  }
+  void met(const known_nodes::tokens& told) { REQUIRE(!known->remember_now(*files_, told)); }
   /// Why it does not take the other one.
   std::string judge(const side& other) const { return subject->refusal_of(*other.subject->asking()); }
 

@@ -20,10 +20,7 @@ struct fixture {
     REQUIRE(!subject.open(*files, "/data"));
   }
 
-  void remember(const tokens& told) {
-    REQUIRE(!subject.remember(*files, told)());
-    subject.remembered(told);
-  }
+  void remember(const tokens& told) { REQUIRE(!subject.remember_now(*files, told)); }
 
   simulation::platter on{1, 0};
   std::unique_ptr<disk> files;

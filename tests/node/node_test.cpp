@@ -56,8 +56,7 @@ struct fixture {
   struct other {
     other(const fixture& of, const char* name, uint64_t token, const known_nodes::tokens& met = {}) : files{on.plug()} {
       REQUIRE(!tokens->open(*files, "/data"));
-      REQUIRE(!tokens->remember(*files, met)());
-      tokens->remembered(met);
+      REQUIRE(!tokens->remember_now(*files, met));
       greet = std::make_unique<greeting>(of.config, of.config->find(name)->id, token, tokens);
     }
 
