@@ -28,4 +28,5 @@ struct Pong {
   hears @4 :Bool;            # it is another's, and this leader hears from that one
   decidedBelow @5 :UInt64;   # this leader knows that every slot below is decided
   clusterTime @6 :ClusterTime;
+  performedBelow @7 :UInt64; # by the replica beside this leader; 0: there is none, or it has not told
 }

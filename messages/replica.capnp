@@ -16,7 +16,7 @@ struct Leading {
 
 struct Received {
   # To whoever sent messages with marks: flow control.
-  node @0 :UInt32;           # of the receiver; 0: a client
+  node @0 :UInt32;           # of the receiver; 0: a client or a follower
   mark @1 :UInt64;           # the highest mark received from the addressee
 }
 
@@ -29,6 +29,11 @@ struct DecideAgain {
   # Replica to leader: these slots are decided or should be, and acceptors alone cannot tell me their values.
   firstSlot @0 :UInt64;
   endSlot @1 :UInt64;
+}
+
+struct Performed {
+  # Replica to the leader beside it: how far it is. Without what is decided it can propose nothing.
+  below @0 :UInt64;          # it has performed every slot below
 }
 
 struct AskHighest {

@@ -80,6 +80,7 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leading>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Received>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::HigherBallot>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::DecideAgain>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Performed>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>) )
@@ -130,6 +131,7 @@ using leader_actor =
                      caf::reacts_to<adopted>, caf::reacts_to<preempted>,              // from its scout or a commander
                      caf::reacts_to<decided>, caf::reacts_to<held_back>,              // from a commander
                      caf::reacts_to<message<schema::DecideAgain>>,                    // from a replica that cannot learn slots
+                     caf::reacts_to<message<schema::Performed>>,                      // from the replica beside it
                      caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to; from another leader
                      caf::reacts_to<message<schema::HigherBallot>>, // from a replica that knows of another active leader
                      caf::reacts_to<message<schema::Ping>>,         // from a passive leader
@@ -147,7 +149,7 @@ using replica_actor =
                      caf::reacts_to<message<schema::Highest>>,  // from an acceptor
                      caf::reacts_to<message<schema::Learned>>,  // from an acceptor
                      caf::reacts_to<expire_atom, int64_t>,      // from itself: log time has to move on
-                     caf::reacts_to<follow_atom, uint64_t>,     // grants a follower so many further decisions
+                     caf::reacts_to<follow_atom, uint64_t>,     // from a follower: so many bytes may be on the way to it
                      caf::reacts_to<tick_atom>>;
 
 /// Whoever sends requests and queries to replicas.
@@ -160,8 +162,8 @@ using gateway_actor = role_actor::extend<caf::reacts_to<message<schema::Opened>>
                                          caf::reacts_to<message<schema::Answers>>,   // from its replica
                                          caf::reacts_to<tick_atom>>;
 
-/// Whoever follows a replica's decisions, in the order in which it performs them (follow_atom).
-using follower_actor = caf::typed_actor<caf::reacts_to<decision_atom, message<schema::Pvalue>>>;
+/// Whoever follows a replica's decisions, in the order in which it performs them (follow_atom). It returns the marks (peers.hpp).
+using follower_actor = caf::typed_actor<caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>>;
 
 /// The roles of one node: places them, connects them with those of other nodes.
 using node_actor =

@@ -6,11 +6,44 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace synod {
 
 namespace {
+
+constexpr const char* reply_not_kept =
+  "ERR the command was performed, its reply was not kept: more replies wait for this client than the gateway may keep";
+constexpr const char* transaction_reply_too_large =
+  "ERR the transaction was performed, its reply is larger than the limit of 60 MiB";
+
+/// What a reply takes in RESP, about.
+size_t size_of(schema::Reply::Reader reply) {
+  constexpr size_t small = 32;
+  if (reply.isBulk())
+    return small + reply.getBulk().size();
+  return reply.isArray() ? small + reply.totalSize().wordCount * sizeof(capnp::word) : small;
+}
+
+std::string pack(capnp::List<capnp::Data>::Reader args) {
+  std::string packed;
+  for (auto each : args) {
+    auto size = static_cast<uint64_t>(each.size());
+    packed.append(reinterpret_cast<const char*>(&size), sizeof size).append(view(each));
+  }
+  return packed;
+}
+
+std::vector<std::string_view> unpack(std::string_view packed) {
+  std::vector<std::string_view> args;
+  for (uint64_t size = 0; !packed.empty(); packed.remove_prefix(size)) {
+    std::memcpy(&size, packed.data(), sizeof size);
+    packed.remove_prefix(sizeof size);
+    args.push_back(packed.substr(0, size));
+  }
+  return args;
+}
 
 /// What a web page can have a browser send to a port of its host must not be performed, as if a client had asked for it.
 bool is_of_browser(std::string_view name) {
@@ -41,6 +74,7 @@ void connection::receive(std::string_view bytes, time_point now) {
 
 bool connection::resume() {
   blocked_ = false;
+  ask_postponed();
   return process();
 }
 
@@ -141,6 +175,9 @@ bool connection::submit(arguments args, const command_spec& spec) {
   auto as_read = spec.access == command_spec::read && decided_under_way_ == 0;
   if (!as_read && reads_under_way_ > 0)
     return false; // The reads before it must not see it.
+  auto may_be_large = spec.access == command_spec::read && reply_bytes_ >= pending_limit_bytes / first_pending;
+  if (!as_read && may_be_large && pending_.size() >= few_pending)
+    return false;
   if (as_read ? !services_.submit_read(next_ticket(), args) : !services_.submit(next_ticket(), args))
     return wait_for_room();
   begin_pending(as_read ? kind::read : kind::decided);
@@ -241,41 +278,97 @@ void connection::begin_pending(kind what) {
   waits_for_room_ = false;
   pending_.push_back({next_ticket_++, what, client_.version, false, {}});
   ++(what == kind::read ? reads_under_way_ : decided_under_way_);
+  asked_ += what == kind::read;
 }
 
-/// Null: it was answered already.
+/// Null: it was answered already, or waits to be asked again.
 connection::pending_reply* connection::waiting_for(uint64_t ticket) {
   if (pending_.empty() || ticket < pending_.front().ticket || ticket - pending_.front().ticket >= pending_.size())
     return nullptr;
   auto& x = pending_[ticket - pending_.front().ticket];
-  return x.done ? nullptr : &x;
+  return x.done || x.postponed ? nullptr : &x;
 }
 
 void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
   auto* x = waiting_for(ticket);
+  if (x && !has_room_for(*x, reply))
+    return deliver_error(ticket, reply_not_kept);
+  if (x)
+    write_reply(*x, reply);
+}
+
+void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, schema::Reply::Reader reply) {
+  auto* x = waiting_for(ticket);
   if (!x)
     return;
-  auto simple = x->what == kind::read || x->what == kind::decided;
-  if (simple && x == &pending_.front()) {
+  if (x->what != kind::read)
+    return write_reply(*x, reply);
+  auto behind_postponed = postponed_from_ != 0 && postponed_from_ < ticket;
+  if (!behind_postponed && has_room_for(*x, reply)) {
+    --asked_;
+    return write_reply(*x, reply);
+  }
+  // A later one that has its reply already must not have seen less than this one will.
+  auto later = pending_.begin() + static_cast<ptrdiff_t>(ticket - pending_.front().ticket + 1);
+  if (std::any_of(later, pending_.end(), [](auto& each) { return each.what == kind::read && each.done; }))
+    return deliver_error(ticket, reply_not_kept);
+  postpone(*x, asked);
+}
+
+/// The first one goes to the client next, so only what waits in front of it counts.
+bool connection::has_room_for(const pending_reply& x, schema::Reply::Reader reply) const {
+  auto waiting = output_.size() + (&x == &pending_.front() ? 0 : held_bytes_);
+  return waiting + size_of(reply) <= room_.bytes || (waiting == 0 && room_.for_any);
+}
+
+void connection::postpone(pending_reply& x, schema::Operation::Reader asked) {
+  x.postponed = true;
+  x.bytes = pack(asked.getArguments());
+  --asked_;
+  postponed_bytes_ += x.bytes.size();
+  postponed_from_ = postponed_from_ == 0 ? x.ticket : std::min(postponed_from_, x.ticket);
+}
+
+/// When the client has read, and nothing of what was asked before is still to come: it would be older than what comes now.
+void connection::ask_postponed() {
+  if (postponed_from_ == 0 || asked_ > 0 || output_.size() > room_.bytes / 2)
+    return;
+  for (auto& x : pending_) {
+    if (!x.postponed)
+      continue;
+    postponed_from_ = x.ticket;
+    if (asked_ >= pending_limit_ || !services_.submit_read({client_.id, x.ticket}, unpack(x.bytes)))
+      return;
+    ++asked_;
+    postponed_bytes_ -= x.bytes.size();
+    x.bytes = {};
+    x.postponed = false;
+  }
+  postponed_from_ = 0;
+}
+
+void connection::write_reply(pending_reply& x, schema::Reply::Reader reply) {
+  auto simple = x.what == kind::read || x.what == kind::decided;
+  if (simple && &x == &pending_.front()) {
     // The common case writes where the bytes leave from.
     auto before = output_.size();
-    writer_to(output_, *x).reply(reply);
+    writer_to(output_, x).reply(reply);
     note_reply_size(output_.size() - before);
-    return end_pending(*x, {});
+    return end_pending(x, {});
   }
   std::string bytes;
-  if (x->what == kind::transaction) {
-    bytes = exec_reply(reply, x->version);
-  } else if (x->what == kind::versions && reply.isArray()) {
+  if (x.what == kind::transaction) {
+    bytes = exec_reply(reply, x.version);
+  } else if (x.what == kind::versions && reply.isArray()) {
     transaction_.watched(reply);
-    writer_to(bytes, *x).status("OK");
+    writer_to(bytes, x).status("OK");
   } else {
-    if (x->what == kind::versions)
+    if (x.what == kind::versions)
       transaction_.watch_failed();
-    writer_to(bytes, *x).reply(reply);
+    writer_to(bytes, x).reply(reply);
   }
   note_reply_size(bytes.size());
-  end_pending(*x, std::move(bytes));
+  end_pending(x, std::move(bytes));
 }
 
 void connection::deliver_error(uint64_t ticket, std::string_view text) {
@@ -284,6 +377,7 @@ void connection::deliver_error(uint64_t ticket, std::string_view text) {
     return;
   if (x->what == kind::versions)
     transaction_.watch_failed();
+  asked_ -= x->what == kind::read;
   std::string bytes;
   writer_to(bytes, *x).error(text);
   end_pending(*x, std::move(bytes));
@@ -295,11 +389,17 @@ std::string connection::exec_reply(schema::Reply::Reader reply, int version) {
   transaction_.write_reply(reply, {bytes, version}, [&](const transaction::queued& each) {
     auto before = client_.version;
     std::vector<std::string_view> args{each.args.begin(), each.args.end()};
-    bytes += local_reply(*each.command, args);
+    auto told = local_reply(*each.command, args);
+    if (bytes.size() <= reply_limit_bytes)
+      bytes += told;
     if (client_.version != before)
       version = client_.version;
     return version;
   });
+  if (bytes.size() > reply_limit_bytes) {
+    bytes = {};
+    resp::writer{bytes, version}.error(transaction_reply_too_large);
+  }
   return bytes;
 }
 

@@ -17,17 +17,26 @@ namespace synod {
 /// as a command behind those; a command waits while reads are under way. So each sees what came
 /// before it in the connection, and nothing that came after.
 ///
-/// Bounds: the parser's, and the transaction's; no command is begun while more than `output_limit_bytes` of replies wait, to be
-/// sent or for an earlier one, nor while as many commands are under way as would, at the size of the latest replies, bring
-/// `pending_limit_bytes`: `first_pending` for a new connection, `most_pending` at most.
+/// Bounds: the parser's, and the transaction's; `room` of replies that wait, to be sent or for an earlier one, and one more:
+/// above it no command is begun, a read whose reply comes nevertheless is asked again later, with those behind it, and of a
+/// command that was decided only that is told. No more commands are under way than would, at the size of the latest replies,
+/// bring `pending_limit_bytes`: `first_pending` for a new connection, `most_pending` at most.
 class connection {
 public:
   using time_point = client_state::time_point;
 
   static constexpr size_t first_pending = 64;
-  static constexpr size_t most_pending = 16384;
+  static constexpr size_t most_pending = 4096;
   static constexpr size_t pending_limit_bytes = 4u << 20;
-  static constexpr size_t output_limit_bytes = 1u << 20;
+  /// So many reads go behind commands that are under way, as commands themselves, while replies are large or their sizes not
+  /// known: these cannot be asked again.
+  static constexpr size_t few_pending = 8;
+
+  /// For replies that wait here.
+  struct room {
+    size_t bytes;
+    bool for_any; ///< while none waits, for one of any size
+  };
 
   struct address {
     std::string remote;
@@ -46,14 +55,19 @@ public:
   void give_up(const char* error);
   /// The reply to a submitted command; one that was answered already is passed over.
   void deliver(uint64_t ticket, schema::Reply::Reader reply);
+  /// The same for one that was submitted as a read, with what it asked.
+  void deliver_read(uint64_t ticket, schema::Operation::Reader asked, schema::Reply::Reader reply);
   void deliver_error(uint64_t ticket, std::string_view text);
 
   /// Bytes for the client; the caller takes them away.
   std::string& output() { return output_; }
+  void set_room(room x) { room_ = x; }
+  /// True when the client has to read before anything more is begun for it.
+  bool out_of_room() const { return output_.size() + held_bytes_ > room_.bytes || postponed_from_ != 0; }
   /// True when nothing more is to be read for now.
-  bool blocked() const {
-    return blocked_ || pending_.size() >= pending_limit_ || output_.size() + held_bytes_ > output_limit_bytes;
-  }
+  bool blocked() const { return blocked_ || pending_.size() >= pending_limit_ || out_of_room(); }
+  /// That wait here: replies, and reads that are to be asked again.
+  size_t waiting_bytes() const { return output_.size() + held_bytes_ + postponed_bytes_; }
   /// True while the next command could not be submitted for want of room.
   bool waits_for_room() const { return waits_for_room_; }
   /// True when the connection is to be closed once `output` is sent and nothing is pending.
@@ -77,7 +91,8 @@ private:
     kind what;
     int version; // of the protocol, when the command came
     bool done = false;
-    std::string bytes;
+    std::string bytes;      // of the reply; or while it is postponed, of the command
+    bool postponed = false; // a read whose reply there was no room for
   };
 
   bool process();
@@ -95,6 +110,10 @@ private:
   ticket next_ticket() const { return {client_.id, next_ticket_}; }
   void begin_pending(kind what);
   pending_reply* waiting_for(uint64_t ticket);
+  bool has_room_for(const pending_reply& x, schema::Reply::Reader reply) const;
+  void postpone(pending_reply& x, schema::Operation::Reader asked);
+  void ask_postponed();
+  void write_reply(pending_reply& x, schema::Reply::Reader reply);
   void end_pending(pending_reply& x, std::string bytes);
   void note_reply_size(size_t bytes);
   std::string exec_reply(schema::Reply::Reader reply, int version);
@@ -113,6 +132,10 @@ private:
 
   std::deque<pending_reply> pending_; // tickets without a gap
   size_t held_bytes_ = 0;             // of those that are done, and wait for the ones before them
+  room room_{1u << 20, true};
+  uint64_t postponed_from_ = 0; // the first read that is to be asked again; 0: none
+  size_t postponed_bytes_ = 0;
+  size_t asked_ = 0; // reads that will be answered
   size_t pending_limit_ = first_pending;
   size_t reply_bytes_ = pending_limit_bytes / first_pending; // smoothed
   uint64_t next_ticket_ = 1;

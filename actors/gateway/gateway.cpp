@@ -120,7 +120,20 @@ void gateway::on_sent(uint64_t id) {
 }
 
 void gateway::on_close(uint64_t id) {
-  clients_.erase(id); // Replies to it find nobody.
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  unread_bytes_ -= found->second.unread_bytes;
+  clients_.erase(found); // Replies to it find nobody.
+}
+
+/// Counts what it has not read, and tells it how much more there may be of that.
+void gateway::count_unread(served& x) {
+  auto before = std::exchange(x.unread_bytes, x.unsent_bytes + x.state.waiting_bytes());
+  unread_bytes_ += x.unread_bytes - before;
+  auto scarce = unread_bytes_ >= options_.unread_limit_bytes;
+  auto limit = options_.unread_limit_bytes / (scarce ? 8192 : 8);
+  x.state.set_room({limit - std::min(limit, x.unsent_bytes), !scarce && x.unsent_bytes == 0});
 }
 
 void gateway::touch(served& x, uint64_t id) {
@@ -141,17 +154,15 @@ void gateway::settle(uint64_t id) {
   auto found = clients_.find(id);
   if (found == clients_.end())
     return;
-  found->second.dirty = false;
-  auto& state = found->second.state;
-  if (state.output().size() > unread_limit_bytes) {
-    warn("a client that does not read its replies is disconnected: " + state.remote());
-    return sockets_->close(id);
-  }
+  auto& x = found->second;
+  x.dirty = false;
   do { // Each reply that the socket takes at once makes room for another.
-    if (!send_output(id, state) || state.finished())
+    if (!send_output(id, x.state) || x.state.finished())
       return;
-  } while (!state.closing() && state.output().size() <= connection::output_limit_bytes && state.resume());
-  sockets_->read(id, !state.closing() && !state.blocked());
+    x.unsent_bytes = sockets_->unsent_bytes(id);
+    count_unread(x);
+  } while (!x.state.closing() && x.state.resume());
+  sockets_->read(id, !x.state.closing() && !x.state.blocked());
 }
 
 /// Sends what the socket takes, and closes a connection that has said all. False: it is gone, `state` too.
@@ -208,20 +219,27 @@ void gateway::flush() {
 
 // -- replies --------------------------------------------------------------------
 
-void gateway::deliver(ticket whose, schema::Reply::Reader reply) {
+/// Calls `give` with the connection that waits.
+template <class Give>
+void gateway::give(ticket whose, Give give) {
   auto found = clients_.find(whose.connection);
   if (found == clients_.end())
     return;
-  found->second.state.deliver(whose.number, reply);
+  give(found->second.state);
+  count_unread(found->second);
   touch(found->second, whose.connection);
 }
 
+void gateway::deliver(ticket whose, schema::Reply::Reader reply) {
+  give(whose, [&](auto& state) { state.deliver(whose.number, reply); });
+}
+
+void gateway::deliver_read(ticket whose, schema::Operation::Reader asked, schema::Reply::Reader reply) {
+  give(whose, [&](auto& state) { state.deliver_read(whose.number, asked, reply); });
+}
+
 void gateway::fail(ticket whose, std::string_view error) {
-  auto found = clients_.find(whose.connection);
-  if (found == clients_.end())
-    return;
-  found->second.state.deliver_error(whose.number, error);
-  touch(found->second, whose.connection);
+  give(whose, [&](auto& state) { state.deliver_error(whose.number, error); });
 }
 
 void gateway::on_opened(const message<schema::Opened>& opened) {
@@ -286,7 +304,7 @@ void gateway::on_tick() {
   auto now = clock().now();
   session_.on_tick(now, *this);
   give_up_waiting(now);
-  close_idle(now);
+  close_silent(now);
   return_marks(*this, marks_, options_.node);
   flush();
 }
@@ -305,18 +323,33 @@ void gateway::give_up_waiting(time_point now) {
   }
 }
 
-void gateway::close_idle(time_point now) {
-  if (options_.idle_timeout.count() == 0)
-    return;
-  std::vector<uint64_t> idle;
+/// Those that say nothing, and those that read nothing.
+void gateway::close_silent(time_point now) {
+  std::vector<uint64_t> silent;
   for (auto& [id, x] : clients_) {
-    if (auto unsent = sockets_->unsent_bytes(id); std::exchange(x.unsent_bytes, unsent) != unsent)
+    auto unsent = sockets_->unsent_bytes(id);
+    auto reads = std::exchange(x.unsent_bytes, unsent) != unsent;
+    if (reads)
       x.state.note_used(now);
-    if (x.state.pending() == 0 && !x.state.waits_for_room() && now - x.state.used() > options_.idle_timeout)
-      idle.push_back(id);
+    auto idle = options_.idle_timeout.count() > 0 && x.state.pending() == 0 && !x.state.waits_for_room()
+                && now - x.state.used() > options_.idle_timeout;
+    auto stuck = is_stuck(x, reads, now);
+    if (stuck)
+      warn("a client that does not read its replies is disconnected: " + x.state.remote());
+    if (idle || stuck)
+      silent.push_back(id);
   }
-  for (auto id : idle)
+  for (auto id : silent)
     sockets_->close(id);
+}
+
+/// It has as many unread replies as it may, and has not read one for too long.
+bool gateway::is_stuck(served& x, bool reads, time_point now) const {
+  if (reads || x.unsent_bytes == 0 || !x.state.out_of_room())
+    x.stuck_since.reset();
+  else if (!x.stuck_since)
+    x.stuck_since = now;
+  return x.stuck_since && now - *x.stuck_since >= unread_timeout;
 }
 
 // -- what it tells of itself ------------------------------------------------------
@@ -344,6 +377,7 @@ std::string gateway::info(std::string_view section) const {
   if (begin("clients", "Clients")) {
     line("connected_clients", std::to_string(clients_.size()));
     line("maxclients", std::to_string(options_.most_clients));
+    line("unread_reply_bytes", std::to_string(unread_bytes_));
   }
   if (begin("stats", "Stats")) {
     line("total_connections_received", std::to_string(connections_));
@@ -366,6 +400,7 @@ message<schema::RoleStatus> gateway::status() const {
                                  {"commands timed out", number(session_.timed_out())},
                                  {"commands waiting", number(session_.waiting())},
                                  {"bytes at the replica", number(session_.bytes_at_replica())},
+                                 {"bytes of replies unread", number(unread_bytes_)},
                                  {"session", number(session_.session())}});
 }
 

@@ -21,11 +21,12 @@ namespace synod {
 /// replica as one message.
 ///
 /// Bounds: `most_clients` connections, another one is refused; those of `connection` for each, and of `replica_session` for
-/// all: at the latter connections wait, and after `request_timeout` get an error; a client that leaves `unread_limit_bytes` of
-/// replies unread is disconnected.
+/// all: at the latter connections wait, and after `request_timeout` get an error. Replies that clients have not read:
+/// `unread_limit_bytes` for all, an eighth of that for one, and one reply more; a client that has as much and reads nothing for
+/// `unread_timeout` is disconnected. While all have as much as they may, each may have a few bytes only.
 class gateway : public gateway_actor::base, private gateway_services, private socket_events, private recipient {
 public:
-  static constexpr size_t unread_limit_bytes = 128u << 20; // One reply has 64 MiB at most.
+  static constexpr std::chrono::seconds unread_timeout{60};
 
   struct options {
     node_id node;
@@ -33,6 +34,7 @@ public:
     size_t command_limit_bytes;
     size_t most_clients;
     size_t outstanding_limit_bytes;
+    size_t unread_limit_bytes;
     std::chrono::milliseconds idle_timeout; ///< 0: none
     std::chrono::milliseconds request_timeout;
     std::chrono::milliseconds session_lifetime;
@@ -54,6 +56,7 @@ public:
   const options& limits() const { return options_; }
   size_t outstanding_bytes() const { return session_.outstanding_bytes(); }
   size_t read_bytes() const { return session_.read_bytes(); }
+  size_t unread_bytes() const { return unread_bytes_; }
 
 private:
   using time_point = connection::time_point;
@@ -62,8 +65,10 @@ private:
     explicit served(connection c) : state{std::move(c)} {}
     connection state;
     bool dirty = false;                      // is in dirty_
-    size_t unsent_bytes = 0;                 // when the tick came last
+    size_t unsent_bytes = 0;                 // at its socket, when it was looked at last
+    size_t unread_bytes = 0;                 // is counted in unread_bytes_
     std::optional<time_point> waits_since{}; // for room; as ticks saw it
+    std::optional<time_point> stuck_since{}; // it has as many unread replies as it may, and reads nothing
   };
 
   // socket_events
@@ -87,6 +92,7 @@ private:
 
   // recipient
   void deliver(ticket whose, schema::Reply::Reader reply) override;
+  void deliver_read(ticket whose, schema::Operation::Reader asked, schema::Reply::Reader reply) override;
   void fail(ticket whose, std::string_view error) override;
 
   void on_peer(const peer& x);
@@ -95,7 +101,10 @@ private:
   void on_answers(const message<schema::Answers>& answers);
   void on_tick();
 
+  template <class Give>
+  void give(ticket whose, Give give);
   void touch(served& x, uint64_t id);
+  void count_unread(served& x);
   void settle(uint64_t id);
   bool send_output(uint64_t id, connection& state);
   bool flush_when_full(bool taken);
@@ -103,7 +112,8 @@ private:
   void choose_replica();
   void note_mark(uint64_t mark);
   void give_up_waiting(time_point now);
-  void close_idle(time_point now);
+  void close_silent(time_point now);
+  bool is_stuck(served& x, bool reads, time_point now) const;
   message<schema::RoleStatus> status() const;
 
   environment_ptr environment_;
@@ -113,6 +123,7 @@ private:
 
   std::unordered_map<uint64_t, served> clients_;
   std::vector<uint64_t> dirty_; // to be settled at the end of the turn
+  size_t unread_bytes_ = 0;     // of all clients: replies that they have not read
 
   peers<replica_actor> replicas_;
   node_id replica_node_ = 0;

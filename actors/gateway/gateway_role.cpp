@@ -13,6 +13,7 @@ gateway::options gateway_options(const role_context& context, uint16_t port) {
     .command_limit_bytes = command_limit_bytes,
     .most_clients = most_clients,
     .outstanding_limit_bytes = given.bytes("outstanding-limit"),
+    .unread_limit_bytes = given.bytes("unread-limit"),
     .idle_timeout = idle_timeout,
     .request_timeout = given.duration("request-timeout"),
     .session_lifetime = context.self.config->options_of("replica").duration("session-lifetime"),
@@ -37,6 +38,7 @@ role_definition gateway_role() {
           {{"command-limit", kind::bytes, "8MiB", "all arguments of one command, or of one transaction", 1024, 32 << 20},
            {"most-clients", kind::number, "10000", "connections", 1, 1'000'000},
            {"outstanding-limit", kind::bytes, "32MiB", "commands under way; connections wait above it", 1 << 20},
+           {"unread-limit", kind::bytes, "512MiB", "replies that clients have not read; one client may have an eighth", 1 << 20},
            {"idle-timeout", kind::duration, "0s", "connections that are silent so long are closed; 0: never"},
            {"request-timeout", kind::duration, "5s", "after which a command that has no majority gets an error", 10}},
           spawn_gateway<gateway>};

@@ -155,33 +155,41 @@ std::optional<message<schema::Query>> replica_session::next_query() {
     reading_.erase(reading_.begin(), reading_.begin() + count);
   }
   asked_bytes_ += asked.size_bytes();
-  queries_.emplace_hint(queries_.end(), next_query_++, query{std::move(waiting), asked.size_bytes()});
+  queries_.emplace_hint(queries_.end(), next_query_++, query{std::move(waiting), asked});
   return asked;
 }
 
-/// Replies to a query come in the order of its operations, a message's worth at a time.
+/// Replies to a query come in the order of its operations, a message's worth at a time; what lies before them is lost.
 void replica_session::on_answers(const message<schema::Answers>& answers, recipient& to) {
   auto found = queries_.find(answers->getNumber());
   if (found == queries_.end())
     return;
-  auto& waiting = found->second.waiting;
-  if (answers->getRefused()) {
-    for (auto& each : waiting)
-      to.fail(each.whose, read_refused);
-    return end_query(found);
-  }
+  auto& [waiting, asked, answered] = found->second;
   auto replies = answers->getReplies();
-  size_t index = answers->getFirst();
-  for (unsigned i = 0; i < answers->getAnswered() && i < replies.size() && index < waiting.size(); ++i, ++index)
-    to.deliver(waiting[index].whose, replies[i]);
-  if (index >= waiting.size())
+  size_t first = answers->getFirst();
+  auto end = std::min<size_t>(first + std::min(answers->getAnswered(), replies.size()), waiting.size());
+  if (answers->getRefused()) {
+    fail_rest(found->second, waiting.size(), read_refused, to);
+  } else {
+    fail_rest(found->second, std::min(first, end), read_failed, to);
+    for (auto operations = asked->getOperations(); answered < end; ++answered)
+      to.deliver_read(waiting[answered].whose, operations[static_cast<unsigned>(answered)],
+                      replies[static_cast<unsigned>(answered - first)]);
+  }
+  if (answered == waiting.size())
     end_query(found);
 }
 
+/// Of those that were not answered, up to `end`.
+void replica_session::fail_rest(query& x, size_t end, std::string_view why, recipient& to) {
+  for (; x.answered < end; ++x.answered)
+    to.fail(x.waiting[x.answered].whose, why);
+}
+
 void replica_session::end_query(std::map<uint64_t, query>::iterator which) {
-  upheld(asked_bytes_ >= which->second.bytes, "read bytes", "a query of {} has ended, {} are under way", which->second.bytes,
-         asked_bytes_);
-  asked_bytes_ -= which->second.bytes;
+  auto bytes = which->second.asked.size_bytes();
+  upheld(asked_bytes_ >= bytes, "read bytes", "a query of {} has ended, {} are under way", bytes, asked_bytes_);
+  asked_bytes_ -= bytes;
   queries_.erase(which);
 }
 
@@ -190,8 +198,8 @@ void replica_session::end_query(std::map<uint64_t, query>::iterator which) {
 void replica_session::lose_replica(recipient& to) {
   reached_ = false;
   while (!queries_.empty()) {
-    for (auto& each : queries_.begin()->second.waiting)
-      to.fail(each.whose, read_failed);
+    auto& lost = queries_.begin()->second;
+    fail_rest(lost, lost.waiting.size(), read_failed, to);
     end_query(queries_.begin());
   }
   lose_session(to);
@@ -248,9 +256,9 @@ void replica_session::expire_reads(time_point now, recipient& to) {
     auto each = i++;
     if (each->second.waiting.back().deadline > now)
       continue;
-    timed_out_ += each->second.waiting.size();
-    for (auto& read : each->second.waiting)
-      to.fail(read.whose, read_failed);
+    auto& late = each->second;
+    timed_out_ += late.waiting.size() - late.answered;
+    fail_rest(late, late.waiting.size(), read_failed, to);
     end_query(each);
   }
   if (reading_.empty() || reading_.front().deadline > now)

@@ -91,7 +91,8 @@ private:
 
   struct query {
     std::vector<waiting_command> waiting; // by the place of the operation
-    size_t bytes;
+    message<schema::Query> asked;
+    size_t answered = 0; // so many, from the front
   };
 
   bool has_room() const { return outstanding_bytes() < options_.outstanding_limit_bytes; }
@@ -104,6 +105,7 @@ private:
   void lose_session(recipient& to);
   void expire_commands(time_point now, recipient& to);
   void expire_reads(time_point now, recipient& to);
+  void fail_rest(query& x, size_t end, std::string_view why, recipient& to);
   void end_query(std::map<uint64_t, query>::iterator which);
 
   options options_;

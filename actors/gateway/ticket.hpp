@@ -20,6 +20,8 @@ public:
   virtual ~recipient() = default;
 
   virtual void deliver(ticket whose, schema::Reply::Reader reply) = 0;
+  /// The reply to a read; who has no room for it may ask `asked` again.
+  virtual void deliver_read(ticket whose, schema::Operation::Reader asked, schema::Reply::Reader reply) = 0;
   virtual void fail(ticket whose, std::string_view error) = 0;
 };
 

@@ -28,6 +28,7 @@ leader::leader(caf::actor_config& config, environment_ptr environment, options x
     audience_{nobody(options_)},
     leaders_{options_.peer_limit_bytes},
     leadership_{options_.node, options_.leading, environment_->random()},
+    readiness_{options_.window},
     clock_{options_.node, options_.members.ruling(1), options_.clock_limit} {}
 
 leader::behavior_type leader::make_behavior() {
@@ -45,6 +46,7 @@ leader::behavior_type leader::make_behavior() {
     [this](const decided& x) { on_decided(x); },
     [this](const held_back& x) { on_held_back(x); },
     [this](const message<schema::DecideAgain>& asked) { on_decide_again(asked); },
+    [this](const message<schema::Performed>& told) { readiness_.told(told->getBelow()); },
     [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::HigherBallot>& told) { on_higher_ballot(told); },
     [this](const message<schema::Ping>& ping) { on_ping(ping); },
@@ -74,8 +76,9 @@ void leader::on_propose(const message<schema::Pvalue>& proposal, uint64_t mark) 
       send(to->handle, propose_atom_v, proposal, own_mark);
     return;
   }
-  if (proposal->getValue().getRequests().size() > most_requests)
-    return; // No replica could perform it.
+  if (proposal->getValue().getRequests().size() > most_requests || proposal.size_bytes() > pvalue_limit_bytes)
+    return; // No replica could perform it, or no acceptor tell it.
+  readiness_.proposes(clock().now());
   auto slot = proposal->getSlot();
   now->decided.insert_below(proposal->getDecidedBelow()); // R2: its replica has performed everything below.
   if (now->decided.contains(slot) || now->proposals.contains(slot))
@@ -104,6 +107,7 @@ void leader::on_adopted(adopted& result) {
     start_commander(now, slot, told != result.pvalues.end() ? told->second : no_op(ballot_, slot, now.first_slot));
   }
   environment_->log().info("leader is active under ballot {} from slot {}", to_string(ballot_), now.first_slot);
+  readiness_.proposes(clock().now());
   lead(now);
 }
 

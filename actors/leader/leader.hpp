@@ -4,6 +4,7 @@
 #include "synod/actors/leader/cluster_clock.hpp"
 #include "synod/actors/leader/commander.hpp"
 #include "synod/actors/leader/leadership.hpp"
+#include "synod/actors/leader/readiness.hpp"
 #include "synod/actors/leader/recovery.hpp"
 #include "synod/actors/leader/scout.hpp"
 #include "synod/actors/leader/undecided.hpp"
@@ -17,13 +18,15 @@ namespace synod {
 /// Spawns scouts and commanders and keeps the proposals (PMMC section 2.4, figure 7).
 ///
 /// Beside the paper: a passive leader becomes a candidate only when the one it watches is silent (`leadership`); it hands on what
-/// replicas send it. A candidate proposes no slot below the first that the acceptors do not know to be decided, and fills
-/// holes with no-ops when adopted. One timer serves all scouts and commanders. What a replica cannot learn is decided again
+/// replicas send it. One whose replica cannot propose hands over (`readiness`). A candidate proposes no slot below the first that
+/// the acceptors do not know to be decided, and fills holes with no-ops when adopted. One timer serves all scouts and commanders.
+/// What a replica cannot learn is decided again
 /// (`recovery`).
 ///
 /// Bounds: `most_proposals` at a time, none for a slot that is `window` or more behind the decided ones (R5): what comes beyond
-/// is dropped, and its replica proposes it again. `peer_limit_bytes` on the way to each acceptor, replica and other leader: a p2a
-/// above waits with its commander, a decision is learned, a proposal to be handed on is dropped.
+/// is dropped, and its replica proposes it again; none of more than `pvalue_limit_bytes`. `peer_limit_bytes` on the way to each
+/// acceptor, replica and other leader: a p2a above waits with its commander, a decision is learned, a proposal to be handed on is
+/// dropped.
 class leader : public leader_actor::base {
 public:
   struct options {
@@ -129,6 +132,7 @@ private:
   audience_ptr audience_;
   peers<leader_actor> leaders_; // the others
   leadership leadership_;
+  readiness readiness_;
   cluster_clock clock_; // wall clocks
   time_point last_tick_{};
   marks marks_; // of proposals, to be returned

@@ -54,6 +54,7 @@ void leader::on_ping(const message<schema::Ping>& ping) {
   pong->setHears(!now && hears);
   pong->setWallClock(environment_->wall_clock_ms());
   pong->setDecidedBelow(now ? now->decided.below() : decided_below_);
+  pong->setPerformedBelow(readiness_.own());
   if (now)
     write(cluster_time(), pong->initClusterTime());
   send(caf::actor_cast<leader_actor>(current_sender()), pong.finish());
@@ -62,6 +63,8 @@ void leader::on_ping(const message<schema::Ping>& ping) {
 void leader::on_pong(const message<schema::Pong>& pong) {
   note_clock(pong->getNode(), pong->getWallClock());
   note_time(pong->getClusterTime());
+  if (leaders_.find(pong->getNode()))
+    readiness_.told_by(pong->getNode(), pong->getPerformedBelow());
   if (leads())
     return;
   if (auto told = pong->getDecidedBelow(); told > decided_below_) {
@@ -114,6 +117,8 @@ void leader::on_tick() {
     if (time - now->announced >= options_.leading.ping_interval) {
       lead(*now);
       ping(true);
+      if (auto better = readiness_.better(now->decided.below(), leaders_.nodes(), time))
+        send_ping(leaders_.handle_of(*better), true);
     }
     return;
   }
@@ -142,6 +147,7 @@ void leader::on_peer(const peer& x) {
     if (x.node == options_.node)
       return;
     leaders_.renew(x);
+    readiness_.lost(x.node);
     if (x.handle)
       leadership_.on_found(x.node);
     else if (leadership_.on_lost(x.node) && !leads())

@@ -63,11 +63,16 @@ void execution::apply(uint64_t session, uint64_t cid, bool keep_result, schema::
   ++performed_;
   if (!keep_result)
     return apply_operation(session, operation, answer);
+  // What is too large to be kept is built only where somebody waits for it, and counted everywhere.
+  reply_room room{answer.wanted() ? reply_limit_bytes : session_table::result_limit_bytes};
   builder<schema::Reply> built;
-  apply_operation(session, operation, reply{*built});
-  auto kept = built.finish();
-  answer.copy(*kept);
-  state_.sessions.keep(session, cid, std::move(kept));
+  apply_operation(session, operation, reply{*built, room});
+  if (room.exceeded())
+    return answer.error(commands_format::too_large);
+  auto result = built.finish();
+  answer.copy(*result);
+  if (room.taken() <= session_table::result_limit_bytes)
+    state_.sessions.keep(session, cid, std::move(result));
 }
 
 void execution::apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer) {

@@ -14,25 +14,25 @@ constexpr size_t most_sessions = 2 * session_table::limit;
 
 } // namespace
 
-outstanding::outcome outstanding::add(const request& x, const client& from, bool has_room) {
-  has_room &= bytes_ + x.size_bytes() <= limit_bytes_;
-  return x->isOpen() ? add_opening(x, from, has_room) : add_commands(x, from, has_room);
+outstanding::outcome outstanding::add(const request& x, const client& from, bool may_take) {
+  may_take &= bytes_ + x.size_bytes() <= limit_bytes_;
+  return x->isOpen() ? add_opening(x, from, may_take) : add_commands(x, from, may_take);
 }
 
-outstanding::outcome outstanding::add_opening(const request& x, const client& from, bool has_room) {
+outstanding::outcome outstanding::add_opening(const request& x, const client& from, bool may_take) {
   auto number = x->getOpen().getNumber();
   if (auto known = openings_.find(number); known != openings_.end()) {
     known->second.from = from;
     return outcome::repeated;
   }
-  if (!has_room)
+  if (!may_take)
     return outcome::refused;
   openings_.emplace(number, opening{from, {x}, backoff{first_pause, last_pause}});
   bytes_ += x.size_bytes();
   return outcome::taken;
 }
 
-outstanding::outcome outstanding::add_commands(const request& x, const client& from, bool has_room) {
+outstanding::outcome outstanding::add_commands(const request& x, const client& from, bool may_take) {
   auto first = first_cid(x);
   auto mine = sessions_.find(x->getCommands().getSession());
   if (mine == sessions_.end()) {
@@ -46,7 +46,7 @@ outstanding::outcome outstanding::add_commands(const request& x, const client& f
                                 [](auto& each, auto cid) { return first_cid(each.asked) < cid; });
   if (place != whose.entries.end() && first_cid(place->asked) == first)
     return outcome::repeated;
-  if (!has_room || (whose.refused != 0 && first > whose.refused)) {
+  if (!may_take || (whose.refused != 0 && first > whose.refused)) {
     whose.refused = whose.refused == 0 ? first : std::min(whose.refused, first);
     return outcome::refused;
   }

@@ -31,8 +31,8 @@ public:
 
   explicit outstanding(size_t limit_bytes) : limit_bytes_{limit_bytes} {}
 
-  /// `has_room`: the client has room for what it is to be answered.
-  outcome add(const request& x, const client& from, bool has_room);
+  /// `may_take`: nothing else speaks against it.
+  outcome add(const request& x, const client& from, bool may_take);
 
   // -- what becomes of them
 
@@ -88,8 +88,8 @@ private:
   };
 
   static uint64_t first_cid(const request& x) { return x->getCommands().getFirstCid(); }
-  outcome add_opening(const request& x, const client& from, bool has_room);
-  outcome add_commands(const request& x, const client& from, bool has_room);
+  outcome add_opening(const request& x, const client& from, bool may_take);
+  outcome add_commands(const request& x, const client& from, bool may_take);
   void send_session(session& x, bool also_sent, const session_table& sessions, const sender& send);
   void left(const request& x);
 

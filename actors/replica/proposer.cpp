@@ -63,6 +63,8 @@ std::vector<proposer::request> proposer::take_batch(const execution& performed) 
     if (!known) {
       bytes += size;
       batch.push_back(std::move(taken));
+    } else if (taken->isOpen()) {
+      requests_.on_opened(taken->getOpen().getNumber());
     }
   }
   return batch;

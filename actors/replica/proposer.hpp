@@ -79,6 +79,8 @@ public:
       } else if (session != 0) {
         requests_.break_chain(session);
         left_out.insert(session);
+      } else {
+        requests_.on_opened((*each)->getOpen().getNumber());
       }
     }
   }

@@ -87,11 +87,14 @@ void replica::ask(const catch_up::questions& what) {
     }
 }
 
+/// A piece may hold more than may be kept: it is performed as it is taken.
 void replica::on_learned(const message<schema::Learned>& answer) {
-  for (auto& pvalue : catch_up_.on_learned(answer))
-    if (pvalue->getSlot() < slot_out() + options_.slots_ahead()) // Those behind are learned again.
-      take_decision(pvalue);
   auto before = slot_out();
+  for (auto& pvalue : catch_up_.on_learned(answer)) {
+    if (decisions_.has(slot_out()) && !decisions_.has_room_for(pvalue, slot_out()))
+      perform_decided();
+    take_decision(pvalue);
+  }
   perform_decided();
   if (slot_out() > before)
     ask(catch_up_.on_progress(slot_out(), target(), reached_, clock().now()));

@@ -22,6 +22,7 @@ public:
   void on_opened(uint64_t number, std::optional<uint64_t> session) override {
     if (auto client = self_.outstanding_.on_opened(number))
       self_.send(caf::actor_cast<client_actor>(client), replica::opened_as(number, session));
+    self_.proposer_.requests().on_opened(number);
   }
 
   bool on_turn(uint64_t session) override {
@@ -67,6 +68,7 @@ replica::replica(caf::actor_config& config, environment_ptr environment, std::un
   : replica_actor::base{config},
     execution_{std::move(performed)},
     proposer_{opts},
+    decisions_{opts.ahead()},
     leaders_{opts.peer_limit_bytes},
     environment_{std::move(environment)},
     options_{std::move(opts)},
@@ -75,7 +77,8 @@ replica::replica(caf::actor_config& config, environment_ptr environment, std::un
     clients_{options_.peer_limit_bytes},
     outstanding_{options_.waiting_limit_bytes},
     reads_{options_.members, options_.node, options_.waiting_limit_bytes},
-    catch_up_{options_.members, options_.node} {}
+    catch_up_{options_.members, options_.node},
+    followers_{options_.peer_limit_bytes} {}
 
 replica::behavior_type replica::make_behavior() {
   robust(*this, environment_);
@@ -105,7 +108,7 @@ replica::behavior_type replica::make_behavior() {
       propose();
       schedule_expiry();
     },
-    [this](follow_atom, uint64_t more) { on_follow(more); },
+    [this](follow_atom, uint64_t window_bytes) { on_follow(window_bytes); },
     [this](tick_atom) { on_tick(); },
   };
 }
@@ -161,7 +164,7 @@ void replica::propose() {
   if (!log_time)
     return; // The leader will tell.
   auto deadline = execution_->state().machine->next_deadline();
-  const proposer::situation present{*active_, catch_up_.decided_below(), decisions_, *execution_, *log_time, now};
+  const proposer::situation present{*active_, catch_up_.decided_below(), decisions_.all(), *execution_, *log_time, now};
   while (true) {
     auto time_is_due = deadline && *deadline <= *log_time && proposer_.in_flight() == 0;
     auto pvalue = proposer_.propose(present, time_is_due);
@@ -195,30 +198,24 @@ void replica::on_decision(const message<schema::Pvalue>& pvalue) {
 }
 
 void replica::take_decision(const message<schema::Pvalue>& pvalue) {
-  auto slot = pvalue->getSlot();
   catch_up_.told_decided_below(pvalue->getDecidedBelow());
-  if (slot < slot_out())
-    return;
-  if (slot >= slot_out() + options_.slots_ahead())
-    return catch_up_.saw(slot); // Too far ahead to keep: learned later.
-  auto [known, fresh] = decisions_.try_emplace(slot, pvalue);
-  if (!fresh && known->second.content() != pvalue.content())
-    upheld(same_value(known->second->getValue(), pvalue->getValue()), "R1",
-           "slot {} is decided under {}, and differently under {}", slot, to_string(ballot_of(known->second->getBallot())),
-           to_string(ballot_of(pvalue->getBallot())));
+  if (!decisions_.take(pvalue, slot_out()))
+    catch_up_.saw(pvalue->getSlot()); // It is learned when its turn comes.
 }
 
 void replica::perform_decided() {
   auto before = slot_out();
   performing told{*this};
-  for (auto next = decisions_.find(slot_out()); next != decisions_.end(); next = decisions_.find(slot_out())) {
-    if (clients_.catches_up(clock().now()))
+  while (decisions_.has(slot_out())) {
+    auto now = clock().now();
+    if (clients_.catches_up(now))
       break; // Marks, or a tick, go on with it.
-    auto decided = std::move(next->second);
-    decisions_.erase(next);
+    auto decided = decisions_.next(slot_out());
     settle_proposal(decided);
     execution_->perform(decided, told);
-    followers_.next([&](auto& each) { send(caf::actor_cast<follower_actor>(each), decision_atom_v, decided); });
+    followers_.next(decided.size_bytes(), now, [&](auto& each, uint64_t mark) {
+      send(caf::actor_cast<follower_actor>(each), decision_atom_v, decided, mark);
+    });
   }
   if (slot_out() == before)
     return;

@@ -3,6 +3,7 @@
 
 #include "synod/actors/replica/catch_up.hpp"
 #include "synod/actors/replica/clients.hpp"
+#include "synod/actors/replica/decisions.hpp"
 #include "synod/actors/replica/execution.hpp"
 #include "synod/actors/replica/followers.hpp"
 #include "synod/actors/replica/log_clock.hpp"
@@ -20,8 +21,8 @@ namespace synod {
 /// active leader hands its requests on to the one that is, so that one replica proposes (section 4.2); reads ask a majority of
 /// acceptors instead of taking a slot (section 4.5); what was missed is learned from acceptors.
 ///
-/// Bounds: those of its parts; decisions of `slots_ahead` slots from slot_out on, later ones are learned when their turn comes;
-/// `peer_limit_bytes` on the way to another host's replica or leader, what is above waits here; and to a client (clients.hpp).
+/// Bounds: those of its parts; `peer_limit_bytes` on the way to another host's replica or leader, what is above waits here; and
+/// to a client (clients.hpp).
 class replica : public replica_actor::base {
 public:
   struct options : proposer::limits {
@@ -30,7 +31,7 @@ public:
     uint64_t peer_limit_bytes;
 
     /// Decisions are kept for so many slots from slot_out on: what others have in flight, and a small window's worth to spare.
-    slot_number slots_ahead() const { return std::max(2 * window, least_slots_ahead); }
+    decisions::limits ahead() const { return {std::max(2 * window, least_slots_ahead), waiting_limit_bytes}; }
     static constexpr uint64_t least_slots_ahead = 64;
   };
 
@@ -46,7 +47,7 @@ public:
   const proposer& proposals() const { return proposer_; }
   const outstanding& own_requests() const { return outstanding_; }
   const read_rounds& reads() const { return reads_; }
-  size_t decisions_ahead() const { return decisions_.size(); }
+  const decisions& ahead() const { return decisions_; }
   uint64_t most_owed_bytes() const { return std::max(replicas_.most_owed_bytes(), leaders_.most_owed_bytes()); }
   uint64_t most_owed_to_a_client() const { return clients_.most_owed_bytes(); }
   const options& limits() const { return options_; }
@@ -65,7 +66,7 @@ private:
   void on_query(const message<schema::Query>& x);
   void on_highest(const message<schema::Highest>& answer);
   void on_learned(const message<schema::Learned>& answer);
-  void on_follow(uint64_t more);
+  void on_follow(uint64_t window_bytes);
   void on_received(const message<schema::Received>& received);
   void on_down(const caf::down_msg& x);
   void on_tick();
@@ -82,6 +83,7 @@ private:
   /// None: the session could not be opened.
   static message<schema::Opened> opened_as(uint64_t number, std::optional<uint64_t> session);
   void resend(outstanding::what which);
+  void tell_leader();
 
   void take_decision(const message<schema::Pvalue>& pvalue);
   void perform_decided();
@@ -92,7 +94,7 @@ private:
   void serve_reads();
   void answer(read_rounds::read x);
   void serve_held(const caf::strong_actor_ptr& client);
-  slot_number target() const { return catch_up_.target(decisions_, reads_.waits_for()); }
+  slot_number target() const { return catch_up_.target(decisions_.all(), reads_.waits_for()); }
   void ask(const catch_up::questions& what);
 
   template <class Schema>
@@ -108,7 +110,7 @@ private:
   // Figure 1: state and slot_out are the execution's, slot_in, requests and proposals the proposer's.
   std::unique_ptr<execution> execution_;
   proposer proposer_;
-  pvalue_map decisions_; // from slot_out on
+  decisions decisions_;
   peers<leader_actor> leaders_;
 
   environment_ptr environment_;
@@ -126,8 +128,9 @@ private:
   catch_up catch_up_;
   followers followers_;
   log_clock log_clock_;
-  marks marks_;                  // to be returned
-  int64_t expiry_scheduled_ = 0; // the deadline that expire_atom will come for; 0: none
+  marks marks_;                   // to be returned
+  slot_number told_slot_out_ = 0; // to the leader beside it
+  int64_t expiry_scheduled_ = 0;  // the deadline that expire_atom will come for; 0: none
 };
 
 } // namespace synod

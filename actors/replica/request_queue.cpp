@@ -4,7 +4,8 @@ namespace synod {
 
 request_queue::outcome request_queue::add(const request& x, const session_table& sessions, bool turns_known) {
   if (x->isOpen()) {
-    if (sessions.opened_by(x->getOpen().getNumber()))
+    auto number = x->getOpen().getNumber();
+    if (sessions.opened_by(number) || !openings_.insert(number).second)
       return outcome::known;
   } else {
     auto session = x->getCommands().getSession();
@@ -57,6 +58,7 @@ void request_queue::clear() {
   requests_.clear();
   bytes_ = 0;
   chain_end_.clear();
+  openings_.clear();
 }
 
 } // namespace synod

@@ -5,12 +5,13 @@
 
 #include <deque>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace synod {
 
 /// `requests` of the paper's figure 1, for sessions: what is in the queue and in this replica's undecided proposals is,
-/// for each session, a chain: without repetitions and without gaps from the session's next cid on. So what clients and
-/// other replicas send again, or send before its turn, takes no room here and no slot.
+/// for each session, a chain: without repetitions and without gaps from the session's next cid on; and each opening once. So what
+/// clients and other replicas send again, or send before its turn, takes no room here and no slot.
 ///
 /// It has no bound of its own: its owner looks at bytes() before it adds.
 class request_queue {
@@ -19,7 +20,7 @@ public:
 
   enum class outcome {
     added,
-    known,     ///< performed already, or in the chain
+    known,     ///< performed already, or in the chain, or an opening that waits
     too_early, ///< something is missing before it
   };
 
@@ -39,6 +40,9 @@ public:
   /// A request of this session was performed: if it was the last one of its chain, there is no chain any more.
   void on_performed(uint64_t session, const session_table& sessions);
 
+  /// The opening with this number was performed, or is given up here.
+  void on_opened(uint64_t number) { openings_.erase(number); }
+
   /// A request of this session was decided before its turn: the rest of its chain would be, too.
   void break_chain(uint64_t session);
 
@@ -48,6 +52,7 @@ private:
   std::deque<request> requests_;
   size_t bytes_ = 0;
   std::unordered_map<uint64_t, uint64_t> chain_end_; // by session: the cid that goes on with it
+  std::unordered_set<uint64_t> openings_;            // by number
 };
 
 } // namespace synod

@@ -13,7 +13,8 @@ void replica::on_request(const request& x) {
     return;
   if (answer_again(x, client))
     return;
-  switch (outstanding_.add(x, client, clients_.has_room_for_responses(client))) {
+  auto may_take = x.size_bytes() <= request_limit_bytes && clients_.has_room_for_responses(client);
+  switch (outstanding_.add(x, client, may_take)) {
     case outstanding::outcome::repeated:
       return;
     case outstanding::outcome::refused:
@@ -78,7 +79,7 @@ void replica::refuse(const request& x, const caf::strong_actor_ptr& client) {
 
 // A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
 void replica::on_forward(const request& x) {
-  if (!proposes() || !proposer_.has_room(x, false))
+  if (!proposes() || x.size_bytes() > request_limit_bytes || !proposer_.has_room(x, false))
     return;
   send_on_its_way(x);
   propose();

@@ -2,17 +2,18 @@
 #pragma once
 
 #include "synod/actors/role/state_machine.hpp"
+#include "synod/actors/role/upheld.hpp"
 #include "synod/messages/message.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 
 namespace synod {
 
 /// Replies to a session's commands, <session, first_cid + i>.
 struct commands_format {
   using schema = synod::schema::Responses;
-  static constexpr const char* too_large = "ERR the command was performed, its reply is larger than the limit of 64 MiB";
+  static constexpr const char* too_large = "ERR the command was performed, its reply is larger than the limit of 60 MiB";
   /// What is answered where the client has no room; null: it is answered nevertheless.
   static constexpr const char* no_room = "ERR the command was performed, its reply was not kept: its client takes in too little";
 
@@ -27,7 +28,7 @@ struct commands_format {
 /// Replies to the operations of a query.
 struct query_format {
   using schema = synod::schema::Answers;
-  static constexpr const char* too_large = "ERR the reply is larger than the limit of 64 MiB";
+  static constexpr const char* too_large = "ERR the reply is larger than the limit of 60 MiB";
   static constexpr const char* no_room = nullptr; // Who reads waits for room, a message's worth at a time.
 
   uint64_t number;
@@ -51,7 +52,7 @@ public:
 /// Collects the replies to consecutive operations and sends them in messages of at most
 /// `most_replies` and, but for a single larger reply, about `full_bytes`.
 ///
-/// The replies of a message that would be larger than messages may be, or for which a command's client has no room, are
+/// A reply that is larger than `reply_limit_bytes`, and the replies of a message for which a command's client has no room, are
 /// replaced by errors that say so.
 template <class Format>
 class response_writer {
@@ -64,25 +65,27 @@ public:
     : format_{format}, first_{first}, left_{count}, sink_{sink} {}
 
   /// The next reply begins a message.
-  bool at_boundary() { return !built_ || used_ == replies_.size() || built_->sizeInWords() * sizeof(capnp::word) >= full_bytes; }
+  bool at_boundary() {
+    leave_out_if_too_large();
+    return !built_ || used_ == replies_.size() || bytes() >= full_bytes;
+  }
 
   /// Where the reply to the next command goes; valid until the next call.
   reply next() {
     if (at_boundary())
       begin();
-    return reply{replies_[used_++]};
+    room_ = reply_room{reply_limit_bytes};
+    return reply{replies_[used_++], room_};
   }
 
   /// Sends what is left.
   void finish() {
     if (!built_)
       return;
+    leave_out_if_too_large();
+    upheld(bytes() + sizeof(capnp::word) <= message_limit_bytes, "reply", "{} replies take {} bytes", used_, bytes());
     (*built_)->setAnswered(used_);
-    auto bytes = built_->sizeInWords() * sizeof(capnp::word);
-    // Only a single reply can be too large, the last one of its message: those before it share its fate.
-    if (bytes + sizeof(capnp::word) > message_limit_bytes)
-      refuse(Format::too_large);
-    else if (Format::no_room && !sink_.has_room())
+    if (Format::no_room && !sink_.has_room())
       refuse(Format::no_room);
     else
       sink_.send(*built_);
@@ -92,20 +95,40 @@ public:
   }
 
 private:
+  using message_builder = builder<typename Format::schema>;
+
   static constexpr size_t expected_reply_bytes = 48;
   static constexpr size_t refusal_bytes = 128; // of one reply
 
+  size_t bytes() { return built_->sizeInWords() * sizeof(capnp::word); }
+
   void begin() {
     finish();
-    auto count = std::min(left_, most_replies);
-    built_.emplace(64 + expected_reply_bytes * count);
-    format_.begin(**built_, first_);
-    replies_ = (*built_)->initReplies(count);
+    init(std::min(left_, most_replies));
     used_ = 0;
   }
 
+  void init(unsigned count) {
+    built_ = std::make_unique<message_builder>(64 + expected_reply_bytes * count);
+    format_.begin(**built_, first_);
+    replies_ = (*built_)->initReplies(count);
+  }
+
+  /// What there is of the last reply would stay in its message, so another one is begun, with those before it.
+  void leave_out_if_too_large() {
+    if (!room_.exceeded())
+      return;
+    room_ = reply_room{reply_limit_bytes};
+    auto with_it = std::move(built_);
+    auto before = replies_;
+    init(before.size());
+    for (unsigned i = 0; i + 1 < used_; ++i)
+      replies_.setWithCaveats(i, before[i].asReader());
+    replies_[used_ - 1].setError(Format::too_large);
+  }
+
   void refuse(const char* why) {
-    builder<typename Format::schema> refusal{64 + refusal_bytes * used_};
+    message_builder refusal{64 + refusal_bytes * used_};
     format_.begin(*refusal, first_);
     refusal->setAnswered(used_);
     for (auto each : refusal->initReplies(used_))
@@ -117,9 +140,10 @@ private:
   unsigned first_; // of the part under way
   unsigned left_;
   reply_sink<Format>& sink_;
-  std::optional<builder<typename Format::schema>> built_;
+  std::unique_ptr<message_builder> built_;
   capnp::List<schema::Reply>::Builder replies_;
   unsigned used_ = 0;
+  reply_room room_{reply_limit_bytes}; // of the last reply
 };
 
 } // namespace synod

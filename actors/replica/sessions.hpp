@@ -16,12 +16,13 @@ namespace synod {
 /// The same at every replica: changed by decided commands and log time only (messages/protocol.md, exactly once).
 ///
 /// Bounds: `limit` sessions, an opening one beyond it is refused; a session that keeps
-/// results keeps the last `results_limit` of them, at most `results_limit_bytes`.
+/// results keeps the last `results_limit` of them, at most `results_limit_bytes`, none that is larger than `result_limit_bytes`.
 class session_table {
 public:
   static constexpr size_t limit = 65536;
   static constexpr size_t results_limit = 128;
   static constexpr size_t results_limit_bytes = 1u << 20;
+  static constexpr size_t result_limit_bytes = 256u << 10;
 
   enum class turn { now, performed, too_early, unknown };
 

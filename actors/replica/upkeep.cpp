@@ -7,8 +7,8 @@ namespace synod {
 
 // -- followers, flow control, time --------------------------------------------
 
-void replica::on_follow(uint64_t more) {
-  if (current_sender() && followers_.grant(current_sender(), more))
+void replica::on_follow(uint64_t window_bytes) {
+  if (current_sender() && followers_.follow(current_sender(), window_bytes))
     monitor(current_sender());
 }
 
@@ -29,7 +29,7 @@ void replica::on_received(const message<schema::Received>& received) {
   } else if (replicas_.has(from)) {
     if (replicas_.received(received->getNode(), received->getMark()))
       resend(outstanding::what::unsent);
-  } else {
+  } else if (!followers_.received(from, received->getMark())) {
     clients_.received(from, received->getMark(), clock().now());
     perform_decided();
     serve_held(from);
@@ -59,6 +59,18 @@ void replica::on_tick() {
     if (!followers_.has(idle))
       demonitor(idle->address());
   ask(catch_up_.look(slot_out(), target(), reached_, now));
+  tell_leader();
+}
+
+/// The one beside it should not lead for long while this replica is too far behind to propose.
+void replica::tell_leader() {
+  auto* beside = leaders_.find(options_.node);
+  if (!beside || told_slot_out_ == slot_out())
+    return;
+  told_slot_out_ = slot_out();
+  builder<schema::Performed> performed;
+  performed->setBelow(slot_out());
+  send(beside->handle, performed.finish());
 }
 
 message<schema::RoleStatus> replica::status() const {

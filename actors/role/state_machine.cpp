@@ -3,7 +3,7 @@
 namespace synod {
 
 void reply::copy(schema::Reply::Reader other) {
-  if (!target_)
+  if (!fits(other.totalSize().wordCount * sizeof(capnp::word)))
     return;
   switch (other.which()) {
     case schema::Reply::NIL:

@@ -17,24 +17,49 @@ namespace synod {
 /// A command's arguments, the command's name first; views into the decided batch.
 using arguments = std::span<const std::string_view>;
 
+/// How many bytes an answer may have. What goes beyond is left out, so that no answer grows without bound while it is written;
+/// who gave the room looks whether that happened, and answers with an error instead.
+class reply_room {
+public:
+  explicit reply_room(size_t bytes) : limit_{bytes} {}
+
+  /// False: there is no room for so much, nor for anything after it.
+  bool take(size_t bytes) {
+    taken_ += bytes;
+    return taken_ <= limit_;
+  }
+  bool exceeded() const { return taken_ > limit_; }
+  /// Of what was written and of what was left out.
+  size_t taken() const { return taken_; }
+
+private:
+  size_t limit_;
+  size_t taken_ = 0;
+};
+
+/// Largest answer to a command, or to a transaction: with what a message has beside it, less than a message may have.
+constexpr size_t reply_limit_bytes = 60u << 20;
+
 /// Where a state machine writes the answer to one command. Each answer is written
 /// once; none at all is nil. On replicas that nobody waits at, writing does nothing.
 class reply {
 public:
   reply() = default;
   explicit reply(schema::Reply::Builder target) : target_{target} {}
+  /// `room`, which outlives it, is shared by all elements of the answer.
+  reply(schema::Reply::Builder target, reply_room& room) : target_{target}, room_{&room} {}
 
   void nil() {
     if (target_)
       target_->setNil();
   }
   void status(const char* text) {
-    if (target_)
+    if (fits(std::char_traits<char>::length(text)))
       target_->setStatus(text);
   }
   /// An error as clients see it, with its code first: "ERR no such account".
   void error(const std::string& text) {
-    if (target_)
+    if (fits(text.size()))
       target_->setError(text.c_str());
   }
   void integer(int64_t number) {
@@ -42,7 +67,7 @@ public:
       target_->setInteger(number);
   }
   void bulk(std::string_view bytes) {
-    if (target_)
+    if (fits(bytes.size()))
       target_->setBulk(as_data(bytes));
   }
   void no_array() {
@@ -53,17 +78,25 @@ public:
   void copy(schema::Reply::Reader other);
   /// Begins a list of `size` replies; `element` gives each.
   void array(size_t size) {
-    if (target_)
+    if (fits(size * element_bytes))
       elements_ = target_->initArray(static_cast<unsigned>(size));
   }
-  reply element(size_t index) { return elements_ ? reply{(*elements_)[static_cast<unsigned>(index)]} : reply{}; }
+  reply element(size_t index) { return elements_ ? reply{(*elements_)[static_cast<unsigned>(index)], room_} : reply{}; }
 
   /// False where nobody will read it.
-  bool wanted() const { return target_.has_value(); }
+  bool wanted() const { return target_ && !(room_ && room_->exceeded()); }
 
 private:
+  static constexpr size_t element_bytes = 24; // in its list
+  static constexpr size_t text_bytes = 16;    // beside a text: its end, and up to a whole word
+
+  reply(schema::Reply::Builder target, reply_room* room) : target_{target}, room_{room} {}
+
+  bool fits(size_t bytes) { return target_ && (!room_ || room_->take(text_bytes + bytes)); }
+
   std::optional<schema::Reply::Builder> target_;
   std::optional<capnp::List<schema::Reply>::Builder> elements_;
+  reply_room* room_ = nullptr; // null: there is no limit
 };
 
 /// How a command is treated before it reaches the state machine.

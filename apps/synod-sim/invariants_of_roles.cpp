@@ -141,7 +141,9 @@ void invariants::look_at_replica(uint32_t node) {
   bound(node, "requests that wait, bytes", role.proposals().requests().bytes(), 2 * limits.waiting_limit_bytes);
   bound(node, "requests of own clients, bytes", role.own_requests().bytes(), limits.waiting_limit_bytes);
   bound(node, "reads that wait, bytes", role.reads().bytes(), limits.waiting_limit_bytes);
-  bound(node, "decisions ahead of slot_out", role.decisions_ahead(), limits.slots_ahead());
+  auto ahead = limits.ahead();
+  bound(node, "decisions ahead of slot_out", role.ahead().all().size(), ahead.slots);
+  bound(node, "decisions ahead of slot_out, bytes", role.ahead().bytes(), ahead.bytes + largest_message_);
   // Refusals and errors may pass the limit of each kind by a message; replies never take as much as those of all requests.
   bound(node, "bytes on the way to a client", role.most_owed_to_a_client(),
         10 * limits.peer_limit_bytes + limits.waiting_limit_bytes + message_limit_bytes);

@@ -12,6 +12,9 @@ nemesis::nemesis(stage& on, std::vector<simulated_host*> hosts, size_t participa
   for (size_t i = 0; i < fault_count; ++i)
     streams_.emplace_back(on.drawn.options.seed, fault_descriptions()[i].name);
   for (uint32_t i = 0; i < hosts_.size(); ++i)
+    if (!on.drawn.spares(i))
+      victims_.push_back(i);
+  for (uint32_t i = 0; i < hosts_.size(); ++i)
     hosts_[i]->on_end = [this, i] {
       auto& random = stream(fault::disk_error);
       stage_.time.after(random.around(seconds{1}), [this, i] { up(i); }); // When the faults have ended, too.
@@ -25,6 +28,7 @@ void nemesis::begin() {
       auto& way = stage_.net->between(i, j);
       way.latency = drawn.latency;
       way.jitter = drawn.jitter;
+      way.bytes_per_second = i < hosts_.size() && j < hosts_.size() ? drawn.bytes_per_second : 0;
     }
   begin_messages();
   begin_links();
@@ -60,7 +64,7 @@ void nemesis::end() {
 
 /// Again and again, with pauses of about that length.
 void nemesis::every(fault kind, duration mean, action what) {
-  if (has(kind))
+  if (has(kind) && !victims_.empty())
     again(kind, mean, std::make_shared<action>(std::move(what)));
 }
 
@@ -93,7 +97,7 @@ void nemesis::begin_messages() {
     auto rate = static_cast<uint32_t>(random.of<int>({1'000, 10'000, 50'000, 150'000}));
     for (uint32_t i = 0; i < nodes; ++i)
       for (uint32_t j = 0; j < nodes; ++j)
-        if (i != j)
+        if (i != j && !(stage_.drawn.spares(i) && stage_.drawn.spares(j)))
           change(stage_.net->between(i, j), rate, random);
   };
   set(fault::drop, [](auto& way, uint32_t rate, auto&) { way.drop_per_million = rate; });
@@ -103,7 +107,9 @@ void nemesis::begin_messages() {
     way.reorder_by = random.template of<milliseconds>({milliseconds{5}, milliseconds{100}, milliseconds{2000}});
   });
   every(fault::delay, seconds{3}, [this](auto& random) {
-    auto from = some_node(random), to = some_node(random);
+    auto from = some_victim(random), to = some_node(random);
+    if (random.below(2) == 0)
+      std::swap(from, to);
     auto extra = random.around(random.template of<milliseconds>({milliseconds{5}, milliseconds{50}, milliseconds{400}}));
     stage_.told.say(stage_.time.now(), "{} -> {} IS SLOW by {} ms", hosts_[from]->name(), hosts_[to]->name(),
                     extra.count() / 1'000'000);
@@ -122,7 +128,7 @@ void nemesis::begin_messages() {
 
 void nemesis::begin_links() {
   every(fault::cut, seconds{5}, [this](auto& random) {
-    auto a = some_node(random);
+    auto a = some_victim(random);
     auto b = static_cast<uint32_t>(random.below(participants_)); // Clients too.
     if (a == b)
       return;
@@ -169,7 +175,7 @@ void nemesis::partition(random_stream& random) {
   auto bridge = some_node(random);
   std::vector<bool> side;
   for (size_t i = 0; i < hosts_.size(); ++i)
-    side.push_back(random.below(2) == 0);
+    side.push_back(random.below(2) == 0 || stage_.drawn.spares(static_cast<uint32_t>(i)));
   std::vector<std::pair<uint32_t, uint32_t>> ways;
   for (uint32_t i = 0; i < hosts_.size(); ++i)
     for (uint32_t j = 0; j < hosts_.size(); ++j)
@@ -180,7 +186,7 @@ void nemesis::partition(random_stream& random) {
 }
 
 void nemesis::flap(random_stream& random) {
-  auto a = some_node(random), b = some_node(random);
+  auto a = some_victim(random), b = some_node(random);
   if (a == b)
     return;
   duration when{0};
@@ -195,19 +201,19 @@ void nemesis::flap(random_stream& random) {
 
 void nemesis::begin_processes() {
   every(fault::kill, stream(fault::kill).of<seconds>({seconds{3}, seconds{10}, seconds{10}}), [this](auto& random) {
-    auto node = victim(random);
+    auto node = worst_victim(random);
     down(node, simulated_host::end::kill, time_down(random));
   });
   every(fault::power, stream(fault::power).of<seconds>({seconds{4}, seconds{15}, seconds{15}}), [this](auto& random) {
     if (random.below(3) > 0)
-      return power_cut(random, victim(random));
+      return power_cut(random, worst_victim(random));
     auto together = random.below(2) == 0; // The power is back for all at once.
     auto time = time_down(random);
-    for (uint32_t i = 0; i < hosts_.size(); ++i)
-      down(i, simulated_host::end::power, together ? time : time_down(random));
+    for (auto each : victims_)
+      down(each, simulated_host::end::power, together ? time : time_down(random));
   });
   every(fault::pause, seconds{8}, [this](auto& random) {
-    auto node = some_node(random);
+    auto node = some_victim(random);
     if (!hosts_[node]->alive())
       return;
     stage_.told.say(stage_.time.now(), "{} IS STOPPED", hosts_[node]->name());
@@ -220,14 +226,14 @@ void nemesis::begin_processes() {
   });
 }
 
-/// Any node, or the active leader's, where it hurts most.
-uint32_t nemesis::victim(random_stream& random) const {
-  auto node = some_node(random);
+/// Any of them, or the active leader's, where it hurts most.
+uint32_t nemesis::worst_victim(random_stream& random) const {
+  auto node = some_victim(random);
   if (random.below(2) == 0)
     return node;
-  for (uint32_t i = 0; i < hosts_.size(); ++i)
-    if (hosts_[i]->leads())
-      node = i;
+  for (auto each : victims_)
+    if (hosts_[each]->leads())
+      node = each;
   return node;
 }
 
@@ -281,13 +287,14 @@ void nemesis::up(uint32_t node) {
 }
 
 void nemesis::begin_disks() {
-  for (auto* each : hosts_) {
-    each->disk().behaviour().torn = has(fault::torn);
+  for (auto each : victims_) {
+    hosts_[each]->disk().behaviour().torn = has(fault::torn);
     if (has(fault::disk_error))
-      each->disk().behaviour().error_per_million = static_cast<uint32_t>(stream(fault::disk_error).of<int>({20, 100, 500}));
+      hosts_[each]->disk().behaviour().error_per_million =
+        static_cast<uint32_t>(stream(fault::disk_error).of<int>({20, 100, 500}));
   }
   every(fault::lost_disk, seconds{30}, [this](auto& random) {
-    auto node = some_node(random);
+    auto node = some_victim(random);
     if (!goes_on_without(node))
       return;
     hosts_[node]->stop(simulated_host::end::kill);
@@ -295,7 +302,7 @@ void nemesis::begin_disks() {
     later(time_down(random), [this, node] { up(node); });
   });
   every(fault::stall, seconds{4}, [this](auto& random) {
-    auto node = some_node(random);
+    auto node = some_victim(random);
     auto stall = random.around(
       random.template of<milliseconds>({milliseconds{20}, milliseconds{200}, milliseconds{1500}, milliseconds{5000}}));
     stage_.told.say(stage_.time.now(), "{}'s DISK IS SLOW: {} ms", hosts_[node]->name(), stall.count() / 1'000'000);
@@ -327,7 +334,7 @@ void nemesis::begin_hosts() {
     for (auto* each : hosts_)
       each->set_clock(0, 0);
     auto turn = ++clock_turns_; // Nothing that was to go wrong by now does.
-    auto node = some_node(random);
+    auto node = some_victim(random);
     if (is_every_acceptor(node))
       return;
     auto jump = random.template of<int64_t>({0, 50, 3'000, 9'000, 3'600'000});
@@ -342,7 +349,7 @@ void nemesis::begin_hosts() {
     });
   });
   every(fault::slow_node, seconds{6}, [this](auto& random) {
-    auto node = some_node(random);
+    auto node = some_victim(random);
     auto cost = random.template of<std::chrono::microseconds>(
       {std::chrono::microseconds{100}, std::chrono::microseconds{1000}, std::chrono::microseconds{5000}});
     stage_.told.say(stage_.time.now(), "{} IS SLOW", hosts_[node]->name());

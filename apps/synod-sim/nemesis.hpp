@@ -25,6 +25,8 @@ private:
   void again(fault kind, duration mean, const std::shared_ptr<action>& what);
   void later(duration pause, std::function<void()> what);
   uint32_t some_node(random_stream& random) const { return static_cast<uint32_t>(random.below(hosts_.size())); }
+  /// That something may happen to.
+  uint32_t some_victim(random_stream& random) const { return victims_[random.below(victims_.size())]; }
 
   void begin_messages();
   void begin_links();
@@ -37,7 +39,7 @@ private:
   void cut(const std::vector<std::pair<uint32_t, uint32_t>>& ways, duration length, bool holds, const char* why);
   void partition(random_stream& random);
   void flap(random_stream& random);
-  uint32_t victim(random_stream& random) const;
+  uint32_t worst_victim(random_stream& random) const;
   static duration time_down(random_stream& random);
   void power_cut(random_stream& random, uint32_t node);
   void down(uint32_t node, simulated_host::end how, duration length);
@@ -45,6 +47,7 @@ private:
 
   stage& stage_;
   std::vector<simulated_host*> hosts_;
+  std::vector<uint32_t> victims_; // all nodes but those that are spared
   size_t participants_;
   std::vector<random_stream> streams_;
   bool over_ = false;

@@ -19,6 +19,23 @@ bool needs_order(const caf::message& content) {
          || content.match_elements<message<schema::Answers>>();
 }
 
+template <class Schema>
+size_t bytes_of_one(const caf::message& content, size_t i) {
+  return content.match_element<message<Schema>>(i) ? content.get_as<message<Schema>>(i).size_bytes() : 0;
+}
+
+/// As it travels, about: those that can be large are measured.
+uint64_t bytes_of(const caf::message& content) {
+  constexpr size_t small = 100;
+  size_t bytes = small;
+  for (size_t i = 0; i < content.size(); ++i)
+    bytes += bytes_of_one<schema::Pvalue>(content, i) + bytes_of_one<schema::Request>(content, i)
+             + bytes_of_one<schema::P1b>(content, i) + bytes_of_one<schema::Learned>(content, i)
+             + bytes_of_one<schema::Query>(content, i) + bytes_of_one<schema::Responses>(content, i)
+             + bytes_of_one<schema::Answers>(content, i);
+  return bytes;
+}
+
 } // namespace
 
 /// One role of another host, as one connection shows it: a link actor. It runs nothing, it carries.
@@ -253,10 +270,14 @@ void network::carry(connection& x, uint64_t number, int from, size_t role, caf::
 void network::send(connection& x, uint64_t number, int from, size_t role, size_t sender, const caf::message& content) {
   auto& way = between(x.ends[from], x.ends[1 - from]);
   auto in_order = needs_order(content);
+  auto left = timeline_.now();
+  if (way.bytes_per_second > 0)
+    left = way.busy_until =
+      std::max(left, way.busy_until) + duration{static_cast<int64_t>(bytes_of(content) * 1'000'000'000 / way.bytes_per_second)};
   auto delay = way.latency + way.extra + random_.between(duration{0}, way.jitter);
-  auto arrival = std::max(timeline_.now() + delay, way.last_arrival);
+  auto arrival = std::max(left + delay, way.last_arrival);
   if (!in_order && random_.chance(way.reorder_per_million))
-    arrival = timeline_.now() + delay + random_.between(duration{0}, way.reorder_by); // Others overtake it.
+    arrival = left + delay + random_.between(duration{0}, way.reorder_by); // Others overtake it.
   else
     way.last_arrival = arrival;
   auto deliver = [this, &x, number, from, role, sender, content] { arrive(x, number, 1 - from, role, sender, content); };

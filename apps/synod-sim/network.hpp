@@ -49,11 +49,13 @@ public:
     uint32_t reorder_per_million = 0;
     duration reorder_by{0};
     duration extra{0};
+    uint64_t bytes_per_second = 0; // 0: any number
     // the rest is the network's own
     unsigned cuts = 0;
     bool holds = false; // what is sent while it is cut comes later, if the connection lasts so long
     uint64_t cut_number = 0;
     duration last_arrival{0};
+    duration busy_until{0}; // with bytes that are on their way
     std::vector<std::function<void()>> held;
   };
 

@@ -170,12 +170,34 @@ void make_limits_small(random_stream random, plan& x, std::map<std::string, opti
     set("gateway", "command-limit", 16384);
     set("gateway", "outstanding-limit", random.between(1024, 16384));
   }
+  if (random.below(3) == 0)
+    set("gateway", "unread-limit", random.between(4096, 65536));
   auto piece = random.below(3) == 0 ? random.between(256, 4096) : 0;
   if (piece > 0 && x.latency < milliseconds{1}) // Over long ways, learning a slot at a time takes longer than liveness allows.
     set("acceptor", "piece-size", piece);
   if (random.below(3) == 0)
     for (auto role : {"leader", "replica"})
       set(role, "peer-limit", largest_request + random.between(4096, 65536));
+}
+
+/// As few as a cluster needs to go on.
+std::vector<uint32_t> draw_spared(random_stream random, const cluster& config) {
+  std::vector<uint32_t> spared, order;
+  for (uint32_t i = 0; i < config.nodes.size(); ++i) {
+    spared.push_back(i);
+    order.insert(order.begin() + static_cast<long>(random.below(order.size() + 1)), i);
+  }
+  auto with = [&](const std::vector<uint32_t>& nodes, const char* role) {
+    return static_cast<size_t>(std::count_if(nodes.begin(), nodes.end(), [&](auto i) { return config.nodes[i].has(role); }));
+  };
+  for (auto each : order) {
+    auto fewer = spared;
+    std::erase(fewer, each);
+    if (2 * with(fewer, "acceptor") > config.nodes_with("acceptor").size() && with(fewer, "leader") > 0
+        && with(fewer, "replica") > 0)
+      spared = fewer;
+  }
+  return spared;
 }
 
 } // namespace
@@ -214,6 +236,10 @@ plan draw(const run_options& options, const registry& known) {
   if (options.of_user)
     x.groups = 1; // Any command may touch any key.
   make_limits_small(random_stream{options.seed, "limits"}, x, config->role_options);
+  if (random_stream spare{options.seed, "spared"}; spare.below(3) == 0)
+    x.spared = draw_spared(spare, *config);
+  if (random_stream width{options.seed, "width"}; width.below(3) == 0)
+    x.bytes_per_second = width.of<uint64_t>({1'000'000, 10'000'000});
   x.config = std::make_shared<const cluster>(std::move(*config));
   return x;
 }

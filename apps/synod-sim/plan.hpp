@@ -5,6 +5,7 @@
 
 #include "synod/actors/role/registry.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <memory>
@@ -68,9 +69,13 @@ struct plan {
   fault_set faults; ///< those of this run
   std::string cluster_file;
   std::shared_ptr<const cluster> config;
+  /// Nodes that nothing happens to, nor to the links between them, by their places: a majority of the acceptors, a leader, a
+  /// replica. Empty: everything happens to every node.
+  std::vector<uint32_t> spared;
   unsigned clients = 0;
   duration latency{0};
   duration jitter{0};
+  uint64_t bytes_per_second = 0; ///< of each direction between two nodes; 0: any number
   // clients
   duration think{0};          ///< between operations
   duration client_timeout{0}; ///< then a client turns to another replica
@@ -80,6 +85,7 @@ struct plan {
   unsigned large_value_bytes = 0; ///< of some values
 
   bool has(fault x) const { return faults.test(static_cast<size_t>(x)); }
+  bool spares(uint32_t node) const { return std::find(spared.begin(), spared.end(), node) != spared.end(); }
 };
 
 /// Draws a run. `known` has the roles and state machines.

@@ -8,6 +8,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr const char* reply_not_kept = "ERR the command was performed, its reply was not kept";
+
 std::string encode(const std::vector<std::string>& command) {
   auto text = fmt::format("*{}\r\n", command.size());
   for (auto& each : command)
@@ -197,9 +199,10 @@ void resp_client::on_reply(const std::string& reply) {
     watches_ = reply == "OK";
   if (!asked)
     return ask_next_of_last();
-  if (reply.starts_with("TRYAGAIN") || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || reply.starts_with("UNKNOWN"))))
+  auto is_open = reply.starts_with("UNKNOWN") || reply.starts_with(reply_not_kept);
+  if (reply.starts_with("TRYAGAIN") || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || is_open)))
     withdraw(*asked);
-  else if (!reply.starts_with("UNKNOWN")) // That leaves its outcome open.
+  else if (!is_open)
     end(*asked, reply.starts_with("EXECABORT") ? "none" : reply);
   if (!last_.empty()) {
     if (at(*asked).returned == operation::never)

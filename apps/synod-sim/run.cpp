@@ -4,6 +4,7 @@
 #include "nemesis.hpp"
 #include "resp_client.hpp"
 #include "session_client.hpp"
+#include "steady_client.hpp"
 
 #include "synod/actors/role/upheld.hpp"
 
@@ -75,6 +76,8 @@ public:
       else
         all.push_back(add<session_client>());
     }
+    steady_ = std::make_unique<steady_client>(stage_);
+    all.push_back(steady_.get());
     network_ = std::make_unique<network>(time_, trace_, options.seed, all, hosts_.size());
     stage_.net = network_.get();
     tcp_ = std::make_unique<tcp>(time_, *network_);
@@ -111,7 +114,10 @@ public:
       network_->begin(static_cast<uint32_t>(hosts_.size()) + i);
       clients_[i]->start();
     }
+    network_->begin(static_cast<uint32_t>(hosts_.size() + clients_.size()));
+    steady_->start();
     run_until(plan_.options.virtual_time, [] { return false; });
+    steady_->finish();
     nemesis_->end();
     for (auto& each : clients_)
       each->finish();
@@ -224,6 +230,7 @@ private:
   std::unique_ptr<invariants> checks_;
   std::unique_ptr<listens_to_roles> listener_;
   std::vector<std::unique_ptr<workload_client>> clients_;
+  std::unique_ptr<steady_client> steady_;
   std::unique_ptr<network> network_;
   std::unique_ptr<tcp> tcp_;
   std::vector<std::unique_ptr<simulated_host>> hosts_;

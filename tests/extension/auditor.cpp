@@ -1,5 +1,6 @@
 #include "auditor.hpp"
 
+#include <synod/actors/role/peers.hpp>
 #include <synod/messages/batch.hpp>
 #include <synod/messages/roles.hpp>
 #include <synod/messages/status.hpp>
@@ -10,10 +11,12 @@ namespace bank {
 
 namespace {
 
-using auditor_actor =
-  synod::role_actor::extend<caf::reacts_to<synod::decision_atom, synod::message<synod::schema::Pvalue>>, // from replicas that
-                                                                                                         // it follows
-                            caf::reacts_to<synod::tick_atom>>;
+using auditor_actor = synod::role_actor::extend<caf::reacts_to<synod::decision_atom, synod::message<synod::schema::Pvalue>,
+                                                               uint64_t>, // from replicas that it follows
+                                                caf::reacts_to<synod::tick_atom>>;
+
+constexpr uint64_t window_bytes = 4u << 20; // that a replica may have on the way here
+constexpr std::chrono::milliseconds tick_interval{50};
 
 /// Follows every replica and compares, slot by slot, what they performed.
 class auditor : public auditor_actor::base {
@@ -21,29 +24,41 @@ public:
   auditor(caf::actor_config& config, uint64_t window) : auditor_actor::base{config}, window_{window} {}
 
   behavior_type make_behavior() override {
+    delayed_send(this, tick_interval, synod::tick_atom_v);
     return {
       [this](const synod::peer& x) { on_peer(x); },
       [this](synod::status_atom) { return status(); },
-      [this](synod::decision_atom, const synod::message<synod::schema::Pvalue>& decided) { on_decision(decided); },
-      [](synod::tick_atom) {},
+      [this](synod::decision_atom, const synod::message<synod::schema::Pvalue>& decided, uint64_t mark) {
+        marks_.note(current_sender(), mark);
+        on_decision(decided);
+      },
+      [this](synod::tick_atom) {
+        delayed_send(this, tick_interval, synod::tick_atom_v);
+        return_marks();
+      },
     };
   }
 
-  void on_exit() override { replicas_.clear(); }
+  void on_exit() override {
+    replicas_.clear();
+    marks_.take();
+  }
 
 private:
   void on_peer(const synod::peer& x) {
     if (x.role != "replica" || !x.handle)
       return;
     auto replica = caf::actor_cast<synod::replica_actor>(x.handle);
-    replicas_[x.handle->address()] = replica;
-    send(replica, synod::follow_atom_v, window_);
+    replicas_[x.node] = replica;
+    send(replica, synod::follow_atom_v, window_bytes);
   }
 
+  /// Flow control: each replica sends more when it knows what came.
+  void return_marks() { synod::return_marks(*this, marks_, 0); }
+
   void on_decision(const synod::message<synod::schema::Pvalue>& decided) {
-    auto from = replicas_.find(caf::actor_cast<caf::actor_addr>(current_sender()));
-    if (from != replicas_.end())
-      send(from->second, synod::follow_atom_v, uint64_t{1}); // One came, one more may.
+    if (marks_.urgent())
+      return_marks();
     ++decisions_;
     auto value = synod::fingerprint(decided->getValue());
     auto [known, fresh] = values_.try_emplace(decided->getSlot(), value);
@@ -62,7 +77,8 @@ private:
   }
 
   uint64_t window_;
-  std::map<caf::actor_addr, synod::replica_actor> replicas_;
+  std::map<synod::node_id, synod::replica_actor> replicas_; // that it follows
+  synod::marks marks_;                                      // to be returned
   std::map<synod::slot_number, uint64_t> values_;
   uint64_t decisions_ = 0;
   uint64_t compared_ = 0;

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 using namespace synod;
 
@@ -43,7 +45,7 @@ struct services : gateway_services {
   const command_table& commands() const override { return table; }
   int64_t wall_clock_us() const override { return 1'234'567; }
   void warn(std::string_view text) override { warned += text; }
-  std::string info(std::string_view) const override { return "# Server\r\n"; }
+  std::string info(std::string_view) const override { return information; }
   const std::vector<std::pair<std::string, std::string>>& settings() const override { return told; }
 
   key_value::machine machine{{}, 1};
@@ -52,6 +54,7 @@ struct services : gateway_services {
   std::vector<submitted> all;
   bool full = false;
   std::string warned;
+  std::string information = "# Server\r\n";
 };
 
 struct fixture {
@@ -62,11 +65,32 @@ struct fixture {
   std::string out() { return std::exchange(subject.output(), {}); }
 
   void answer(size_t index, const char* status) {
-    builder<schema::Reply> reply;
-    reply->setStatus(status);
-    auto built = reply.finish();
-    subject.deliver(services_.all[index].whose.number, *built);
+    give(index, [&](auto reply) { reply.setStatus(status); });
     subject.resume();
+  }
+  void answer_bulk(size_t index, size_t bytes) {
+    std::string value(bytes, static_cast<char>('a' + index % 26));
+    give(index, [&](auto reply) { reply.setBulk(as_data(value)); });
+  }
+  template <class Write>
+  void give(size_t index, Write write) {
+    builder<schema::Reply> reply;
+    write(*reply);
+    auto built = reply.finish();
+    auto& [what, whose] = services_.all[index];
+    if (!what.starts_with("read"))
+      return subject.deliver(whose.number, *built);
+    builder<schema::Operation> asked;
+    auto words = split(what.substr(5));
+    auto args = asked->initArguments(static_cast<unsigned>(words.size()));
+    for (unsigned i = 0; i < args.size(); ++i)
+      args.set(i, as_data(words[i]));
+    auto operation = asked.finish();
+    subject.deliver_read(whose.number, *operation, *built);
+  }
+  static std::vector<std::string> split(const std::string& text) {
+    std::istringstream in{text};
+    return {std::istream_iterator<std::string>{in}, {}};
   }
   void answer_list(size_t index, std::vector<int64_t> numbers) {
     builder<schema::Reply> reply;
@@ -112,6 +136,8 @@ TEST_CASE_FIXTURE(fixture, "a reply is in the protocol's version of the moment w
 }
 
 TEST_CASE_FIXTURE(fixture, "replies that are complete wait for an earlier one in bounded room") {
+  constexpr size_t room_bytes = 1u << 20;
+  subject.set_room({room_bytes, true});
   say("SET a 1");
   auto line = "ECHO " + std::string(900, 'x');
   for (int i = 0; i < 3000; ++i)
@@ -124,7 +150,7 @@ TEST_CASE_FIXTURE(fixture, "replies that are complete wait for an earlier one in
     bytes += more;
     if (!subject.resume() && more == 0)
       break;
-    CHECK(more < connection::output_limit_bytes + 2000);
+    CHECK(more < room_bytes + 2000);
   }
   CHECK(bytes > 3000 * 900);
 }
@@ -331,4 +357,133 @@ TEST_CASE_FIXTURE(fixture, "the commands that concern the connection") {
 TEST_CASE_FIXTURE(fixture, "bytes that are not the protocol end the connection with an error") {
   CHECK(say("*1\r\n$-5") == "-ERR Protocol error: invalid bulk length\r\n");
   CHECK(subject.finished());
+}
+
+// -- replies that the client has not read ---------------------------------------
+
+TEST_CASE_FIXTURE(fixture, "a read whose reply finds no room is asked again, with those behind it, when the client has read") {
+  subject.set_room({1000, true});
+  for (auto* line : {"GET a", "GET b", "GET c"})
+    say(line);
+  answer_bulk(0, 900);
+  answer_bulk(1, 900);
+  answer_bulk(2, 10); // There is room for this one; but it would be older than what comes for b.
+  CHECK(subject.blocked());
+  CHECK(say("GET d").size() > 900);
+  CHECK(submitted(3) == "nothing");
+  subject.resume();
+  CHECK(submitted(3) == "read GET b");
+  CHECK(submitted(4) == "read GET c");
+  CHECK(submitted(5) == "read GET d");
+  CHECK(subject.waiting_bytes() == 0);
+  answer_bulk(3, 500);
+  answer_bulk(4, 400);
+  answer_bulk(5, 5);
+  auto all = out();
+  CHECK(all.starts_with("$500\r\ndddd"));
+  CHECK(all.ends_with("e\r\n$5\r\nfffff\r\n"));
+}
+
+TEST_CASE_FIXTURE(fixture, "what was asked before is waited for, and then asked again too") {
+  subject.set_room({1000, true});
+  for (auto* line : {"GET a", "GET b", "GET c"})
+    say(line);
+  answer_bulk(0, 900);
+  answer_bulk(1, 900);
+  out();
+  subject.resume();
+  CHECK(submitted(3) == "nothing"); // The reply to c is still to come.
+  answer_bulk(2, 900);
+  subject.resume();
+  CHECK(submitted(3) == "read GET b");
+  CHECK(submitted(4) == "read GET c");
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "a single reply larger than the room goes to a client that has read everything, unless room is scarce") {
+  subject.set_room({1000, false});
+  say("GET a");
+  answer_bulk(0, 5000);
+  CHECK(out().empty());
+  subject.set_room({1000, true});
+  subject.resume();
+  answer_bulk(1, 5000);
+  CHECK(out().size() > 5000);
+}
+
+TEST_CASE_FIXTURE(fixture, "a read that was asked again may fail, and nothing is asked twice at a time") {
+  subject.set_room({1000, true});
+  say("GET a");
+  say("GET b");
+  answer_bulk(0, 900);
+  answer_bulk(1, 900);
+  subject.deliver_error(services_.all[1].whose.number, "TIMEOUT of the query that it was in"); // It is not under way.
+  out();
+  subject.resume();
+  subject.resume();
+  CHECK(services_.all.size() == 3);
+  subject.deliver_error(services_.all[2].whose.number, "TIMEOUT nothing was read");
+  CHECK(out() == "-TIMEOUT nothing was read\r\n");
+  CHECK(subject.pending() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a write waits for reads that are to be asked again") {
+  subject.set_room({1000, true});
+  say("GET a");
+  say("GET b");
+  answer_bulk(0, 900);
+  answer_bulk(1, 900);
+  say("SET b 1");
+  subject.resume();
+  CHECK(submitted(2) == "read GET b");
+  CHECK(submitted(3) == "nothing");
+  answer_bulk(2, 10);
+  subject.resume();
+  CHECK(submitted(3) == "decide SET b 1");
+}
+
+TEST_CASE_FIXTURE(fixture, "of a command that was decided only that is told when there is no room for its reply") {
+  subject.set_room({1000, true});
+  say("GETSET a 1");
+  say("GETSET b 1");
+  say("PING");
+  answer_bulk(0, 900);
+  answer_bulk(1, 900);
+  auto all = out();
+  CHECK(all.find("-ERR the command was performed, its reply was not kept") != std::string::npos);
+  CHECK(all.ends_with("+PONG\r\n"));
+}
+
+TEST_CASE_FIXTURE(fixture, "few reads go behind a write while nobody knows how large their replies are") {
+  say("SET a 1");
+  for (int i = 0; i < 20; ++i)
+    say("GET big");
+  CHECK(services_.all.size() == connection::few_pending);
+  answer(0, "OK");
+  for (size_t i = 1; i < services_.all.size(); ++i)
+    answer_bulk(i, 10), subject.resume();
+  CHECK(services_.all.size() == 21);
+}
+
+TEST_CASE_FIXTURE(fixture, "a transaction's reply has a limit, whatever the gateway itself has to say") {
+  connection roomy{9, {"127.0.0.1:1", "127.0.0.1:2"}, {100'000}, {}, services_};
+  auto reply_to = [&](int commands) {
+    std::string text = "MULTI\r\n";
+    for (int i = 0; i < commands; ++i)
+      text += "INFO\r\n";
+    roomy.receive(text + "EXEC\r\n", {});
+    roomy.output().clear();
+    builder<schema::Reply> of_machine;
+    of_machine->initArray(0);
+    auto built = of_machine.finish();
+    roomy.deliver(services_.all.back().whose.number, *built);
+    return std::exchange(roomy.output(), {});
+  };
+  services_.information = std::string(1u << 20, 'x');
+  CHECK(reply_to(59).size() > 59u << 20);
+  auto refused = reply_to(100);
+  CHECK(refused.starts_with("-ERR the transaction was performed, its reply is larger"));
+  CHECK(refused.size() < 200);
+  roomy.receive("PING\r\n", {});
+  CHECK(roomy.output() == "+PONG\r\n");
 }

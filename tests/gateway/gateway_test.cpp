@@ -65,6 +65,7 @@ struct fixture {
                              .command_limit_bytes = 1000,
                              .most_clients = 2,
                              .outstanding_limit_bytes = 32u << 10,
+                             .unread_limit_bytes = 80'000,
                              .idle_timeout = std::chrono::minutes{1},
                              .request_timeout = std::chrono::seconds{5},
                              .session_lifetime = std::chrono::hours{1},
@@ -268,4 +269,62 @@ TEST_CASE_FIXTURE(fixture, "QUIT closes the connection when its reply has left")
 TEST_CASE_FIXTURE(fixture, "a gateway that ends stops its sockets") {
   in.end(caf::actor_cast<caf::actor>(subject));
   CHECK(clients->stopped);
+}
+
+TEST_CASE_FIXTURE(fixture, "replies that clients have not read are bounded, and who reads nothing for a minute is disconnected") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  clients->unsent = 1; // Its socket takes nothing.
+  uint64_t answered = 0;
+  auto answer_all = [&] {
+    while (beside->has<message<schema::Query>>()) {
+      auto [query] = beside->take<message<schema::Query>>();
+      builder<schema::Answers> answers;
+      answers->setNumber(query->getNumber());
+      answers->setAnswered(query->getOperations().size());
+      std::string value(900, 'x');
+      for (auto each : answers->initReplies(query->getOperations().size())) {
+        each.setBulk(as_data(value));
+        ++answered;
+      }
+      beside.send(subject, answers.finish());
+      in.run();
+      clients->turn_end();
+    }
+  };
+  std::string many;
+  for (int i = 0; i < 50; ++i)
+    many += "GET a\r\n";
+  receive(5, many);
+  answer_all();
+  CHECK(answered == 50); // Those above the limit will be asked again.
+  auto number = [&](const char* name) {
+    probe asker{in};
+    asker.send(subject, status_atom_v);
+    in.run();
+    auto [status] = asker->take<message<schema::RoleStatus>>();
+    for (auto entry : status->getEntries())
+      if (std::string{entry.getName().cStr()} == name)
+        return entry.getNumber();
+    return int64_t{-1};
+  };
+  CHECK(number("bytes of replies unread") < 80'000 / 8 + 1000 + 50 * 30);
+  SUBCASE("read") {
+    clients->unsent = 0;
+    std::string read;
+    for (int i = 0; i < 50; ++i) {
+      in.pass(std::chrono::milliseconds{100});
+      clients->turn_end();
+      answer_all();
+      read += clients->take(5);
+    }
+    CHECK(read.size() == 50 * (900 + 8));
+    CHECK(number("bytes of replies unread") == 0);
+  }
+  SUBCASE("not read") {
+    in.pass(gateway::unread_timeout + std::chrono::milliseconds{500});
+    CHECK(clients->closed.contains(5));
+    CHECK(number("bytes of replies unread") == 0);
+  }
 }

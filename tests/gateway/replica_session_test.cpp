@@ -14,6 +14,7 @@ struct outcomes : recipient {
   void deliver(ticket whose, schema::Reply::Reader reply) override {
     say(whose, reply.isInteger() ? std::to_string(reply.getInteger()) : "another reply");
   }
+  void deliver_read(ticket whose, schema::Operation::Reader, schema::Reply::Reader reply) override { deliver(whose, reply); }
   void fail(ticket whose, std::string_view error) override { say(whose, error.substr(0, error.find(' '))); }
 
   void say(ticket whose, std::string_view what) {
@@ -417,4 +418,28 @@ TEST_CASE("reads that no replica can be asked for are given up at the deadline")
   CHECK(apart.subject.read_bytes() == 0);
   apart.subject.begin();
   CHECK(apart.asked() == "nothing");
+}
+
+TEST_CASE_FIXTURE(fixture, "answers that are lost are told to be when later ones come, and each read is answered once") {
+  for (uint64_t i = 1; i <= 5; ++i)
+    read(i);
+  CHECK(asked() == "1: 5");
+  subject.on_answers(answers(1, 0, {10}), to);
+  CHECK(to.take() == "1/1=10 ");
+  subject.on_answers(answers(1, 3, {40, 50}), to);
+  CHECK(to.take() == "1/2=TIMEOUT 1/3=TIMEOUT 1/4=40 1/5=50 ");
+  subject.on_answers(answers(1, 1, {20, 30}), to);
+  CHECK(to.take().empty());
+  CHECK(subject.read_bytes() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "of a query that is given up those that were answered are not told of again") {
+  read(1);
+  read(2);
+  asked();
+  subject.on_answers(answers(1, 0, {10}), to);
+  to.take();
+  subject.on_tick(at(6000), to);
+  CHECK(to.take() == "1/2=TIMEOUT ");
+  CHECK(subject.timed_out() == 1);
 }

@@ -131,13 +131,14 @@ struct leader_fixture : actor_world {
   }
 
   /// From the leader of node 1, active under that ballot.
-  void pong(ballot told, slot_number decided_below = 1) {
+  void pong(ballot told, slot_number decided_below = 1, slot_number performed_below = 0) {
     builder<schema::Pong> pong;
     pong->setNode(1);
     write(told, pong->initBallot());
     pong->setActive(true);
     pong->setWallClock(outside->wall_clock_ms);
     pong->setDecidedBelow(decided_below);
+    pong->setPerformedBelow(performed_below);
     other.send(subject, pong.finish());
     run();
   }

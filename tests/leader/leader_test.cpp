@@ -400,3 +400,34 @@ TEST_CASE_FIXTURE(leader_fixture, "C1: a decision for a slot that has no proposa
   on_broken(before);
   CHECK(broken == "C1");
 }
+
+TEST_CASE_FIXTURE(leader_fixture, "a leader whose replica is too far behind to propose asks one that is level to lead") {
+  start();
+  become_active({}, 10'000);
+  auto tell = [&](slot_number below) {
+    builder<schema::Performed> performed;
+    performed->setBelow(below);
+    replicas[0].send(subject, performed.finish());
+    run();
+  };
+  auto asked_to_lead = [&] {
+    forget_messages();
+    pong({}, 1, 10'000);
+    pass(std::chrono::milliseconds{1000});
+    while (other->has<message<schema::Ping>>())
+      if (std::get<0>(other->take<message<schema::Ping>>())->getAsksToLead())
+        return true;
+    return false;
+  };
+  tell(100);
+  CHECK(asked_to_lead());
+  tell(9'900);
+  CHECK_FALSE(asked_to_lead());
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "what no acceptor could tell is not proposed") {
+  start();
+  become_active();
+  propose(pvalue_of(mine, 1, {request_of(7, 1, {{"SET", "k", std::string(pvalue_limit_bytes, 'x')}})}));
+  CHECK_FALSE(has_p2a());
+}

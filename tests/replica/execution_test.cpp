@@ -125,3 +125,58 @@ TEST_CASE_FIXTURE(fixture, "log time is the highest that a batch carries, and en
   perform({}, 6001);
   CHECK(subject.sessions().size() == 0);
 }
+
+TEST_CASE_FIXTURE(fixture, "a reply has a limit, and one that is above it takes nothing from those beside it") {
+  perform({open_request(5), request_of(first_session, 1, {{"SET", "k", std::string(7u << 20, 'x')}})});
+  heard.waits = first_session;
+  std::vector<std::string> mget{"MGET"};
+  mget.insert(mget.end(), 60, "k");
+  perform({request_of(first_session, 2, {{"INCR", "n"}, mget, {"INCR", "n"}})});
+  std::vector<schema::Reply::Reader> replies;
+  for (auto& part : heard.replies) {
+    CHECK(part.size_bytes() < 1u << 20);
+    for (unsigned i = 0; i < part->getAnswered(); ++i)
+      replies.push_back(part->getReplies()[i]);
+  }
+  REQUIRE(replies.size() == 3);
+  CHECK(replies[0].getInteger() == 1);
+  CHECK(std::string{replies[1].getError().cStr()} == commands_format::too_large);
+  CHECK(replies[2].getInteger() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "the same for reads: what fits is answered") {
+  perform({open_request(5), request_of(first_session, 1, {{"SET", "k", std::string(7u << 20, 'x')}})});
+  answered sink;
+  auto mget = [](size_t keys) {
+    std::vector<std::string> command{"MGET"};
+    command.insert(command.end(), keys, "k");
+    return command;
+  };
+  auto asked = query_of(1, {{"STRLEN", "k"}, mget(8), mget(9), mget(200'000), {"STRLEN", "k"}});
+  CHECK(subject.answer(*asked, 0, sink) == 5);
+  std::vector<schema::Reply::Reader> replies;
+  for (auto& part : sink.parts)
+    for (unsigned i = 0; i < part->getAnswered(); ++i)
+      replies.push_back(part->getReplies()[i]);
+  REQUIRE(replies.size() == 5);
+  CHECK(replies[1].getArray().size() == 8);
+  CHECK(replies[2].isError());
+  CHECK(std::string{replies[3].getError().cStr()} == query_format::too_large);
+  CHECK(replies[4].getInteger() == 7 << 20);
+}
+
+TEST_CASE("results that are kept have a limit, the same whether or not somebody waits") {
+  auto kept = [](bool waits, size_t bytes) {
+    fixture one;
+    one.perform({open_request(5, true), request_of(first_session, 1, {{"SET", "k", std::string(bytes, 'x')}})});
+    one.heard.waits = waits ? first_session : 0;
+    one.perform({request_of(first_session, 2, {{"GETSET", "k", "y"}})});
+    if (waits)
+      CHECK(one.heard.replies.at(0)->getReplies()[0].getBulk().size() == bytes);
+    return bool{one.subject.sessions().result(first_session, 2)};
+  };
+  for (auto bytes : {session_table::result_limit_bytes - 100, session_table::result_limit_bytes + 1, size_t{4} << 20})
+    CHECK(kept(true, bytes) == kept(false, bytes));
+  CHECK(kept(false, session_table::result_limit_bytes - 100));
+  CHECK_FALSE(kept(false, session_table::result_limit_bytes + 1));
+}

@@ -57,16 +57,34 @@ TEST_CASE_FIXTURE(replica_fixture, "what acceptors alone cannot tell the leader 
   CHECK(asked->getEndSlot() == 5);
 }
 
-TEST_CASE_FIXTURE(replica_fixture, "a follower is sent as many decisions as it granted, in order") {
+TEST_CASE_FIXTURE(replica_fixture, "a follower is sent decisions in order, as long as it returns their marks") {
   start();
   probe follower{*this};
-  follower.send(subject, follow_atom_v, uint64_t{2});
+  follower.send(subject, follow_atom_v, uint64_t{4096});
   run();
-  for (slot_number slot = 1; slot <= 5; ++slot)
-    decide(slot);
-  CHECK(std::get<1>(follower->take<decision_atom, message<schema::Pvalue>>())->getSlot() == 1);
-  CHECK(std::get<1>(follower->take<decision_atom, message<schema::Pvalue>>())->getSlot() == 2);
-  CHECK_FALSE(follower->has<decision_atom, message<schema::Pvalue>>());
+  slot_number next = 1, decided = 1;
+  uint64_t mark = 0;
+  auto follow = [&] {
+    for (auto end = decided + 50; decided < end; ++decided)
+      decide(decided);
+    while (follower->has<decision_atom, message<schema::Pvalue>, uint64_t>()) {
+      auto [what, pvalue, marked] = follower->take<decision_atom, message<schema::Pvalue>, uint64_t>();
+      CHECK(pvalue->getSlot() >= next);
+      next = pvalue->getSlot() + 1;
+      mark = marked;
+    }
+  };
+  follow();
+  CHECK(next > 10);
+  CHECK(next < 50);
+  CHECK(mark <= 4096 + 512); // And one that looks whether it is there.
+  builder<schema::Received> received;
+  received->setMark(mark);
+  follower.send(subject, received.finish());
+  run();
+  next = decided;
+  follow();
+  CHECK(next > 60);
 }
 
 TEST_CASE_FIXTURE(replica_fixture, "a follower that has no handler for decisions does not end a replica") {

@@ -103,3 +103,17 @@ TEST_CASE_FIXTURE(fixture, "an opening waits until its session is open") {
   CHECK(subject.empty());
   CHECK(subject.bytes() == 0);
 }
+
+TEST_CASE_FIXTURE(fixture, "an opening that waits, or is proposed, waits once") {
+  auto open = [&](uint64_t number) { return subject.add(open_request(number), sessions, true); };
+  CHECK(open(5) == outcome::added);
+  CHECK(open(5) == outcome::known);
+  CHECK(open(6) == outcome::added);
+  subject.take();
+  CHECK(open(5) == outcome::known); // It is on its way.
+  subject.on_opened(5);             // There was no room for its session.
+  CHECK(open(5) == outcome::added);
+  CHECK(open(7) == outcome::known); // That session is open.
+  subject.clear();
+  CHECK(open(6) == outcome::added);
+}

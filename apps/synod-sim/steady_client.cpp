@@ -1,0 +1,102 @@
+#include "steady_client.hpp"
+
+#include <algorithm>
+
+namespace synod::simulation {
+
+namespace {
+
+constexpr std::chrono::seconds time_to_begin{5}; // until a cluster that has just been started must answer
+constexpr std::chrono::seconds pause{1};         // between looks; what was not answered is asked again
+
+} // namespace
+
+/// Where answers arrive.
+class steady_client::endpoint : public caf::monitorable_actor {
+public:
+  endpoint(caf::actor_config& config, steady_client& of) : caf::monitorable_actor{config}, of_{of} {}
+
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    auto content = what->move_content_to_message();
+    if (content.match_elements<message<schema::Opened>>()) {
+      if (auto& x = content.get_as<message<schema::Opened>>(0); !x->isRefused())
+        of_.on_answer(x->getNumber(), &asked::opened);
+    } else if (content.match_elements<message<schema::Answers>>()) {
+      if (auto& x = content.get_as<message<schema::Answers>>(0); !x->getRefused())
+        of_.on_answer(x->getNumber(), &asked::read);
+    }
+  }
+
+private:
+  steady_client& of_;
+};
+
+steady_client::steady_client(stage& on) : stage_{on}, random_{on.drawn.options.seed, "steady client"} {
+  strand_.process = ++on.processes;
+  caf::actor_config config;
+  auto& system = on.time.system();
+  roles_.push_back(
+    {"client", caf::make_actor<endpoint, caf::actor>(system.next_actor_id(), system.node(), &system, config, *this), &strand_});
+}
+
+void steady_client::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
+  auto& spared = stage_.drawn.spared;
+  if (role_name == "replica" && std::find(spared.begin(), spared.end(), other) != spared.end())
+    asked_[other].replica = handle;
+}
+
+void steady_client::start() {
+  if (!stage_.drawn.spared.empty())
+    stage_.time.after(time_to_begin, [this] { look(); });
+}
+
+void steady_client::look() {
+  if (finished_)
+    return;
+  for (auto& [node, x] : asked_) {
+    if (x.number == 0) {
+      x.number = random_.next() | 1; // Never 0.
+      x.since = stage_.time.now();
+      x.opened = x.read = false;
+    } else if (stage_.time.now() - x.since > longest_wait) {
+      return stage_.checks->fail(
+        "liveness", fmt::format("nothing happens to a majority that can talk, and the replica of {} has not "
+                                "answered {} for {} s",
+                                stage_.drawn.config->nodes[node].name, x.opened ? "a read" : "a request", longest_wait.count()));
+    }
+    ask(x);
+  }
+  stage_.time.after(pause, [this] { look(); });
+}
+
+void steady_client::ask(asked& x) {
+  if (!x.replica)
+    return;
+  auto send = [&](auto content) {
+    caf::actor_cast<caf::abstract_actor*>(x.replica)->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle),
+                                                              caf::make_message_id(), caf::make_message(std::move(content)),
+                                                              nullptr);
+  };
+  if (!x.opened) {
+    builder<schema::Request> open;
+    open->initOpen().setNumber(x.number);
+    send(open.finish());
+  }
+  if (!x.read) {
+    builder<schema::Query> query;
+    query->setNumber(x.number);
+    query->initOperations(1)[0].initVersions(1).set(0, as_data("r0"));
+    send(query.finish());
+  }
+}
+
+void steady_client::on_answer(uint64_t number, bool asked::*which) {
+  for (auto& [node, x] : asked_)
+    if (x.number == number) {
+      x.*which = true;
+      if (x.opened && x.read)
+        x.number = 0;
+    }
+}
+
+} // namespace synod::simulation
