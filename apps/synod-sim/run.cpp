@@ -214,6 +214,7 @@ private:
                  nemesis_->faults(),
                  0,
                  0,
+                 static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(steady_->longest()).count()),
                  undecided_};
     for (auto& each : hosts_) {
       x.numbers.starts += each->starts();
@@ -251,6 +252,7 @@ void run_numbers::add(const run_numbers& other) {
   fault_events += other.fault_events;
   starts += other.starts;
   cuts += other.cuts;
+  longest_wait_ms = std::max(longest_wait_ms, other.longest_wait_ms);
   undecided += other.undecided;
 }
 

@@ -23,8 +23,10 @@ struct run_numbers {
   uint64_t unknown = 0; ///< operations whose outcome no client learned
   uint64_t slots = 0;   ///< chosen
   uint64_t fault_events = 0;
-  uint64_t starts = 0;    ///< of nodes
-  uint64_t cuts = 0;      ///< starts that found an unfinished write in the log, and cut it off
+  uint64_t starts = 0; ///< of nodes
+  uint64_t cuts = 0;   ///< starts that found an unfinished write in the log, and cut it off
+  /// For an answer, while there were faults, at a majority that nothing happened to.
+  uint64_t longest_wait_ms = 0;
   uint64_t undecided = 0; ///< histories whose check was given up: too many orders are possible
 
   void add(const run_numbers& other);

@@ -35,6 +35,9 @@ void print_numbers(const run_options& options, const run_numbers& x) {
   say(stdout, "{} operations of clients ({} with an unknown outcome), {} slots, {} messages between roles, {} steps of actors\n",
       x.operations, x.unknown, x.slots, x.messages, x.steps);
   say(stdout, "{} faults, {} starts of nodes, {} of which cut off an unfinished write\n", x.fault_events, x.starts, x.cuts);
+  if (x.longest_wait_ms > 0)
+    say(stdout, "while there were faults, a majority that nothing happened to answered within {:.1f} s\n",
+        static_cast<double>(x.longest_wait_ms) / 1000);
   if (x.undecided > 0)
     say(stdout, "{} histories have too many possible orders to be searched; all other checks held for them\n", x.undecided);
 }

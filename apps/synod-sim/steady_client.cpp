@@ -94,8 +94,10 @@ void steady_client::on_answer(uint64_t number, bool asked::*which) {
   for (auto& [node, x] : asked_)
     if (x.number == number) {
       x.*which = true;
-      if (x.opened && x.read)
-        x.number = 0;
+      if (!x.opened || !x.read)
+        continue;
+      x.number = 0;
+      longest_ = std::max(longest_, stage_.time.now() - x.since);
     }
 }
 

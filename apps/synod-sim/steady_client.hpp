@@ -27,6 +27,8 @@ public:
   void start();
   /// Asks no more.
   void finish() { finished_ = true; }
+  /// So long it has waited for an answer, at most.
+  duration longest() const { return longest_; }
 
 private:
   class endpoint;
@@ -50,6 +52,7 @@ private:
   random_stream random_;
   std::map<uint32_t, asked> asked_; // by node
   bool finished_ = false;
+  duration longest_{0};
 };
 
 } // namespace synod::simulation

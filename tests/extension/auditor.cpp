@@ -1,6 +1,7 @@
 #include "auditor.hpp"
 
 #include <synod/actors/role/peers.hpp>
+#include <synod/actors/role/robust.hpp>
 #include <synod/messages/batch.hpp>
 #include <synod/messages/roles.hpp>
 #include <synod/messages/status.hpp>
@@ -93,8 +94,7 @@ synod::role_definition auditor_role() {
           "checks that replicas agree",
           {{"window", kind::number, "4096", "slots remembered", 16, 65536}},
           [](const synod::role_context& context) -> caf::expected<caf::actor> {
-            auto window = static_cast<uint64_t>(context.options.number("window"));
-            return caf::actor_cast<caf::actor>(context.environment->system().spawn<auditor>(window));
+            return synod::spawn_role<auditor>(context, static_cast<uint64_t>(context.options.number("window")));
           }};
 }
 

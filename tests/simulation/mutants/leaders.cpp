@@ -135,6 +135,14 @@ struct as_promise {
   }
 };
 
+/// Does not hear of ballots that replicas saw: a leader that was preempted behind its back goes on.
+struct deaf_to_higher_ballots {
+  std::optional<caf::message> operator()(leader& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto higher = part<message<schema::HigherBallot>>(content) || (self.leads() && part<message<schema::Ping>>(content));
+    return higher ? std::nullopt : std::optional{content};
+  }
+};
+
 /// Sends acceptors what else is proposed for a slot, as a second commander would.
 class with_two_commanders {
 public:
@@ -178,6 +186,9 @@ std::vector<mutant> wrong_leaders() {
     {"ignores-adopted", "a leader ignores the pvalues it adopted", with_filter<of_p1b<without_pvalues>>},
     {"lowest-pvalue", "a scout takes the lowest ballot's pvalue", with_filter<of_p1b<with_inverted_ballots>>},
     {"time-stands-still", "a leader gives every batch the time of its first one", with_filter<as_if_time_stood_still>},
+    {"patient", "a leader takes over only after 40 s of silence",
+     with_options([](auto& x) { x.leading.smallest_timeout = x.leading.largest_timeout = std::chrono::seconds{40}; })},
+    {"deaf-leader", "an active leader hears of no higher ballot while it is idle", with_filter<deaf_to_higher_ballots>},
     {"first-piece", "a scout takes the first piece of a p1b for all of it", with_filter<of_p1b<as_last_piece>>},
     {"counts-refusals", "a scout takes an acceptor's higher ballot for a promise", with_filter<of_p1b<as_promise>>},
     {"fills-decided-slots", "a leader fills slots with no-ops that acceptors left out as decided",

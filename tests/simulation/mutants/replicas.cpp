@@ -154,6 +154,37 @@ struct of_highest_slots {
   }
 };
 
+/// Is told a time that is an hour ahead, as if the wall clock of the leader's host alone counted and were wrong.
+struct an_hour_ahead {
+  std::optional<caf::message> operator()(replica&, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* told = part<message<schema::Leading>>(content);
+    if (!told || (*told)->getClusterTime().getAtLeast() == 0)
+      return content;
+    constexpr int64_t hour_ms = 3'600'000;
+    builder<schema::Leading> altered;
+    altered->setBallot((*told)->getBallot());
+    altered->setDecidedBelow((*told)->getDecidedBelow());
+    altered->setFreeSlot((*told)->getFreeSlot());
+    altered->initClusterTime().setAtLeast((*told)->getClusterTime().getAtLeast() + hour_ms);
+    altered->getClusterTime().setAtMost((*told)->getClusterTime().getAtMost() + hour_ms);
+    return caf::make_message(altered.finish());
+  }
+};
+
+/// What comes back from other roles is not noted: after a while nothing is sent to them.
+struct without_marks {
+  std::optional<caf::message> operator()(replica& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    return part<message<schema::Received>>(content) && self.slot_out() > 100 ? std::nullopt : std::optional{content};
+  }
+};
+
+/// Does not hear that requests were forwarded to it.
+struct forwards_in_vain {
+  std::optional<caf::message> operator()(replica&, const caf::message& content, const caf::strong_actor_ptr&) {
+    return content.match_element<forward_atom>(0) ? std::nullopt : std::optional{content};
+  }
+};
+
 struct forgets_the_slot {
   void operator()(replica&, schema::Highest::Builder told) { told.setSlot(0); }
 };
@@ -179,6 +210,9 @@ std::vector<mutant> wrong_replicas() {
      filtered<of_highest_slots<forgets_the_slot>>},
     {"reads-earlier-round", "a replica counts answers to an earlier round of reads", filtered<of_highest_slots<takes_any_round>>},
     {"learns-from-minority", "a replica learns what one acceptor too few has accepted", needs_fewer<0, 1>},
+    {"believes-one-clock", "a replica takes the time of a clock that is an hour ahead", filtered<an_hour_ahead>},
+    {"forgets-marks", "a replica does not note what arrived", filtered<without_marks>},
+    {"drops-forwards", "a replica does not propose what other replicas hand on", filtered<forwards_in_vain>},
     {"local-expiry", "keys expire by the replica's own clock", execution_variant<expires_by_the_local_clock>},
   };
 }
