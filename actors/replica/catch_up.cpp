@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds last_pause{1000};
+constexpr slot_number many = 256; // More than these may just be in flight.
 
 } // namespace
 
@@ -29,7 +30,7 @@ catch_up::questions catch_up::look(slot_number slot_out, slot_number target, con
     slot_out_ = slot_out;
     in_vain_ = 0;
     again_ = backoff{first_pause, last_pause};
-    return {};
+    return go_on_with_leader(slot_out, target);
   }
   if ((informed_ && slot_out >= target) || !again_.due(now))
     return {};
@@ -37,8 +38,13 @@ catch_up::questions catch_up::look(slot_number slot_out, slot_number target, con
   ++source_;
   learner_.forget();
   auto asked = ask(slot_out, reached);
-  asked.leader = ++in_vain_ > reached.size();
+  asked.leader = asked_leader_ = ++in_vain_ > reached.size();
   return asked;
+}
+
+catch_up::questions catch_up::go_on_with_leader(slot_number slot_out, slot_number target) {
+  asked_leader_ &= slot_out + many < target;
+  return {asked_leader_, {}};
 }
 
 catch_up::questions catch_up::on_acceptor(node_id acceptor, slot_number slot_out, const node_set& reached) {
@@ -68,7 +74,9 @@ std::vector<message<schema::Pvalue>> catch_up::on_learned(const message<schema::
   told_decided_below(answer->getDecidedBelow());
   auto& mark = marks_[answer->getAcceptor()];
   mark = std::max(mark, answer->getMark());
-  return learner_.on_learned(answer);
+  auto chosen = learner_.on_learned(answer);
+  asked_leader_ &= chosen.empty();
+  return chosen;
 }
 
 catch_up::questions catch_up::on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now) {

@@ -12,7 +12,8 @@ namespace synod {
 
 /// Knows up to where slots are decided, and when to ask whom about those that did not come: the acceptors, in growing pauses
 /// while nothing comes, each time another one of them for values and the others for ballots; the leader, to decide them
-/// again, when as many attempts as there are acceptors did not help.
+/// again, when as many attempts as there are acceptors did not help. Where the leader did, it is asked for the next ones, too, as
+/// long as many are missing: it decides some at a time.
 class catch_up {
 public:
   using time_point = backoff::time_point;
@@ -54,6 +55,7 @@ public:
 private:
   bool is_enough(const node_set& reached, slot_number slot_out) const;
   questions ask(slot_number slot_out, const node_set& reached);
+  questions go_on_with_leader(slot_number slot_out, slot_number target);
 
   configurations members_;
   node_id here_;
@@ -64,7 +66,8 @@ private:
   slot_number slot_out_ = 0; // at the last look, or question
   backoff again_;
   uint32_t in_vain_ = 0; // attempts since the last progress
-  uint32_t source_ = 0;  // who is asked for values: so many behind the acceptor beside this replica
+  bool asked_leader_ = false;
+  uint32_t source_ = 0; // who is asked for values: so many behind the acceptor beside this replica
   std::map<node_id, uint64_t> marks_;
 };
 

@@ -57,6 +57,32 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(look(1, 5).leader);
 }
 
+TEST_CASE_FIXTURE(fixture, "where the leader helped it is asked for the next slots at once, while many are missing") {
+  constexpr slot_number target = 10'000;
+  look(1, target);
+  CHECK_FALSE(look(1, target).leader);
+  for (int i = 0; i < 3; ++i) {
+    now += milliseconds{1000};
+    CHECK(look(1, target).leader == (i == 2));
+  }
+  CHECK(look(257, target).leader);
+  CHECK(look(513, target).leader);
+  CHECK(look(513, target).acceptors.size() == 3); // They are asked again when that was in vain, too.
+  subject.on_learned(learned(0, {value_of({1, 0, 1}, 513, 0)}, true));
+  subject.on_learned(learned(1, {value_of({1, 0, 1}, 513, 0)}, false));
+  CHECK_FALSE(look(514, target).leader); // They can tell again.
+}
+
+TEST_CASE_FIXTURE(fixture, "who lacks as many slots as may be in flight asks no leader for them") {
+  look(1, 300);
+  for (int i = 0; i < 4; ++i) {
+    look(1, 300);
+    now += milliseconds{1000};
+  }
+  CHECK_FALSE(look(100, 300).leader);
+  CHECK_FALSE(look(200, 10'000).leader);
+}
+
 TEST_CASE_FIXTURE(fixture, "who is informed and has all asks nobody") {
   subject.on_learned(learned(1, {}, true));
   look(5, 5);
