@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -35,11 +36,12 @@ bool changes_nothing(const operation& x) {
 class search {
 public:
   search(const history& all, bool as_decided, size_t most_steps)
-    : all_{all}, as_decided_{as_decided}, most_steps_{most_steps}, done_(all.size(), false) {
+    : all_{all}, as_decided_{as_decided}, most_steps_{most_steps}, behind_(all.size(), none), done_(all.size(), false) {
     for (size_t i = 0; i < all.size(); ++i)
       if (all[i].place != 0)
         decided_.push_back(i);
     std::sort(decided_.begin(), decided_.end(), [&](auto a, auto b) { return all[a].place < all[b].place; });
+    note_streams();
     left_ = static_cast<size_t>(std::count_if(all.begin(), all.end(), [](auto& x) { return x.returned != operation::never; }));
   }
 
@@ -82,6 +84,19 @@ private:
     std::vector<choice> choices;
     size_t next = 0;
   };
+
+  /// What was asked for through one connection takes effect in the order of asking, even where nobody waited for the reply
+  /// before. Of what was not answered nobody knows when it does.
+  void note_streams() {
+    std::map<std::pair<uint32_t, uint64_t>, size_t> last;
+    for (size_t i = 0; i < all_.size(); ++i) {
+      if (all_[i].stream == 0 || all_[i].returned == operation::never)
+        continue;
+      auto [before, first] = last.try_emplace({all_[i].client, all_[i].stream}, i);
+      if (!first)
+        behind_[i] = std::exchange(before->second, i);
+    }
+  }
 
   frame begin_frame(model state) {
     while (first_ < all_.size() && done_[first_])
@@ -132,7 +147,11 @@ private:
     return nullptr;
   }
 
-  bool is_in_turn(size_t index) const { return !as_decided_ || all_[index].place == 0 || decided_[decided_done_] == index; }
+  bool is_in_turn(size_t index) const {
+    if (behind_[index] != none && !done_[behind_[index]])
+      return false;
+    return !as_decided_ || all_[index].place == 0 || decided_[decided_done_] == index;
+  }
 
   hash with(size_t index) const {
     auto sum = hash_of(&index, sizeof index, 2);
@@ -178,11 +197,14 @@ private:
     return text;
   }
 
+  static constexpr size_t none = SIZE_MAX;
+
   const history& all_;
   bool as_decided_;
   std::vector<size_t> decided_; // in their order
   size_t decided_done_ = 0;
   size_t most_steps_;
+  std::vector<size_t> behind_; // the one before it in its stream
   std::vector<bool> done_;
   size_t left_ = 0; // with a return, not done
   size_t first_ = 0;

@@ -78,7 +78,9 @@ void resp_client::look_at(unsigned group) {
   auto watch = draw_watched(group);
   watch.insert(watch.begin(), "WATCH");
   send(watch, {}, true);
-  looking_ = begin(group, {index_, operation::kind::command, {{"GET", key('r', group)}}});
+  operation x{index_, operation::kind::command, {{"GET", key('r', group)}}};
+  x.stream = connection_;
+  looking_ = begin(group, std::move(x));
   send({"GET", key('r', group)}, looking_);
 }
 

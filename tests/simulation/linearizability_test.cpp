@@ -24,6 +24,7 @@ struct line {
   std::string command, reply;
   uint64_t place = 0;
   int64_t earliest_log_time = 0, latest_log_time = INT64_MAX;
+  uint64_t stream = 0; // all of one client
 };
 
 history history_of(const std::vector<line>& lines) {
@@ -36,6 +37,9 @@ history history_of(const std::vector<line>& lines) {
       each.reply = x.reply;
     }
     each.place = x.place;
+    each.stream = x.stream;
+    if (x.stream != 0)
+      each.client = 0;
     each.earliest_log_time = x.earliest_log_time;
     each.latest_log_time = x.latest_log_time;
     all.push_back(std::move(each));
@@ -69,6 +73,25 @@ TEST_CASE("at the same time: any order will do that explains all replies") {
                             {4, 5, "GET r", "\"b\""},
                             {6, 7, "GET r", "\"a\""}}));
   CHECK(linearizable({{1, 10, "INCRBY c 1", "3"}, {2, 9, "INCRBY c 2", "2"}}));
+}
+
+TEST_CASE("through one connection: in the order of asking, also where the replies were not waited for") {
+  auto sent_together = [](const char* first, const char* first_reply, const char* second, const char* second_reply) {
+    line a{1, 10, first, first_reply}, b{1, 10, second, second_reply};
+    a.stream = b.stream = 7;
+    return linearizable({a, b});
+  };
+  CHECK(sent_together("SET r v", "OK", "GET r", "\"v\""));
+  CHECK_FALSE(sent_together("SET r v", "OK", "GET r", "nil"));
+  CHECK(sent_together("GET r", "nil", "SET r v", "OK"));
+  CHECK_FALSE(sent_together("GET r", "\"v\"", "SET r v", "OK"));
+  line first{1, 10, "GET r", "\"v\""}, second{1, 10, "GET r", "nil"};
+  CHECK(linearizable({{1, 10, "SET r v", "OK"}, first, second}));
+  first.stream = second.stream = 7;
+  CHECK_FALSE(linearizable({{1, 10, "SET r v", "OK"}, first, second}));
+  line lost{1, 0, "SET r v", ""};
+  lost.stream = 7;
+  CHECK(linearizable({lost, second})); // It may take effect late.
 }
 
 TEST_CASE("an unknown outcome: it may take effect late, or never") {
