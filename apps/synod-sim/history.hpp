@@ -45,7 +45,11 @@ struct operation {
 
 /// It only looks.
 inline bool is_read(const operation& x) {
-  return x.reads ? *x.reads : std::all_of(x.commands.begin(), x.commands.end(), [](auto& each) { return each.front() == "GET"; });
+  auto looks = [](auto& command) {
+    constexpr const char* names[] = {"GET", "MGET", "STRLEN", "EXISTS", "GETRANGE"};
+    return std::find(std::begin(names), std::end(names), command.front()) != std::end(names);
+  };
+  return x.reads ? *x.reads : std::all_of(x.commands.begin(), x.commands.end(), looks);
 }
 
 /// In the order of calls.

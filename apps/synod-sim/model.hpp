@@ -7,8 +7,8 @@
 
 namespace synod::simulation {
 
-/// The values of a few keys, for checking histories against. Knows the commands of the workload: GET, SET with PX or
-/// PXAT, GETSET, INCRBY, APPEND, DEL, transactions with watched keys. Shares nothing with the real state machine.
+/// The values of a few keys, for checking histories against. Knows the commands of the workload, and transactions with watched
+/// keys. Shares nothing with the real state machine.
 class model {
 public:
   /// Everything that can have happened when `x` takes effect now and its reply is the one it got: one successor for
@@ -27,13 +27,29 @@ private:
     size_t written_by = 0; // tells equal values apart
   };
 
+  using words = std::vector<std::string>;
+
   bool expired(const value& x) const { return x.expires != 0 && x.expires <= now_; }
   value* find(const std::string& key);
-  std::optional<std::string> perform(const operation& x, size_t index);
-  std::optional<std::string> perform(const std::vector<std::string>& command, size_t index);
+  std::string told(const std::string& key);
+  void write(const std::string& key, std::string bytes, int64_t expires);
+  void set_expiry(const std::string& key, int64_t expires);
+
+  // Each gives the reply; none: it knows no such command.
+  std::optional<std::string> perform(const operation& x);
+  std::optional<std::string> perform(const words& command);
+  std::optional<std::string> look(const words& command);
+  std::optional<std::string> set_one(const words& command);
+  std::optional<std::string> set_some(const words& command);
+  std::optional<std::string> change(const words& command);
+  std::optional<std::string> take_or_move(const words& command);
+  std::optional<std::string> expire(const words& command);
+  std::string set(const words& command);
+  std::string add(const std::string& key, int64_t difference, bool as_float);
 
   std::map<std::string, value> values_;
-  int64_t now_ = 0; // log time is at least this
+  int64_t now_ = 0;      // log time is at least this
+  size_t performed_ = 0; // the operation that is being performed
 };
 
 } // namespace synod::simulation

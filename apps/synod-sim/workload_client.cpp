@@ -12,7 +12,22 @@ namespace synod::simulation {
 using std::chrono::milliseconds;
 
 operation workload_client::draw_read(unsigned group) {
-  return {index_, operation::kind::command, {{"GET", key(random_.of<char>({'r', 'c', 'l'}), group)}}};
+  auto some = [&] { return key(random_.of<char>({'r', 'c', 'l'}), group); };
+  auto command = [&]() -> std::vector<std::string> {
+    switch (random_.below(10)) {
+      case 0:
+        return {"MGET", some(), some(), some()};
+      case 1:
+        return {"EXISTS", some(), some()};
+      case 2:
+        return {"STRLEN", some()};
+      case 3:
+        return {"GETRANGE", some(), "1", std::to_string(random_.between(1, 20))};
+      default:
+        return {"GET", some()};
+    }
+  };
+  return {index_, operation::kind::command, {command()}};
 }
 
 operation workload_client::checked_transaction(unsigned group) {
@@ -76,15 +91,15 @@ std::optional<operation> workload_client::draw_of_user(bool reads) {
 }
 
 operation workload_client::draw_write(unsigned group) {
+  if (random_.below(40) == 0)
+    return draw_read(group); // In a slot.
   operation x;
   x.client = index_;
   auto count = random_.below(6) == 0 ? random_.between(2, 3) : 1;
   x.what = count > 1 ? operation::kind::transaction : operation::kind::command;
-  for (; count > 0; --count) {
-    x.commands.push_back(draw_command(group));
-    if (x.commands.back().size() == 5 && x.what == operation::kind::transaction)
-      x.commands.back().resize(3); // One log time for all of it: expiry only alone.
-  }
+  x.commands.push_back(draw_command(group));
+  for (; count > 1; --count)
+    x.commands.push_back(random_.below(2) == 0 ? draw_command(group) : draw_more(group));
   return x;
 }
 
@@ -92,32 +107,98 @@ operation workload_client::draw_write(unsigned group) {
 /// never there. So what was performed tells who asked for it.
 std::vector<std::string> workload_client::draw_command(unsigned group) {
   auto number = [this](int64_t least, int64_t most) { return std::to_string(random_.between(least, most)); };
+  auto r = key('r', group), c = key('c', group), l = key('l', group);
   auto roll = random_.below(100);
-  if (roll < 25)
-    return {"SET", key('r', group), fresh_value()};
-  if (roll < 35)
-    return {"SET", key('r', group), fresh_value(), "PX", number(10, 3000)};
-  if (roll < 40)
-    return {"SET", key('r', group), fresh_value(), "PXAT",
+  if (roll < 18)
+    return {"SET", r, fresh_value()};
+  if (roll < 26)
+    return {"SET", r, fresh_value(), "PX", number(10, 3000)};
+  if (roll < 30)
+    return {"SET", r, fresh_value(), "PXAT",
             std::to_string(random_.between(-200, 3000) + simulated_host::beginning_ms()
                            + std::chrono::duration_cast<milliseconds>(stage_.time.now()).count())};
-  if (roll < 48)
-    return {"GETSET", key('r', group), fresh_value()};
+  if (roll < 37)
+    return draw_set(group);
+  if (roll < 43)
+    return {"GETSET", r, fresh_value()};
+  if (roll < 47)
+    return {"DEL", r, fresh_value()};
   if (roll < 53)
-    return {"DEL", key('r', group), fresh_value()};
-  if (roll < 78)
-    return {"INCRBY", key('c', group), fresh_number()};
-  if (roll < 80)
-    return {"INCRBY", key('r', group), fresh_number()};
+    return {"APPEND", r, fresh_value()};
+  if (roll < 58)
+    return {"SETRANGE", r, "0", fresh_value()};
+  if (roll < 75)
+    return {"INCRBY", c, fresh_number()};
+  if (roll < 79)
+    return {random_.of<const char*>({"INCRBY", "DECRBY", "INCRBYFLOAT"}), key(random_.of<char>({'r', 'c'}), group),
+            fresh_number()};
   if (roll < 91)
-    return {"APPEND", key('l', group), fmt::format("{}.{};", index_, ++values_)};
+    return {"APPEND", l, fmt::format("{}.{};", index_, ++values_)};
+  if (roll < 95)
+    return {"DEL", l, fresh_value()};
   if (roll < 96)
-    return {"DEL", key('l', group), fresh_value()};
-  if (roll < 97)
-    return {"DEL", key('c', group), fresh_value()};
-  return {"GET", key(random_.of<char>({'r', 'c', 'l'}), group)};
+    return {"DEL", c, fresh_value()};
+  switch (random_.below(4)) {
+    case 0:
+      return {"SETNX", r, fresh_value()};
+    case 1:
+      return {"PSETEX", r, number(10, 3000), fresh_value()};
+    case 2:
+      return {"MSET", r, fresh_value(), c, fresh_number()};
+    default:
+      return {"MSETNX", r, fresh_value(), c, fresh_number()};
+  }
 }
 
+/// With options that go together.
+std::vector<std::string> workload_client::draw_set(unsigned group) {
+  std::vector<std::string> command{"SET", key('r', group), fresh_value()};
+  if (auto roll = random_.below(3); roll > 0)
+    command.emplace_back(roll == 1 ? "NX" : "XX");
+  if (random_.below(2) == 0)
+    command.emplace_back("GET");
+  if (auto roll = random_.below(3); roll == 1)
+    command.emplace_back("KEEPTTL");
+  else if (roll == 2)
+    command.insert(command.end(), {"EX", std::to_string(random_.between(1, 3))});
+  return command;
+}
+
+/// What says nothing of who asked for it: behind a command that does, in one transaction.
+std::vector<std::string> workload_client::draw_more(unsigned group) {
+  auto number = [this](int64_t least, int64_t most) { return std::to_string(random_.between(least, most)); };
+  auto r = key('r', group), c = key('c', group), l = key('l', group);
+  switch (random_.below(14)) {
+    case 0:
+      return {"GETDEL", r};
+    case 1:
+      return {"GETEX", r, "PX", number(1, 3000)};
+    case 2:
+      return {"GETEX", r, "PERSIST"};
+    case 3:
+      return {"GETEX", r};
+    case 4:
+      return {"PERSIST", r};
+    case 5:
+      return {"PEXPIRE", r, number(-50, 3000)};
+    case 6:
+      return {"PTTL", r};
+    case 7:
+      return {"PEXPIRETIME", r};
+    case 8:
+      return {random_.of<const char*>({"INCR", "DECR"}), c};
+    case 9:
+      return {"COPY", r, l};
+    case 10:
+      return {"COPY", r, l, "REPLACE"};
+    case 11:
+      return {random_.of<const char*>({"RENAME", "RENAMENX"}), r, l};
+    case 12:
+      return {"DEL", r, l};
+    default:
+      return draw_read(group).commands.front();
+  }
+}
 std::string workload_client::fresh_value() {
   auto large = stage_.drawn.large_value_bytes > 0 && random_.below(4) == 0;
   return fmt::format("v{}.{}", index_, ++values_)

@@ -60,6 +60,8 @@ protected:
 
 private:
   std::vector<std::string> draw_command(unsigned group);
+  std::vector<std::string> draw_set(unsigned group);
+  std::vector<std::string> draw_more(unsigned group);
   std::string fresh_value();
   std::string fresh_number();
   /// The next one that reads, or that writes.

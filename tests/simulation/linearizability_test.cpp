@@ -119,6 +119,48 @@ TEST_CASE("expiry: a value ends at a log time that the operation can have seen")
   CHECK_FALSE(linearizable({set, {3, 4, "GET r", "nil", 0, 1000, 1200}, {5, 6, "GET r", "\"v\"", 0, 1000, 1200}}));
 }
 
+TEST_CASE("commands with options, and with more than one key") {
+  auto one_after_the_other = [](const std::vector<std::pair<std::string, std::string>>& all) {
+    std::vector<line> lines;
+    int now = 0;
+    for (auto& [command, reply] : all)
+      lines.push_back({now += 2, now + 1, command, reply, lines.size() + 1, 1000, 1000});
+    return linearizable(lines);
+  };
+  CHECK(one_after_the_other({{"SET r v NX", "OK"}, {"SET r w NX", "nil"}, {"SET r w XX GET", "\"v\""}, {"GET r", "\"w\""}}));
+  CHECK(one_after_the_other({{"SET r v XX", "nil"}, {"SETNX r a", "1"}, {"SETNX r b", "0"}, {"GET r", "\"a\""}}));
+  CHECK(one_after_the_other(
+    {{"SET r v EX 2", "OK"}, {"SET r w KEEPTTL", "OK"}, {"PTTL r", "2000"}, {"SET r x", "OK"}, {"PTTL r", "-1"}}));
+  CHECK(one_after_the_other({{"PSETEX r 5 v", "OK"},
+                             {"GETEX r PX 7", "\"v\""},
+                             {"PEXPIRETIME r", "1007"},
+                             {"GETEX r PERSIST", "\"v\""},
+                             {"PERSIST r", "0"}}));
+  CHECK(
+    one_after_the_other({{"SET r v", "OK"}, {"PEXPIRE r -1", "1"}, {"EXISTS r", "0"}, {"PEXPIRE r 1", "0"}, {"PTTL r", "-2"}}));
+  CHECK(one_after_the_other(
+    {{"SET r abc", "OK"}, {"SETRANGE r 0 xy", "3"}, {"APPEND r d", "4"}, {"GETRANGE r 1 2", "\"yc\""}, {"STRLEN r", "4"}}));
+  CHECK(one_after_the_other(
+    {{"MSET r a c 1", "OK"}, {"MSETNX l b c 2", "0"}, {"MGET c l r", "[\"1\" nil \"a\"]"}, {"EXISTS r c l", "2"}}));
+  CHECK(one_after_the_other({{"DECRBY c 5", "-5"},
+                             {"INCRBYFLOAT c 7", "\"2\""},
+                             {"INCR c", "3"},
+                             {"DECR c", "2"},
+                             {"SET r v", "OK"},
+                             {"INCRBYFLOAT r 1", "ERR value is not a valid float"}}));
+  CHECK(one_after_the_other({{"SET r v PX 9", "OK"},
+                             {"COPY r l", "1"},
+                             {"PTTL l", "9"},
+                             {"COPY r l", "0"},
+                             {"RENAMENX r l", "0"},
+                             {"RENAME r l", "OK"},
+                             {"DEL r l", "1"},
+                             {"RENAME r l", "ERR no such key"}}));
+  CHECK(one_after_the_other({{"SET r v", "OK"}, {"GETDEL r", "\"v\""}, {"GETDEL r", "nil"}}));
+  CHECK_FALSE(one_after_the_other({{"SET r v PX 9", "OK"}, {"APPEND r w", "2"}, {"PTTL r", "-1"}}));
+  CHECK_FALSE(one_after_the_other({{"SET r v NX", "OK"}, {"SET r w NX", "OK"}}));
+}
+
 TEST_CASE("a transaction is one step, and watched keys decide") {
   auto transaction = [](int called, int returned, std::vector<words> commands, std::optional<std::string> expects,
                         std::string reply) {
