@@ -1,5 +1,6 @@
 #include "synod/actors/acceptor/acceptor.hpp"
 
+#include "synod/actors/role/error_text.hpp"
 #include "synod/actors/role/robust.hpp"
 #include "synod/messages/status.hpp"
 
@@ -247,7 +248,7 @@ void acceptor::on_exit() {
 }
 
 void acceptor::fail(const caf::error& why) {
-  environment_->fatal("acceptor: " + to_string(why));
+  environment_->fatal("acceptor: " + text_of(why));
   quit(why);
 }
 

@@ -30,6 +30,8 @@ public:
 
   caf::expected<cluster> read(std::string_view text) {
     try {
+      if (text.find_first_not_of(" \t\r\n") == text.npos)
+        refuse({}, "is empty: expected cluster = \"NAME\" and [[node]] tables");
       auto document = toml::parse(text, file_);
       read_document(document);
       check();
@@ -199,11 +201,8 @@ private:
         if (!where || where->port == 0)
           refuse(value.source(), "key 'address': expected \"HOST:PORT\", found '" + text(value, name) + "'");
         node.address = *where;
-        address_lines_[node_lines_.size()] = value.source();
       } else if (name == "resp") {
-        node.resp = parse_endpoint(text(value, name), "127.0.0.1");
-        if (!node.resp)
-          refuse(value.source(), "key 'resp': expected \"HOST:PORT\" or \"PORT\", found '" + text(value, name) + "'");
+        node.resp = read_resp(value);
       } else if (name == "roles") {
         read_roles(value, node);
       } else {
@@ -224,13 +223,44 @@ private:
       refuse(table.source(), "node '" + node.name + "' has the id of node '" + other->name + "' in line " + line_of(*other) + ", "
                                + std::to_string(node.id) + ": expected an id of its own, given as 'id' (otherwise it is made of"
                                + " the name)");
-    for (size_t i = 0; i < result_.nodes.size(); ++i)
-      if (to_string(result_.nodes[i].address) == to_string(node.address))
-        refuse(table.source(), "node '" + node.name + "' has the address of node '" + result_.nodes[i].name + "'");
     if (node.has("gateway") && !node.resp)
       refuse(table.source(), "node '" + node.name + "' has a gateway and no 'resp': expected resp = \"HOST:PORT\"");
+    read_places(table, node);
     node_lines_.push_back(table.source());
     result_.nodes.push_back(std::move(node));
+  }
+
+  /// An IP address, as clients' sockets need one.
+  endpoint read_resp(const toml::node& value) const {
+    auto where = parse_endpoint(text(value, "resp"), "127.0.0.1");
+    if (where && where->host == "localhost")
+      where->host = "127.0.0.1";
+    if (!where || !is_ip_address(where->host))
+      refuse(value.source(), "key 'resp': expected \"ADDRESS:PORT\" with an IP address or localhost, or \"PORT\", found '"
+                               + text(value, "resp") + "'");
+    return *where;
+  }
+
+  /// Where the node listens: nobody else may, and not everybody is to reach it.
+  void read_places(const toml::table& table, const node_description& node) {
+    read_place(*table.get("address"), "address", node.name, node.address,
+               "traffic between nodes is neither encrypted nor authenticated");
+    if (node.resp)
+      read_place(*table.get("resp"), "resp", node.name, *node.resp, "clients need no password and nothing is encrypted");
+  }
+
+  void read_place(const toml::node& value, const std::string& key, const std::string& node, const endpoint& where,
+                  const std::string& why) {
+    auto line = value.source().begin.line;
+    auto [taken, fresh] = places_.try_emplace(to_string(where), place{node, key, line});
+    if (!fresh && where.port != 0) // 0: whatever is free.
+      refuse(value.source(), fmt::format("key '{}': node '{}' has the {} of node '{}' in line {}, {}: expected one of its own",
+                                         key, node, taken->second.key, taken->second.node, taken->second.line, taken->first));
+    if (!is_loopback(where.host))
+      open_places_.push_back({value.source(), fmt::format("key '{}': node '{}': others can reach {}, and {}: expected a loopback"
+                                                          " address, or allow-plain-traffic = true in the file if this network is"
+                                                          " yours alone",
+                                                          key, node, to_string(where), why)});
   }
 
   void read_roles(const toml::node& value, node_description& node) {
@@ -260,19 +290,22 @@ private:
         refuse({}, std::string{"no node has the role '"} + role + "': "
                      + (role == std::string{"acceptor"} ? "there would be no majority of acceptors"
                                                         : "nothing would be decided or performed"));
-    for (size_t i = 0; i < result_.nodes.size(); ++i)
-      if (auto& node = result_.nodes[i]; !is_loopback(node.address.host) && !result_.allow_plain_traffic)
-        refuse(address_lines_.at(i),
-               "node '" + node.name + "': others can reach " + to_string(node.address)
-                 + ", and traffic between nodes is neither encrypted nor authenticated: use a loopback address, or set"
-                   " allow-plain-traffic = true if this network is yours alone");
+    if (!open_places_.empty() && !result_.allow_plain_traffic)
+      refuse(open_places_.front().first, open_places_.front().second);
   }
+
+  struct place {
+    std::string node;
+    std::string key;
+    toml::source_index line;
+  };
 
   std::string file_;
   const registry& known_;
   cluster result_;
   std::vector<toml::source_region> node_lines_;
-  std::map<size_t, toml::source_region> address_lines_;
+  std::map<std::string, place> places_;
+  std::vector<std::pair<toml::source_region, std::string>> open_places_; // that need consent, and what is said of them
 };
 
 } // namespace
@@ -282,11 +315,12 @@ caf::expected<cluster> parse_cluster(std::string_view text, const std::string& n
 }
 
 caf::expected<cluster> read_cluster(const std::filesystem::path& file, const registry& known) {
+  std::error_code ignored; // What cannot be looked at cannot be read.
   std::ifstream in{file};
-  std::stringstream text;
-  if (!in || std::filesystem::is_directory(file) || !(text << in.rdbuf()))
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  if (!in.is_open() || in.bad() || std::filesystem::is_directory(file, ignored))
     return caf::make_error(caf::sec::cannot_open_file, file.string() + ": cannot be read");
-  return parse_cluster(text.str(), file.string(), known);
+  return parse_cluster(text, file.string(), known);
 }
 
 cluster local_cluster(size_t count, uint16_t first_port, const registry& known) {

@@ -1,7 +1,6 @@
 #include "synod/actors/node/command_line.hpp"
 
 #include <CLI/CLI.hpp>
-#include <caf/all.hpp>
 
 #include <iostream>
 #include <string_view>
@@ -27,13 +26,6 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
 int bad_arguments(const std::string& why) {
   std::cerr << "error: " << why << std::endl;
   return exit_status::bad_arguments;
-}
-
-std::string text_of(const caf::error& problem) {
-  std::string text;
-  auto context = problem.context();
-  context.apply([&](const std::string& x) { text = x; });
-  return text.empty() ? to_string(problem) : text;
 }
 
 } // namespace synod

@@ -1,8 +1,6 @@
 // What the executables share: how they read their options, and how they end.
 #pragma once
 
-#include <caf/error.hpp>
-
 #include <optional>
 #include <string>
 
@@ -24,8 +22,5 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv);
 
 /// Says what is wrong with the configuration or the options, and gives the exit status for it.
 int bad_arguments(const std::string& why);
-
-/// The text that an error was made with.
-std::string text_of(const caf::error& problem);
 
 } // namespace synod

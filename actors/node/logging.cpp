@@ -138,7 +138,7 @@ std::shared_ptr<spdlog::logger> make_logger(const std::string& node, const std::
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<json_message>('*');
   formatter->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","node":"%n","message":"%*"})"
-                              : "%Y-%m-%d %H:%M:%S.%e %^%L%$ %n: %v");
+                              : "%Y-%m-%dT%H:%M:%S.%e%z %^%L%$ %n: %v");
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::trace);

@@ -1,6 +1,7 @@
 #include "synod/actors/node/node.hpp"
 
 #include "synod/actors/node/connector.hpp"
+#include "synod/actors/role/error_text.hpp"
 #include "synod/actors/role/robust.hpp"
 
 #include <spdlog/spdlog.h>
@@ -33,7 +34,7 @@ node::behavior_type node::make_behavior() {
       }
     for (auto& role : options_.roles)
       if (role.handle.address() == down.source && down.reason != caf::exit_reason::user_shutdown)
-        options_.fatal("role " + role.name + " has ended: " + to_string(down.reason)); // Half a node is worse than none.
+        options_.fatal("role " + role.name + " has ended: " + text_of(down.reason)); // Half a node is worse than none.
   });
   for (auto& role : options_.roles) {
     monitor(role.handle);
@@ -225,7 +226,7 @@ void node::meet(const known_nodes::tokens& told, std::function<void()> then) {
 
 void node::on_remembered(const done_aside& x) {
   if (x.failure)
-    return options_.fatal("node: " + to_string(x.failure));
+    return options_.fatal("node: " + text_of(x.failure));
   if (auto then = when_remembered_.extract(x.number))
     then.mapped()();
   for (auto& [other, link] : links_) // What they do not know they take from whoever shows it.

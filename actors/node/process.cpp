@@ -6,6 +6,7 @@
 #include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/logging.hpp"
 #include "synod/actors/node/socket_server.hpp"
+#include "synod/actors/role/error_text.hpp"
 
 #include <caf/io/all.hpp>
 
@@ -53,6 +54,7 @@ public:
     auto clients = std::make_shared<socket_server>(process_.system_);
     if (auto problem = clients->listen(where.host, where.port); !problem.empty())
       return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
+    clients_at = {where.host, clients->port()};
     return std::shared_ptr<sockets>{std::move(clients)};
   }
 
@@ -74,6 +76,7 @@ public:
   }
 
   const std::shared_ptr<known_nodes> known = std::make_shared<known_nodes>();
+  std::optional<endpoint> clients_at;
 
 private:
   process& process_;
@@ -187,6 +190,13 @@ std::optional<int> process::meet(running& one, const running& other) {
     std::cerr << "error: " << text_of(problem) << std::endl;
     return exit_status::failed;
   }
+  return std::nullopt;
+}
+
+std::optional<endpoint> process::clients_at(const node_description& node) const {
+  for (auto& each : nodes_)
+    if (each.self == &node)
+      return each.environment->clients_at;
   return std::nullopt;
 }
 

@@ -31,6 +31,8 @@ public:
   std::optional<int> publish();
   /// Gives the nodes of this process each other's roles. Returns the exit status to end with, if they do not belong together.
   std::optional<int> introduce();
+  /// Where clients reach that node's gateway; with the port that it really has. None: it has no gateway.
+  std::optional<endpoint> clients_at(const node_description& node) const;
   /// Ends all roles in order, and waits until they have ended.
   void end();
 

@@ -3,6 +3,7 @@
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/process.hpp"
+#include "synod/actors/role/error_text.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -114,16 +115,17 @@ void wait_for_signal(const sigset_t& waited_for) {
   ::alarm(whole_seconds_to_end);
 }
 
-void say_what_runs(const cluster& config, const std::string& where) {
+void say_what_runs(const process& running, const cluster& config, const std::string& where) {
   std::cout << "Synod " << SYNOD_VERSION << ": " << config.nodes.size() << " nodes in this process, data in " << where << "\n";
-  const node_description* first = nullptr;
+  std::optional<endpoint> first;
   for (auto& each : config.nodes)
-    if (each.resp && each.has("gateway")) {
-      std::cout << "  node " << each.name << ": Redis clients at " << to_string(*each.resp) << "\n";
-      first = first ? first : &each;
+    if (auto clients = running.clients_at(each)) {
+      std::cout << "  node " << each.name << ": Redis clients at " << to_string(*clients) << "\n";
+      first = first ? first : clients;
     }
   if (first)
-    std::cout << "Try: redis-cli -p " << first->resp->port << " set greeting hello\n";
+    std::cout << "Try: redis-cli -h " << first->host << " -p " << first->port
+              << (config.state_machine == "key-value" ? " set greeting hello\n" : " command list\n");
   std::cout << "Ctrl-C ends it." << std::endl;
 }
 
@@ -164,8 +166,8 @@ int run_node(const registry& known, int argc, char** argv) {
   }
   auto& self = *shared->find(name);
   std::cout << "ready node=" << self.name;
-  if (self.resp && self.has("gateway"))
-    std::cout << " resp=" << to_string(*self.resp);
+  if (auto clients = running.clients_at(self))
+    std::cout << " resp=" << to_string(*clients);
   std::cout << std::endl;
   wait_for_signal(waited_for);
   running.end();
@@ -214,7 +216,7 @@ int run_dev(const registry& known, int argc, char** argv) {
   if (!failure)
     failure = running.publish();
   if (!failure) {
-    say_what_runs(*shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
+    say_what_runs(running, *shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
     wait_for_signal(waited_for);
   }
   running.end();

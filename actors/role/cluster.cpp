@@ -1,5 +1,7 @@
 #include "synod/actors/role/cluster.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -30,7 +32,18 @@ std::optional<endpoint> parse_endpoint(const std::string& text, const char* defa
 }
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  in_addr four{};
+  if (::inet_pton(AF_INET, host.c_str(), &four) == 1)
+    return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+  in6_addr six{};
+  if (::inet_pton(AF_INET6, host.c_str(), &six) == 1)
+    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == IN_LOOPBACKNET);
+  return host == "localhost";
+}
+
+bool is_ip_address(const std::string& host) {
+  in6_addr any{};
+  return ::inet_pton(AF_INET, host.c_str(), &any) == 1 || ::inet_pton(AF_INET6, host.c_str(), &any) == 1;
 }
 
 bool node_description::has(const std::string& role) const {

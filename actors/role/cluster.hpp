@@ -21,14 +21,16 @@ std::string to_string(const endpoint& x);
 /// "HOST:PORT", "[IPV6]:PORT"; with `default_host` also a bare "PORT".
 std::optional<endpoint> parse_endpoint(const std::string& text, const char* default_host = nullptr);
 
-/// True for 127.0.0.0/8, ::1 and localhost.
+/// True for 127.0.0.0/8, ::1, the former as IPv6, and localhost; of any other name it is not known where it leads.
 bool is_loopback(const std::string& host);
+
+bool is_ip_address(const std::string& host);
 
 struct node_description {
   std::string name;
   node_id id = 0;
   endpoint address;             ///< where other nodes find it
-  std::optional<endpoint> resp; ///< where clients find its gateway; set when it has one
+  std::optional<endpoint> resp; ///< where clients find its gateway, an IP address; set when it has one
   std::vector<std::string> roles;
 
   bool has(const std::string& role) const;

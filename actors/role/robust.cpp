@@ -1,23 +1,10 @@
 #include "synod/actors/role/robust.hpp"
 
-#include <exception>
+#include "synod/actors/role/error_text.hpp"
+
 #include <utility>
 
 namespace synod {
-
-namespace {
-
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& x) {
-    return x.what();
-  } catch (...) {
-    return "an exception of an unknown kind";
-  }
-}
-
-} // namespace
 
 void robust(caf::scheduled_actor& self, environment_ptr environment) {
   robust(self, [environment = std::move(environment)](const std::string& why) { environment->fatal(why); });

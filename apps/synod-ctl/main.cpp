@@ -4,6 +4,7 @@
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/system_config.hpp"
+#include "synod/actors/role/error_text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -4,6 +4,7 @@
 
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
+#include "synod/actors/role/error_text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

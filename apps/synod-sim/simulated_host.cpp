@@ -1,5 +1,6 @@
 #include "simulated_host.hpp"
 
+#include "synod/actors/role/error_text.hpp"
 #include "synod/actors/role/sockets.hpp"
 
 #include <spdlog/sinks/base_sink.h>
@@ -140,7 +141,7 @@ void simulated_host::start_roles() {
   if (ends_by(wrong ? wrong->text : std::string{}))
     return;
   auto problem = known_->open(files, environment_->data_directory());
-  if (ends_by(problem ? to_string(problem) : std::string{}))
+  if (ends_by(problem ? text_of(problem) : std::string{}))
     return;
   greeting_.emplace(stage_.drawn.config, description_.id, directory_.token(), known_);
   for (auto& role_name : description_.roles) {
@@ -150,7 +151,7 @@ void simulated_host::start_roles() {
         stage_.time.pin(*spawned, main_);
         roles_.push_back({role_name, *spawned, &main_});
       } else if (disk_.plugged()) {
-        die(to_string(spawned.error()));
+        die(text_of(spawned.error()));
       }
     });
     stage_.time.settle({&main_}); // Whatever it does first.
@@ -182,7 +183,7 @@ bool simulated_host::admits(participant& other) {
   if (known_->has(told))
     return true;
   auto failure = known_->remember_now(environment_->files(), told);
-  return !ends_by(failure ? to_string(failure) : std::string{});
+  return !ends_by(failure ? text_of(failure) : std::string{});
 }
 
 void simulated_host::lose_disk() {

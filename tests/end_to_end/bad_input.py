@@ -38,6 +38,7 @@ def bad_options():
     refused(2, "cannot be read", "--config-file=/none.conf", "--node=a", "--data-dir=/tmp/none")
     refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")
     refused(2, "--nodes", "--nodes=0", program="synod-dev")
+    refused(2, "/dev/null: is empty", "--config-file=/dev/null", "--node=a", "--data-dir=/tmp/none")
     refused(2, "subcommand", "--config-file=" + conf, program="synod-ctl")
     refused(1, "cannot make a temporary directory", program="synod-dev", environment={"TMPDIR": "/none"})
     for program in ("synod-node", "synod-dev", "synod-ctl"):
@@ -52,7 +53,11 @@ def bad_cluster_files(cluster):
     path = os.path.join(cluster.dir, "bad.conf")
     for text, expected in [("clustr = 'x'\n" + sound, ":1: unknown key 'clustr'"), (sound + "[replica]\nwindow = 'x'\n", "wrong type"),
                            (sound.replace('"b"', '"a"', 1), "duplicate"), (sound.replace('"acceptor", ', ""), "no majority of acceptors"),
-                           (sound.replace("127.0.0.1", "10.0.0.1", 1), "allow-plain-traffic"), ("[[[", "bad.conf:1")]:
+                           (sound.replace("127.0.0.1", "10.0.0.1", 1), "allow-plain-traffic"), ("[[[", "bad.conf:1"),
+                           (sound.replace("127.0.0.1", "127.evil.example.org", 1), "others can reach 127.evil.example.org"),
+                           (sound.replace('resp = "127.0.0.1', 'resp = "0.0.0.0', 1), ":5: key 'resp': node 'a': others can reach"),
+                           (sound.replace('resp = "127.0.0.1', 'resp = "elsewhere', 1), ":5: key 'resp': expected"),
+                           (sound.replace(str(cluster.resp["b"]), str(cluster.resp["a"])), "has the resp of node 'a' in line 5")]:
         with open(path, "w") as f:
             f.write(text)
         refused(2, expected, *options(cluster, config=path))

@@ -1,10 +1,13 @@
 #include "synod/actors/node/cluster_file.hpp"
 
 #include "synod/actors/node/built_in.hpp"
+#include "synod/actors/role/error_text.hpp"
+#include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 using namespace synod;
@@ -27,10 +30,7 @@ std::string error_of(const std::string& text) {
   auto found = parse_cluster(text, "file.conf", built_in());
   if (found)
     return "no error";
-  std::string what;
-  auto context = found.error().context();
-  context.apply([&](const std::string& x) { what = x; });
-  return what;
+  return text_of(found.error());
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -66,7 +66,14 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR(replaced(sound, "\"127.0.0.1:7302\"", "7302"), "key 'address': expected a string, found a integer");
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1"), "expected \"HOST:PORT\", found '127.0.0.1'");
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:77777"), "expected \"HOST:PORT\"");
-  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:7301"), "has the address of node 'a'");
+  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:7301"),
+              "file.conf:9: key 'address': node 'b' has the address of node 'a' in line 4");
+  auto two = replaced(sound, "7302\"\n", "7302\"\nresp = \"7201\"\n");
+  CHECK_ERROR(two,
+              "file.conf:10: key 'resp': node 'b' has the resp of node 'a' in line 5, 127.0.0.1:7201: expected one of its own");
+  CHECK_ERROR(replaced(two, "\"7201\"", "\"localhost:7302\""), "key 'address': node 'b' has the resp of node 'a'");
+  CHECK(error_of(replaced(replaced(two, "\"7201\"", "\"0\""), "\"7201\"", "\"0\"")) == "no error");
+  CHECK_ERROR(replaced(sound, "\"7201\"", "\"elsewhere:7201\""), "file.conf:5: key 'resp': expected \"ADDRESS:PORT\" with an IP");
   CHECK_ERROR(replaced(sound, "name = \"b\"", "name = \"a\""), "node 'a' is a duplicate: it is in line 2 already");
   CHECK_ERROR(replaced(sound, "name = \"b\"\n", ""), "a [[node]] without 'name'");
   CHECK_ERROR(replaced(sound, "[\"acceptor\"]", "[\"aceptor\"]"), "unknown role 'aceptor'; known are: acceptor");
@@ -117,9 +124,43 @@ TEST_CASE("a mutated cluster file is read or refused") {
 TEST_CASE("an address that others can reach is refused, unless the file says that plain traffic is allowed") {
   auto open = replaced(sound, "127.0.0.1:7302", "192.0.2.5:7302");
   CHECK_ERROR(open, "allow-plain-traffic = true");
-  CHECK_ERROR(open, "file.conf:9: node 'b': others can reach 192.0.2.5:7302");
+  CHECK_ERROR(open, "file.conf:9: key 'address': node 'b': others can reach 192.0.2.5:7302");
   CHECK(error_of("allow-plain-traffic = true\n" + open) == "no error");
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "0.0.0.0:7302"), "allow-plain-traffic");
+}
+
+TEST_CASE("clients come from this host, unless the file says that plain traffic is allowed") {
+  auto open = replaced(sound, "\"7201\"", "\"192.0.2.5:7201\"");
+  CHECK_ERROR(open, "file.conf:5: key 'resp': node 'a': others can reach 192.0.2.5:7201, and clients need no password");
+  CHECK(error_of("allow-plain-traffic = true\n" + open) == "no error");
+}
+
+TEST_CASE("what is on this host is told by the address, not by how its name begins") {
+  for (auto* host : {"127.0.0.1", "127.200.0.9", "::1", "::ffff:127.0.0.1", "localhost"})
+    CHECK_MESSAGE(is_loopback(host), host);
+  for (auto* host : {"127.evil.example.org", "127.0.0.1.example.org", "localhost.example.org", "127.", "0.0.0.0",
+                     "::", "::ffff:10.0.0.1", "128.0.0.1", "1270.0.0.1", "::2", "", "[::1]"})
+    CHECK_MESSAGE(!is_loopback(host), host);
+  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.evil.example.org:7302"), "others can reach 127.evil.example.org:7302");
+  CHECK(error_of(replaced(sound, "127.0.0.1:7302", "[::1]:7302")) == "no error");
+}
+
+TEST_CASE("localhost is an address for clients, too") {
+  auto found = parse_cluster(replaced(sound, "\"7201\"", "\"localhost:7201\""), "file.conf", built_in());
+  REQUIRE(found);
+  CHECK(to_string(*found->nodes[0].resp) == "127.0.0.1:7201");
+}
+
+TEST_CASE("an empty cluster file is said to be empty") {
+  CHECK_ERROR("", "file.conf: is empty: expected cluster");
+  CHECK_ERROR("\n \t\r\n", "file.conf: is empty");
+  temporary_directory scratch;
+  auto path = scratch.path() / "cluster.conf";
+  std::ofstream{path};
+  auto found = read_cluster(path, built_in());
+  REQUIRE(!found);
+  CHECK(text_of(found.error()) == path.string() + ": is empty: expected cluster = \"NAME\" and [[node]] tables");
+  CHECK(text_of(read_cluster(scratch.path(), built_in()).error()).ends_with("cannot be read"));
 }
 
 TEST_CASE("the cluster files that are delivered are sound") {
