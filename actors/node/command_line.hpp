@@ -13,8 +13,8 @@ namespace synod {
 /// Exit status of every executable.
 namespace exit_status {
 constexpr int clean = 0;
-constexpr int failed = 1;        ///< failure while running
-constexpr int bad_arguments = 2; ///< bad configuration or options
+constexpr int failed = 1;        ///< failure while running, or of this machine: it may work another time
+constexpr int bad_arguments = 2; ///< bad configuration, options or data directory: it stays so
 } // namespace exit_status
 
 /// Reads the options; gives the exit status when the program is to end with it: help was asked for, or an option is bad.

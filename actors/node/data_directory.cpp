@@ -1,9 +1,9 @@
 #include "synod/actors/node/data_directory.hpp"
 
 #include "synod/actors/node/agreement.hpp"
-#include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/known_nodes.hpp"
 #include "synod/actors/role/durable_message.hpp"
+#include "synod/actors/role/error_text.hpp"
 #include "synod/messages/log.capnp.h"
 
 #include <spdlog/fmt/fmt.h>
@@ -27,10 +27,6 @@ constexpr const char* incarnation_file = "incarnation";
 
 using failure = data_directory::failure;
 using fault = data_directory::fault;
-
-failure unusable(const caf::error& problem) {
-  return {fault::unusable, text_of(problem)};
-}
 
 failure unusable(const fs::path& path, const std::string& what) {
   return {fault::unusable, path.string() + ": " + what};
@@ -64,35 +60,52 @@ caf::expected<bool> holds_something(disk& files, const fs::path& directory) {
 
 } // namespace
 
+/// An invalid argument is the directory: something is damaged or missing there.
+failure data_directory::failure_of(const caf::error& problem) {
+  return {problem == caf::sec::invalid_argument ? fault::wrong_directory : fault::unusable, text_of(problem)};
+}
+
 failure data_directory::wrong_directory(const std::string& what) const {
   return {fault::wrong_directory, path_.string() + ": " + what};
 }
 
-std::optional<failure> data_directory::open(disk& files, const fs::path& path, const owner& whose, uint64_t fresh_token) {
+std::optional<failure> data_directory::look(disk& files, const fs::path& path, const owner& whose) {
   path_ = path;
   owner_ = whose;
   if (auto problem = files.make_directory(path_))
-    return unusable(problem);
+    return failure_of(problem);
   auto names = files.list(path_);
   if (!names)
-    return unusable(names.error());
-  if (auto wrong = check_identity(files, *names, fresh_token))
+    return failure_of(names.error());
+  if (auto wrong = check_identity(files, *names))
     return wrong;
-  if (auto wrong = check_whole(files, *names))
+  return check_whole(files, *names);
+}
+
+std::optional<failure> data_directory::open(disk& files, const fs::path& path, const owner& whose, uint64_t fresh_token) {
+  if (auto wrong = look(files, path, whose))
     return wrong;
+  auto names = files.list(path_);
+  if (!names)
+    return failure_of(names.error());
+  if (!has(*names, identity_file)) {
+    token_ = fresh_token | 1; // Never 0.
+    if (auto wrong = write_identity(files))
+      return wrong;
+  }
   return count_start(files, *names);
 }
 
-std::optional<failure> data_directory::check_identity(disk& files, const std::vector<std::string>& names, uint64_t fresh_token) {
+std::optional<failure> data_directory::check_identity(disk& files, const std::vector<std::string>& names) {
   if (!has(names, identity_file)) {
-    if (auto other = std::find_if(names.begin(), names.end(), is_foreign); other != names.end())
-      return wrong_directory("is not empty and not a data directory (it has no file 'identity', but " + *other + ")");
-    token_ = fresh_token | 1; // Never 0.
-    return write_identity(files);
+    auto other = std::find_if(names.begin(), names.end(), is_foreign);
+    if (other == names.end())
+      return std::nullopt;
+    return wrong_directory("is not empty and not a data directory (it has no file 'identity', but '" + *other + "')");
   }
   auto found = read_message<schema::Identity>(files, path_ / identity_file);
   if (!found)
-    return unusable(found.error());
+    return failure_of(found.error());
   auto& known = **found;
   if (known.getFormatVersion() != format_version)
     return wrong_directory("has format version " + std::to_string(known.getFormatVersion()) + ", this program knows "
@@ -121,7 +134,7 @@ std::optional<failure> data_directory::check_whole(disk& files, const std::vecto
     if (*there && !is_file(each))
       there = holds_something(files, path_ / each);
     if (!there)
-      return unusable(there.error());
+      return failure_of(there.error());
     if (!*there)
       missing.push_back(each);
   }
@@ -146,7 +159,7 @@ std::optional<failure> data_directory::write_identity(disk& files) const {
   for (auto& each : holds_)
     list.set(i++, each);
   if (auto problem = write_message(files, path_ / identity_file, identity.finish().content()))
-    return unusable(problem);
+    return failure_of(problem);
   return std::nullopt;
 }
 
@@ -155,17 +168,18 @@ std::optional<failure> data_directory::count_start(disk& files, const std::vecto
   if (has(names, incarnation_file)) {
     auto found = read_message<schema::Incarnation>(files, file);
     if (!found)
-      return unusable(found.error());
+      return failure_of(found.error());
     incarnation_ = (*found)->getNumber();
   } else if (auto other = std::find_if(names.begin(), names.end(), is_foreign); other != names.end()) {
     // It is written before any role writes. Counting from 1 again would use ballots twice (C1).
-    return unusable(file, "is missing, and there is '" + *other + "': the data directory is damaged");
+    return failure{fault::wrong_directory,
+                   file.string() + ": is missing, and there is '" + *other + "': the data directory is damaged"};
   }
   ++incarnation_;
   builder<schema::Incarnation> next;
   next->setNumber(incarnation_);
   if (auto problem = write_message(files, file, next.finish().content()))
-    return unusable(problem);
+    return failure_of(problem);
   return std::nullopt;
 }
 
@@ -174,12 +188,12 @@ std::optional<failure> data_directory::seal(disk& files, const std::vector<std::
   holds_.insert({incarnation_file, known_nodes::file_name});
   auto names = files.list(path_);
   if (!names)
-    return unusable(names.error());
+    return failure_of(names.error());
   for (auto& each : roles)
     if (has(*names, each)) {
       auto stored = holds_something(files, path_ / each);
       if (!stored)
-        return unusable(stored.error());
+        return failure_of(stored.error());
       if (*stored)
         holds_.insert(each);
     }

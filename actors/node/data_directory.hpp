@@ -23,7 +23,10 @@ namespace synod {
 /// anew in part: a node that forgets its votes, its ballots or its incarnation would give them a second time.
 class data_directory {
 public:
-  enum class fault { wrong_directory, unusable };
+  enum class fault {
+    wrong_directory, ///< another one's, damaged, or not whole: it stays so however often it is tried
+    unusable,        ///< it could not be read, or written, or is in use
+  };
 
   struct failure {
     fault kind;
@@ -39,6 +42,10 @@ public:
 
   static constexpr uint32_t format_version = 4;
 
+  static failure failure_of(const caf::error& problem);
+
+  /// What can be seen to be wrong with it before anything is written there, its lock included; or nothing. Blocks.
+  std::optional<failure> look(disk& files, const std::filesystem::path& path, const owner& whose);
   /// Opens it, or creates it with `fresh_token`, and counts one more start; what is wrong, or nothing. Blocks.
   std::optional<failure> open(disk& files, const std::filesystem::path& path, const owner& whose, uint64_t fresh_token);
   /// The roles have started, and nobody has been told anything yet: from now on what they store must be there. Blocks.
@@ -52,7 +59,7 @@ public:
   uint32_t incarnation() const { return incarnation_; }
 
 private:
-  std::optional<failure> check_identity(disk& files, const std::vector<std::string>& names, uint64_t fresh_token);
+  std::optional<failure> check_identity(disk& files, const std::vector<std::string>& names);
   std::optional<failure> check_whole(disk& files, const std::vector<std::string>& names) const;
   std::optional<failure> count_start(disk& files, const std::vector<std::string>& names);
   std::optional<failure> write_identity(disk& files) const;

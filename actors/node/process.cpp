@@ -24,15 +24,15 @@ public:
     : process_{in}, log_{make_logger(self.name, in.options_.log_level, in.options_.log_json)} {}
 
   std::optional<data_directory::failure> open(const std::filesystem::path& path, const node_description& self) {
-    if (auto problem = files_.make_directory(path))
-      return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
+    data_directory::owner whose{process_.config_->name, self.name, self.id, lasting_agreement_of(*process_.config_)};
+    if (auto wrong = synod::data_directory{}.look(files_, path, whose))
+      return wrong;
     if (auto locked = lock_.take(path))
       return locked;
-    if (auto wrong = directory_.open(
-          files_, path, {process_.config_->name, self.name, self.id, lasting_agreement_of(*process_.config_)}, random()))
+    if (auto wrong = directory_.open(files_, path, whose, random()))
       return wrong;
     if (auto problem = known->open(files_, path))
-      return data_directory::failure{data_directory::fault::unusable, text_of(problem)};
+      return synod::data_directory::failure_of(problem);
     return std::nullopt;
   }
   std::optional<data_directory::failure> seal(const std::vector<std::string>& roles) { return directory_.seal(files_, roles); }
@@ -108,21 +108,11 @@ std::optional<int> process::start(const node_description& self, const std::files
     return refuse(*wrong);
   identity who{config_, self.id, started.environment->incarnation()};
   for (auto& name : self.roles) {
-    auto spawned =
-      known_.role(name)->spawn({who, config_->options_of(name), started.environment, started.environment->has_stored(name)});
-    if (!spawned) {
-      std::cerr << "error: node " << self.name << ": " << text_of(spawned.error()) << std::endl;
-      return spawned.error() == caf::sec::invalid_argument ? exit_status::bad_arguments : exit_status::failed;
-    }
-    started.roles.push_back({name, *spawned});
-    caf::scoped_actor asker{system_};
-    auto answers = false;
-    asker->request(*spawned, caf::infinite, status_atom_v)
-      .receive([&](const message<schema::RoleStatus>&) { answers = true; }, [](caf::error&) {});
-    if (!answers) { // Half a node is worse than none.
-      std::cerr << "error: node " << self.name << ": role " << name << " has ended while it started" << std::endl;
-      return exit_status::failed;
-    }
+    auto problem = start_role(started, name, who);
+    if (!problem)
+      continue;
+    std::cerr << "error: node " << self.name << ": role " << name << " does not start: " << text_of(problem) << std::endl;
+    return problem == caf::sec::invalid_argument ? exit_status::bad_arguments : exit_status::failed;
   }
   if (auto wrong = started.environment->seal(self.roles))
     return refuse(*wrong);
@@ -142,6 +132,25 @@ std::optional<int> process::start(const node_description& self, const std::files
   options.fatal = [environment = started.environment.get()](const std::string& why) { environment->fatal(why); };
   started.actor = caf::actor_cast<caf::actor>(system_.spawn<node>(options));
   return std::nullopt;
+}
+
+/// Goes on when it answers: half a node is worse than none.
+caf::error process::start_role(running& of, const std::string& name, const identity& who) {
+  caf::expected<caf::actor> spawned{caf::sec::runtime_error};
+  try {
+    spawned = known_.role(name)->spawn({who, config_->options_of(name), of.environment, of.environment->has_stored(name)});
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, text_of(std::current_exception()));
+  }
+  if (!spawned)
+    return spawned.error();
+  of.roles.push_back({name, *spawned});
+  caf::scoped_actor asker{system_};
+  caf::error problem;
+  asker->request(*spawned, caf::infinite, status_atom_v)
+    .receive([](const message<schema::RoleStatus>&) {},
+             [&](caf::error& why) { problem = caf::make_error(caf::sec::runtime_error, "it has ended: " + text_of(why)); });
+  return problem;
 }
 
 std::optional<int> process::publish() {

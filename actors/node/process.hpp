@@ -46,6 +46,7 @@ private:
     caf::actor actor;
   };
 
+  caf::error start_role(running& of, const std::string& name, const identity& who);
   static std::optional<int> meet(running& one, const running& other);
   uint64_t random();
 

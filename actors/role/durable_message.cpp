@@ -16,7 +16,7 @@ caf::error write_message(disk& files, const std::filesystem::path& path, const b
 }
 
 caf::error damaged_message(const std::filesystem::path& path) {
-  return caf::make_error(caf::sec::runtime_error, path.string() + ": is damaged: its checksum does not fit");
+  return caf::make_error(caf::sec::invalid_argument, path.string() + ": is damaged: its checksum does not fit");
 }
 
 caf::expected<std::vector<uint64_t>> read_message_words(disk& files, const std::filesystem::path& path) {

@@ -4,9 +4,11 @@
 import os
 import pty
 import random
+import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import tty
 
@@ -36,9 +38,9 @@ def bad_options():
     refused(2, "--nope", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--nope")
     refused(2, "unknown node 'z'", "--config-file=" + conf, "--node=z", "--data-dir=/tmp/none")
     refused(2, "cannot be read", "--config-file=/none.conf", "--node=a", "--data-dir=/tmp/none")
+    refused(2, "/dev/null: is empty", "--config-file=/dev/null", "--node=a", "--data-dir=/tmp/none")
     refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")
     refused(2, "--nodes", "--nodes=0", program="synod-dev")
-    refused(2, "/dev/null: is empty", "--config-file=/dev/null", "--node=a", "--data-dir=/tmp/none")
     refused(2, "subcommand", "--config-file=" + conf, program="synod-ctl")
     refused(1, "cannot make a temporary directory", program="synod-dev", environment={"TMPDIR": "/none"})
     for program in ("synod-node", "synod-dev", "synod-ctl"):
@@ -82,6 +84,43 @@ def bad_surroundings(cluster):
     cluster.start("b")
 
 
+def foreign_directories(cluster):
+    """What is somebody else's is left as it is."""
+    foreign = os.path.join(cluster.dir, "photos")
+    os.mkdir(foreign)
+    with open(os.path.join(foreign, "photo.jpg"), "w"):
+        pass
+    refused(2, "not a data directory", *options(cluster, data=foreign))
+    with open(os.path.join(foreign, "identity"), "w") as f:
+        f.write("John Doe")
+    refused(2, "identity: is damaged", *options(cluster, data=foreign))
+    check(sorted(os.listdir(foreign)) == ["identity", "photo.jpg"], "a directory that is refused: %s" % os.listdir(foreign))
+
+
+def ports_that_are_free():
+    """Port 0 is any that is free: the one that it became is told, and is used."""
+    first = free_ports(3)
+    with tempfile.TemporaryDirectory() as scratch:
+        config = os.path.join(scratch, "cluster.conf")
+        with open(config, "w") as f:
+            f.write('cluster = "one"\n[[node]]\nname = "a"\naddress = "127.0.0.1:%d"\nresp = "localhost:0"\n' % first[0])
+            f.write('roles = ["replica", "leader", "acceptor", "gateway"]\n')
+        for program, extra, said in (("synod-node", ["--node=a"], r"ready node=a resp=127\.0\.0\.1:(\d+)\n"),
+                                     ("synod-dev", [], r"redis-cli -h 127\.0\.0\.1 -p (\d+) set greeting hello\n")):
+            args = [os.path.join(BIN, program), "--config-file=" + config, "--data-dir=" + os.path.join(scratch, program), *extra]
+            process = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
+            try:
+                found = None
+                while not found:
+                    line = process.stdout.readline()
+                    check(line, "%s does not tell its port" % program)
+                    found = re.search(said, line)
+                check(Client(int(found.group(1)))("PING") == "PONG", "%s is where it says" % program)
+            finally:
+                process.terminate()
+                check(process.wait(10) == 0, "%s ends in order" % program)
+
+
 def damaged_logs(cluster):
     cluster.wait_for_service()
     c = cluster.client("a")
@@ -94,10 +133,10 @@ def damaged_logs(cluster):
     with open(log, "r+b") as f:
         f.seek(5000)
         f.write(b"damage")
-    refused(1, "is damaged", *options(cluster, node="c"))
+    refused(2, "is damaged", *options(cluster, node="c"))
     shutil.copy(kept, log)
     os.truncate(log, 20000)
-    refused(1, "truncated", *options(cluster, node="c"))
+    refused(2, "truncated", *options(cluster, node="c"))
     shutil.copy(kept, log)
     size = len(open(log, "rb").read().rstrip(b"\0"))
     with open(log, "r+b") as f:
@@ -105,7 +144,9 @@ def damaged_logs(cluster):
         f.write(b"torn")
     os.remove(kept)
     cluster.start("c")
-    check("cut " in open(cluster.log("c")).read(), "a torn tail is reported")
+    lines = open(cluster.log("c")).read()
+    check("cut " in lines, "a torn tail is reported")
+    check(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d [A-Z] c: ", lines), "a line has a date: %s" % lines[:100])
     check(cluster.client("c")("GET", "k299") == b"x" * 200, "nothing acknowledged is lost by a torn tail")
 
 
@@ -187,6 +228,55 @@ def bad_bytes_from_clients(cluster):
     check(grown < 400 << 20, "a client that does not read cost %d MiB" % (grown >> 20))
     greedy.close()
     check(c("GET", "inline") == b"a b", "others are served")
+
+
+def few_descriptors():
+    """A log of many segments needs no more open files than one of few: not while it is written, not when it is read back."""
+    with tempfile.TemporaryDirectory() as scratch:
+        program = os.path.join(scratch, "synod-node")
+        with open(program, "w") as f:
+            f.write('#!/bin/sh\nulimit -n 100\nexec %s "$@"\n' % os.path.join(BIN, "synod-node"))
+        os.chmod(program, 0o755)
+        with Cluster(extra='[acceptor]\nsegment-size = "64KiB"\ncache-size = 0\n', program=program) as cluster:
+            cluster.wait_for_service()
+            c = cluster.client("a")
+            for i in range(160):
+                check(c("SET", "k%d" % i, "%d" % i * 10000) == "OK", "a write")
+            c.close()
+            segments = [n for n in os.listdir(os.path.join(cluster.data("a"), "acceptor")) if n.endswith(".log")]
+            check(len(segments) > 60, "there are many segments: %d" % len(segments))
+            used = {name: os.listdir("/proc/%d/fd" % cluster.processes[name].pid) for name in "abc"}
+            check(all(len(x) < 50 for x in used.values()), "descriptors in use: %s" % {n: len(x) for n, x in used.items()})
+            for name in "abc":
+                check(cluster.terminate(name) == 0, "node %s has gone on, and ends in order" % name)
+            cluster.start("a", "b", "c")
+            cluster.wait_for_service()
+            for name in "abc":
+                check(cluster.client(name)("GET", "k159") == b"159" * 10000, "node %s has it again" % name)
+
+
+def few_threads():
+    """Wherever a thread can't be made: the node runs, or ends with the reason."""
+    if os.getuid() != 0:
+        return  # Who is not root has other threads that count.
+    user = 54321
+    with tempfile.TemporaryDirectory() as scratch, Cluster() as cluster:
+        cluster.kill("a")
+        os.chmod(scratch, 0o777)
+        os.chmod(cluster.dir, 0o755)
+        refusals = 0
+        for count in range(1, 16):
+            args = [cluster.program, *options(cluster, data=os.path.join(scratch, str(count)))]
+            process = subprocess.Popen(["setpriv", "--reuid=%d" % user, "--clear-groups", "prlimit", "--nproc=%d" % count, *args],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            started = process.stdout.readline().startswith("ready")
+            if started:
+                process.terminate()
+            _, err = process.communicate(timeout=20)
+            refusals += not started
+            check(process.returncode == (0 if started else 1), "%d threads: status %d: %s" % (count, process.returncode, err))
+            check(started or "Resource temporarily unavailable" in err, "%d threads: it does not say why: %s" % (count, err))
+        check(0 < refusals < 15, "some were too few, others enough: %d" % refusals)
 
 
 def limits_of_clients():
@@ -271,9 +361,13 @@ with Cluster() as cluster:
     cluster.wait_for_service()
     bad_bytes_from_clients(cluster)
     bad_surroundings(cluster)
+    foreign_directories(cluster)
     damaged_logs(cluster)
     full_disk(cluster)
     for name in "abc":
         check(cluster.terminate(name) == 0, "node %s ends in order" % name)
 limits_of_clients()
+few_descriptors()
+few_threads()
+ports_that_are_free()
 print("bad input: refused")

@@ -196,7 +196,7 @@ TEST_CASE_FIXTURE(fixture, "a damaged file is refused") {
   damage(file.c_str(), 20);
   auto wrong = open();
   REQUIRE(wrong);
-  CHECK(wrong->kind == fault::unusable);
+  CHECK(wrong->kind == fault::wrong_directory);
   CHECK(wrong->text.find(file + ": is damaged") != std::string::npos);
 }
 
@@ -209,6 +209,26 @@ TEST_CASE_FIXTURE(fixture, "starts are not counted from 1 again where something 
   auto wrong = open();
   REQUIRE(wrong);
   CHECK(wrong->text.find("/data/incarnation: is missing") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "looking at a directory writes nothing there") {
+  files = on.plug();
+  CHECK(!subject.look(*files, "/data", {"test", "a", 1, agreement}));
+  CHECK(files->list("/data")->empty());
+  REQUIRE(!open());
+  auto wrong = data_directory{}.look(*files, "/data", {"test", "b", 1, agreement});
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::wrong_directory);
+  CHECK(!data_directory{}.look(*files, "/data", {"test", "a", 1, agreement}));
+  CHECK(files->list("/data")->size() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "a disk that fails is no wrong directory") {
+  REQUIRE(!open());
+  on.unplug_after(0);
+  auto wrong = subject.open(*files, "/data", {"test", "a", 1, agreement}, token);
+  REQUIRE(wrong);
+  CHECK(wrong->kind == fault::unusable);
 }
 
 TEST_CASE("one process at a time uses a directory") {

@@ -25,7 +25,7 @@ uint64_t number_of(const std::string& name) {
 } // namespace
 
 caf::error log_problem(const fs::path& file, const std::string& what) {
-  return caf::make_error(caf::sec::runtime_error, file.string() + ": " + what);
+  return caf::make_error(caf::sec::invalid_argument, file.string() + ": " + what);
 }
 
 caf::error log_part_missing(const fs::path& file, const std::string& why) {

@@ -13,7 +13,7 @@ namespace synod {
 
 /// What is told of a log that is damaged, or cannot be used: file, and what is wrong with it.
 caf::error log_problem(const std::filesystem::path& file, const std::string& what);
-/// The same for a file that is not there: caf::sec::invalid_argument, for it is the directory that is not the right one.
+/// The same for a file that is not there.
 caf::error log_part_missing(const std::filesystem::path& file, const std::string& why);
 
 /// Names and beginnings of a log's segments, which are known by number. Owns no files: each is open only where it is used.
