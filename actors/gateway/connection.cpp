@@ -286,15 +286,17 @@ connection::pending_reply* connection::waiting_for(uint64_t ticket) {
   if (pending_.empty() || ticket < pending_.front().ticket || ticket - pending_.front().ticket >= pending_.size())
     return nullptr;
   auto& x = pending_[ticket - pending_.front().ticket];
-  return x.done || x.postponed ? nullptr : &x;
+  return x.done || x.postponed > 0 ? nullptr : &x;
 }
 
 void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
   auto* x = waiting_for(ticket);
-  if (x && !has_room_for(*x, reply))
-    return deliver_error(ticket, reply_not_kept);
-  if (x)
+  if (!x)
+    return;
+  if (x->what == kind::versions || has_room_for(*x, size_of(reply)))
     write_reply(*x, reply);
+  else
+    leave_out(*x, reply);
 }
 
 void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, schema::Reply::Reader reply) {
@@ -303,8 +305,9 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
     return;
   if (x->what != kind::read)
     return write_reply(*x, reply);
+  auto bytes = size_of(reply);
   auto behind_postponed = postponed_from_ != 0 && postponed_from_ < ticket;
-  if (!behind_postponed && has_room_for(*x, reply)) {
+  if (!behind_postponed && has_room_for(*x, bytes)) {
     --asked_;
     return write_reply(*x, reply);
   }
@@ -312,37 +315,51 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
   auto later = pending_.begin() + static_cast<ptrdiff_t>(ticket - pending_.front().ticket + 1);
   if (std::any_of(later, pending_.end(), [](auto& each) { return each.what == kind::read && each.done; }))
     return deliver_error(ticket, reply_not_kept);
-  postpone(*x, asked);
+  x->postponed = bytes;
+  x->bytes = pack(asked.getArguments());
+  postponed_bytes_ += x->bytes.size();
+  --asked_;
+  postponed_from_ = postponed_from_ == 0 ? ticket : std::min(postponed_from_, ticket);
+  note_reply_size(bytes);
+}
+
+/// A small one always has: there are no more of them than commands may be under way.
+bool connection::has_room_for(size_t bytes, size_t waiting) const {
+  constexpr size_t small = 256;
+  waiting += room_.unsent_bytes;
+  return bytes <= small || waiting + bytes <= room_.limit_bytes || (waiting == 0 && room_.for_any);
 }
 
 /// The first one goes to the client next, so only what waits in front of it counts.
-bool connection::has_room_for(const pending_reply& x, schema::Reply::Reader reply) const {
-  auto waiting = output_.size() + (&x == &pending_.front() ? 0 : held_bytes_);
-  return waiting + size_of(reply) <= room_.bytes || (waiting == 0 && room_.for_any);
+bool connection::has_room_for(const pending_reply& x, size_t bytes) const {
+  return has_room_for(bytes, output_.size() + (&x == &pending_.front() ? 0 : held_bytes_));
 }
 
-void connection::postpone(pending_reply& x, schema::Operation::Reader asked) {
-  x.postponed = true;
-  x.bytes = pack(asked.getArguments());
-  --asked_;
-  postponed_bytes_ += x.bytes.size();
-  postponed_from_ = postponed_from_ == 0 ? x.ticket : std::min(postponed_from_, x.ticket);
+/// Of a command that was decided only that is told; what its transaction says about the connection holds.
+void connection::leave_out(pending_reply& x, schema::Reply::Reader reply) {
+  note_reply_size(size_of(reply));
+  if (x.what == kind::transaction)
+    exec_reply(reply, x.version);
+  deliver_error(x.ticket, reply_not_kept);
 }
 
-/// When the client has read, and nothing of what was asked before is still to come: it would be older than what comes now.
+/// As many as there is room for, when nothing of what was asked before is still to come: that would be older than what comes now.
+/// So nothing but replies waits in front of the first.
 void connection::ask_postponed() {
-  if (postponed_from_ == 0 || asked_ > 0 || output_.size() > room_.bytes / 2)
+  if (postponed_from_ == 0 || asked_ > 0)
     return;
+  auto waiting = output_.size();
   for (auto& x : pending_) {
-    if (!x.postponed)
+    if (x.postponed == 0)
       continue;
     postponed_from_ = x.ticket;
-    if (asked_ >= pending_limit_ || !services_.submit_read({client_.id, x.ticket}, unpack(x.bytes)))
+    if (asked_ >= pending_limit_ || !has_room_for(x.postponed, waiting)
+        || !services_.submit_read({client_.id, x.ticket}, unpack(x.bytes)))
       return;
     ++asked_;
+    waiting += std::exchange(x.postponed, 0);
     postponed_bytes_ -= x.bytes.size();
     x.bytes = {};
-    x.postponed = false;
   }
   postponed_from_ = 0;
 }

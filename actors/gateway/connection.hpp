@@ -16,11 +16,10 @@ namespace synod {
 /// Order: a read is submitted as such only while no command to be decided is under way, otherwise
 /// as a command behind those; a command waits while reads are under way. So each sees what came
 /// before it in the connection, and nothing that came after.
-///
-/// Bounds: the parser's, and the transaction's; `room` of replies that wait, to be sent or for an earlier one, and one more:
-/// above it no command is begun, a read whose reply comes nevertheless is asked again later, with those behind it, and of a
-/// command that was decided only that is told. No more commands are under way than would, at the size of the latest replies,
-/// bring `pending_limit_bytes`: `first_pending` for a new connection, `most_pending` at most.
+/// Bounds: the parser's, and the transaction's; `room` of replies that wait, at the socket, here, or for an earlier one, and one
+/// more: above it no command is begun, a read whose reply comes nevertheless is asked again when it has room, with those behind
+/// it, and of a command that was decided only that is told. No more commands are under way than would, at the size of the latest
+/// replies, bring `pending_limit_bytes`: `first_pending` for a new connection, `most_pending` at most.
 class connection {
 public:
   using time_point = client_state::time_point;
@@ -32,10 +31,11 @@ public:
   /// known: these cannot be asked again.
   static constexpr size_t few_pending = 8;
 
-  /// For replies that wait here.
+  /// For replies that wait.
   struct room {
-    size_t bytes;
-    bool for_any; ///< while none waits, for one of any size
+    size_t limit_bytes;
+    size_t unsent_bytes; ///< wait already, at the socket
+    bool for_any;        ///< while none waits, for one of any size
   };
 
   struct address {
@@ -63,7 +63,11 @@ public:
   std::string& output() { return output_; }
   void set_room(room x) { room_ = x; }
   /// True when the client has to read before anything more is begun for it.
-  bool out_of_room() const { return output_.size() + held_bytes_ > room_.bytes || postponed_from_ != 0; }
+  bool out_of_room() const {
+    return room_.unsent_bytes + output_.size() + held_bytes_ > room_.limit_bytes || postponed_from_ != 0;
+  }
+  /// Some reads are to be asked again, and nothing that the client could read waits.
+  bool waits_for_room_for_one() const { return postponed_from_ != 0 && room_.unsent_bytes + output_.size() == 0; }
   /// True when nothing more is to be read for now.
   bool blocked() const { return blocked_ || pending_.size() >= pending_limit_ || out_of_room(); }
   /// That wait here: replies, and reads that are to be asked again.
@@ -91,8 +95,8 @@ private:
     kind what;
     int version; // of the protocol, when the command came
     bool done = false;
-    std::string bytes;      // of the reply; or while it is postponed, of the command
-    bool postponed = false; // a read whose reply there was no room for
+    std::string bytes;    // of the reply; or while it is postponed, of the command
+    size_t postponed = 0; // of a read whose reply there was no room for: the size of that
   };
 
   bool process();
@@ -110,8 +114,9 @@ private:
   ticket next_ticket() const { return {client_.id, next_ticket_}; }
   void begin_pending(kind what);
   pending_reply* waiting_for(uint64_t ticket);
-  bool has_room_for(const pending_reply& x, schema::Reply::Reader reply) const;
-  void postpone(pending_reply& x, schema::Operation::Reader asked);
+  bool has_room_for(size_t bytes, size_t waiting) const;
+  bool has_room_for(const pending_reply& x, size_t bytes) const;
+  void leave_out(pending_reply& x, schema::Reply::Reader reply);
   void ask_postponed();
   void write_reply(pending_reply& x, schema::Reply::Reader reply);
   void end_pending(pending_reply& x, std::string bytes);
@@ -132,10 +137,10 @@ private:
 
   std::deque<pending_reply> pending_; // tickets without a gap
   size_t held_bytes_ = 0;             // of those that are done, and wait for the ones before them
-  room room_{1u << 20, true};
+  room room_{1u << 20, 0, true};
   uint64_t postponed_from_ = 0; // the first read that is to be asked again; 0: none
-  size_t postponed_bytes_ = 0;
-  size_t asked_ = 0; // reads that will be answered
+  size_t postponed_bytes_ = 0;  // of those
+  size_t asked_ = 0;            // reads that will be answered
   size_t pending_limit_ = first_pending;
   size_t reply_bytes_ = pending_limit_bytes / first_pending; // smoothed
   uint64_t next_ticket_ = 1;

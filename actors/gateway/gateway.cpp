@@ -102,6 +102,7 @@ void gateway::on_bytes(uint64_t id, std::string_view bytes) {
   auto found = clients_.find(id);
   if (found == clients_.end())
     return;
+  count_unread(id, found->second);
   found->second.state.receive(bytes, clock().now());
   touch(found->second, id);
 }
@@ -115,8 +116,11 @@ void gateway::on_end(uint64_t id) {
 }
 
 void gateway::on_sent(uint64_t id) {
-  if (auto found = clients_.find(id); found != clients_.end())
-    touch(found->second, id);
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  note_reading(found->second, clock().now());
+  touch(found->second, id);
 }
 
 void gateway::on_close(uint64_t id) {
@@ -124,16 +128,32 @@ void gateway::on_close(uint64_t id) {
   if (found == clients_.end())
     return;
   unread_bytes_ -= found->second.unread_bytes;
+  if (favoured_ == id)
+    favoured_ = 0;
   clients_.erase(found); // Replies to it find nobody.
 }
 
-/// Counts what it has not read, and tells it how much more there may be of that.
-void gateway::count_unread(served& x) {
+void gateway::note_reading(served& x, time_point now) {
+  x.state.note_used(now);
+  x.stuck_since.reset();
+}
+
+void gateway::look_at_socket(uint64_t id, served& x, time_point now) {
+  auto before = std::exchange(x.unsent_bytes, sockets_->unsent_bytes(id));
+  if (x.unsent_bytes < before)
+    note_reading(x, now);
+}
+
+/// Counts what it has not read, and tells it how much of that there may be.
+void gateway::count_unread(uint64_t id, served& x) {
   auto before = std::exchange(x.unread_bytes, x.unsent_bytes + x.state.waiting_bytes());
   unread_bytes_ += x.unread_bytes - before;
   auto scarce = unread_bytes_ >= options_.unread_limit_bytes;
-  auto limit = options_.unread_limit_bytes / (scarce ? 8192 : 8);
-  x.state.set_room({limit - std::min(limit, x.unsent_bytes), !scarce && x.unsent_bytes == 0});
+  if (scarce && favoured_ == 0 && x.state.waits_for_room_for_one())
+    favoured_ = id;
+  else if (favoured_ == id && (!scarce || !x.state.out_of_room()))
+    favoured_ = 0;
+  x.state.set_room({options_.unread_limit_bytes / (scarce ? 8192 : 8), x.unsent_bytes, !scarce || favoured_ == id});
 }
 
 void gateway::touch(served& x, uint64_t id) {
@@ -155,13 +175,14 @@ void gateway::settle(uint64_t id) {
   if (found == clients_.end())
     return;
   auto& x = found->second;
+  auto now = clock().now();
   x.dirty = false;
   do { // Each reply that the socket takes at once makes room for another.
     if (!send_output(id, x.state) || x.state.finished())
       return;
-    x.unsent_bytes = sockets_->unsent_bytes(id);
-    count_unread(x);
-  } while (!x.state.closing() && x.state.resume());
+    look_at_socket(id, x, now);
+    count_unread(id, x);
+  } while (x.state.resume());
   sockets_->read(id, !x.state.closing() && !x.state.blocked());
 }
 
@@ -225,9 +246,11 @@ void gateway::give(ticket whose, Give give) {
   auto found = clients_.find(whose.connection);
   if (found == clients_.end())
     return;
-  give(found->second.state);
-  count_unread(found->second);
-  touch(found->second, whose.connection);
+  auto& x = found->second;
+  count_unread(whose.connection, x); // What others were given meanwhile may have made room scarce.
+  give(x.state);
+  count_unread(whose.connection, x);
+  touch(x, whose.connection);
 }
 
 void gateway::deliver(ticket whose, schema::Reply::Reader reply) {
@@ -313,7 +336,7 @@ void gateway::give_up_waiting(time_point now) {
   for (auto& [id, x] : clients_) {
     if (x.state.blocked() || x.state.waits_for_room())
       touch(x, id);
-    if (!x.state.waits_for_room())
+    if (!x.state.waits_for_room() || x.state.out_of_room()) // Or it waits for its own client.
       x.waits_since.reset();
     else if (!x.waits_since)
       x.waits_since = now;
@@ -327,13 +350,10 @@ void gateway::give_up_waiting(time_point now) {
 void gateway::close_silent(time_point now) {
   std::vector<uint64_t> silent;
   for (auto& [id, x] : clients_) {
-    auto unsent = sockets_->unsent_bytes(id);
-    auto reads = std::exchange(x.unsent_bytes, unsent) != unsent;
-    if (reads)
-      x.state.note_used(now);
+    look_at_socket(id, x, now);
     auto idle = options_.idle_timeout.count() > 0 && x.state.pending() == 0 && !x.state.waits_for_room()
                 && now - x.state.used() > options_.idle_timeout;
-    auto stuck = is_stuck(x, reads, now);
+    auto stuck = is_stuck(x, now);
     if (stuck)
       warn("a client that does not read its replies is disconnected: " + x.state.remote());
     if (idle || stuck)
@@ -344,8 +364,8 @@ void gateway::close_silent(time_point now) {
 }
 
 /// It has as many unread replies as it may, and has not read one for too long.
-bool gateway::is_stuck(served& x, bool reads, time_point now) const {
-  if (reads || x.unsent_bytes == 0 || !x.state.out_of_room())
+bool gateway::is_stuck(served& x, time_point now) const {
+  if (x.unsent_bytes == 0 || !x.state.out_of_room())
     x.stuck_since.reset();
   else if (!x.stuck_since)
     x.stuck_since = now;

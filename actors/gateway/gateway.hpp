@@ -23,7 +23,8 @@ namespace synod {
 /// Bounds: `most_clients` connections, another one is refused; those of `connection` for each, and of `replica_session` for
 /// all: at the latter connections wait, and after `request_timeout` get an error. Replies that clients have not read:
 /// `unread_limit_bytes` for all, an eighth of that for one, and one reply more; a client that has as much and reads nothing for
-/// `unread_timeout` is disconnected. While all have as much as they may, each may have a few bytes only.
+/// `unread_timeout` is disconnected. While all have as much as they may, each may have a few bytes only, and one of them a reply
+/// of any size, so that something goes on.
 class gateway : public gateway_actor::base, private gateway_services, private socket_events, private recipient {
 public:
   static constexpr std::chrono::seconds unread_timeout{60};
@@ -104,7 +105,9 @@ private:
   template <class Give>
   void give(ticket whose, Give give);
   void touch(served& x, uint64_t id);
-  void count_unread(served& x);
+  static void note_reading(served& x, time_point now);
+  void look_at_socket(uint64_t id, served& x, time_point now);
+  void count_unread(uint64_t id, served& x);
   void settle(uint64_t id);
   bool send_output(uint64_t id, connection& state);
   bool flush_when_full(bool taken);
@@ -113,7 +116,7 @@ private:
   void note_mark(uint64_t mark);
   void give_up_waiting(time_point now);
   void close_silent(time_point now);
-  bool is_stuck(served& x, bool reads, time_point now) const;
+  bool is_stuck(served& x, time_point now) const;
   message<schema::RoleStatus> status() const;
 
   environment_ptr environment_;
@@ -124,6 +127,7 @@ private:
   std::unordered_map<uint64_t, served> clients_;
   std::vector<uint64_t> dirty_; // to be settled at the end of the turn
   size_t unread_bytes_ = 0;     // of all clients: replies that they have not read
+  uint64_t favoured_ = 0;       // client that may have a reply of any size although room is scarce; 0: none
 
   peers<replica_actor> replicas_;
   node_id replica_node_ = 0;

@@ -28,7 +28,7 @@ leader::leader(caf::actor_config& config, environment_ptr environment, options x
     audience_{nobody(options_)},
     leaders_{options_.peer_limit_bytes},
     leadership_{options_.node, options_.leading, environment_->random()},
-    readiness_{options_.window},
+    readiness_{options_.window, options_.leading.ping_interval},
     clock_{options_.node, options_.members.ruling(1), options_.clock_limit} {}
 
 leader::behavior_type leader::make_behavior() {
@@ -78,13 +78,14 @@ void leader::on_propose(const message<schema::Pvalue>& proposal, uint64_t mark) 
   }
   if (proposal->getValue().getRequests().size() > most_requests || proposal.size_bytes() > pvalue_limit_bytes)
     return; // No replica could perform it, or no acceptor tell it.
-  readiness_.proposes(clock().now());
   auto slot = proposal->getSlot();
   now->decided.insert_below(proposal->getDecidedBelow()); // R2: its replica has performed everything below.
   if (now->decided.contains(slot) || now->proposals.contains(slot))
     return;
-  if (slot < now->decided.below() + options_.window && now->proposals.size() + recovery::most_slots < options_.most_proposals())
-    start_commander(*now, slot, proposal);
+  if (slot >= now->decided.below() + options_.window || now->proposals.size() + recovery::most_slots >= options_.most_proposals())
+    return;
+  readiness_.proposes(clock().now());
+  start_commander(*now, slot, proposal);
 }
 
 // adopted: a quorum promised this ballot, and told what may have been decided below it.
@@ -126,14 +127,14 @@ void leader::on_preempted(ballot by) {
 
 // -- beside the paper: scouts and commanders ----------------------------------
 
-void leader::become_candidate() {
+void leader::become_candidate(bool asked) {
   // The paper's first ballot is <0, leader>.
   auto fresh = scouts_ == 0 && !leadership_.watched();
   ballot next{fresh ? 0 : leadership_.stand(ballot_.round), options_.node, options_.incarnation};
   upheld(fresh || next > ballot_, "C1", "leader {} would go from ballot {} to {}", options_.node, to_string(ballot_),
          to_string(next));
   ballot_ = next;
-  state_ = candidate{start_scout(ballot_, decided_below_, 0)};
+  state_ = candidate{start_scout(ballot_, decided_below_, 0), asked};
 }
 
 leader::scouting leader::start_scout(ballot under, slot_number first, slot_number end) {

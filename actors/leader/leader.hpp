@@ -72,6 +72,7 @@ private:
   struct passive {};
   struct candidate {
     scouting adoption;
+    bool asked = false; // by another leader, to lead
   };
   struct active {
     explicit active(slot_number first) : first_slot{first}, decided{first} {}
@@ -105,7 +106,7 @@ private:
   void on_peer(const peer& x);
   message<schema::RoleStatus> status() const;
 
-  void become_candidate();
+  void become_candidate(bool asked = false);
   scouting start_scout(ballot under, slot_number first, slot_number end);
   void start_commander(active& now, slot_number slot, const message<schema::Pvalue>& proposal);
   void on_recovered(active& now, adopted& result);

@@ -43,7 +43,7 @@ void leader::on_ping(const message<schema::Ping>& ping) {
     on_preempted(ballot_of(ping->getBallot()));
   auto hears = leadership_.hears(clock().now());
   if (ping->getAsksToLead() && std::holds_alternative<passive>(state_) && hears)
-    become_candidate();
+    become_candidate(true);
   auto* now = std::get_if<active>(&state_);
   // A ballot that it never asked for would only mislead.
   auto own = std::holds_alternative<passive>(state_) ? ballot{} : ballot_;
@@ -64,7 +64,7 @@ void leader::on_pong(const message<schema::Pong>& pong) {
   note_clock(pong->getNode(), pong->getWallClock());
   note_time(pong->getClusterTime());
   if (leaders_.find(pong->getNode()))
-    readiness_.told_by(pong->getNode(), pong->getPerformedBelow());
+    readiness_.told_by(pong->getNode(), pong->getPerformedBelow(), clock().now());
   if (leads())
     return;
   if (auto told = pong->getDecidedBelow(); told > decided_below_) {
@@ -75,10 +75,11 @@ void leader::on_pong(const message<schema::Pong>& pong) {
   if (told.round > most_round)
     return;
   leadership_.on_pong(*pong, leaders_.nodes(), clock().now());
-  // It leads after all: a candidate that goes on would only depose it. One that acceptors have heard has done so already.
+  // It leads after all: a candidate that goes on would only depose it. One that acceptors have heard has done so already, and one
+  // that was asked to lead is to do so.
   auto leads_there = pong->getActive() && told.leader == pong->getNode() && leadership_.watched() == told;
   auto* mine = std::get_if<candidate>(&state_);
-  if (leads_there && mine && !mine->adoption.answered)
+  if (leads_there && mine && !mine->adoption.answered && !mine->asked)
     step_down();
 }
 

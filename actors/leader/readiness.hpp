@@ -21,13 +21,13 @@ public:
   /// For so long a replica may be behind, and propose nothing: it may be about to catch up.
   static constexpr std::chrono::milliseconds patience{500};
 
-  explicit readiness(uint64_t window) : window_{window} {}
+  readiness(uint64_t window, std::chrono::milliseconds ping_interval) : window_{window}, fresh_{5 * ping_interval} {}
 
   /// The replica beside this leader tells.
   void told(slot_number below) { own_ = below; }
   slot_number own() const { return own_; } ///< 0: there is none, or it has not told
   /// So does that one; 0: there is none.
-  void told_by(node_id other, slot_number below) { others_[other] = below; }
+  void told_by(node_id other, slot_number below, time_point now) { others_[other] = {below, now}; }
   void lost(node_id other) { others_.erase(other); }
 
   /// This leader begins to lead, or something was proposed to it.
@@ -38,22 +38,30 @@ public:
       since_ = now;
     if (now - since_ < patience)
       return std::nullopt;
-    auto best = others_.end();
-    for (auto each = others_.begin(); each != others_.end(); ++each)
-      if (reached.contains(each->first) && is_level(each->second, decided_below)
-          && (best == others_.end() || each->second > best->second))
-        best = each;
-    return best == others_.end() ? std::nullopt : std::optional{best->first};
+    std::optional<node_id> best;
+    slot_number performed_below = own_;
+    for (auto& [node, x] : others_)
+      if (reached.contains(node) && now - x.when <= fresh_ && is_level(x.below, decided_below) && x.below > performed_below) {
+        best = node;
+        performed_below = x.below;
+      }
+    return best;
   }
 
 private:
+  struct told_slot {
+    slot_number below;
+    time_point when;
+  };
+
   bool is_level(slot_number performed_below, slot_number decided_below) const {
     return decided_below < performed_below + window_;
   }
 
   uint64_t window_;
+  std::chrono::milliseconds fresh_; // what was told is taken for true so long
   slot_number own_ = 0;
-  std::map<node_id, slot_number> others_;
+  std::map<node_id, told_slot> others_;
   time_point since_{}; // this leader was last seen to be able to lead
 };
 

@@ -308,6 +308,16 @@ private:
   std::vector<std::pair<toml::source_region, std::string>> open_places_; // that need consent, and what is said of them
 };
 
+/// None: it cannot be read.
+std::optional<std::string> content_of(const std::filesystem::path& file) {
+  std::error_code ignored; // What cannot be looked at cannot be read.
+  std::ifstream in{file};
+  if (!in.is_open() || std::filesystem::is_directory(file, ignored))
+    return std::nullopt;
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  return in.bad() ? std::nullopt : std::optional{text};
+}
+
 } // namespace
 
 caf::expected<cluster> parse_cluster(std::string_view text, const std::string& name, const registry& known) {
@@ -315,12 +325,10 @@ caf::expected<cluster> parse_cluster(std::string_view text, const std::string& n
 }
 
 caf::expected<cluster> read_cluster(const std::filesystem::path& file, const registry& known) {
-  std::error_code ignored; // What cannot be looked at cannot be read.
-  std::ifstream in{file};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
-  if (!in.is_open() || in.bad() || std::filesystem::is_directory(file, ignored))
+  auto text = content_of(file);
+  if (!text)
     return caf::make_error(caf::sec::cannot_open_file, file.string() + ": cannot be read");
-  return parse_cluster(text, file.string(), known);
+  return parse_cluster(*text, file.string(), known);
 }
 
 cluster local_cluster(size_t count, uint16_t first_port, const registry& known) {

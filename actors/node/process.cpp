@@ -146,11 +146,13 @@ caf::error process::start_role(running& of, const std::string& name, const ident
     return spawned.error();
   of.roles.push_back({name, *spawned});
   caf::scoped_actor asker{system_};
+  asker->monitor(*spawned);
   caf::error problem;
   asker->request(*spawned, caf::infinite, status_atom_v)
-    .receive([](const message<schema::RoleStatus>&) {},
-             [&](caf::error& why) { problem = caf::make_error(caf::sec::runtime_error, "it has ended: " + text_of(why)); });
-  return problem;
+    .receive([](const message<schema::RoleStatus>&) {}, [&](caf::error& why) { problem = std::move(why); });
+  if (problem) // Why it has ended, rather than that it does not answer.
+    asker->receive([&](caf::down_msg& x) { problem = std::move(x.reason); }, caf::after(std::chrono::seconds{1}) >> [] {});
+  return problem ? caf::make_error(caf::sec::runtime_error, "it has ended: " + text_of(problem)) : problem;
 }
 
 std::optional<int> process::publish() {

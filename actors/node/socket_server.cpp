@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace synod {
 
@@ -12,6 +13,7 @@ constexpr int backlog = 511;
 constexpr unsigned keepalive_seconds = 300; // Of silence, before the kernel asks whether the client is there.
 constexpr size_t read_bytes = 64u << 10;
 constexpr size_t actor_messages_per_turn = 256;
+constexpr size_t kept_bytes = 64u << 10; // of a client's buffer, when all in it was sent
 
 std::string describe(const sockaddr_storage& address) {
   char host[INET6_ADDRSTRLEN] = "?";
@@ -32,6 +34,7 @@ std::string describe(const sockaddr_storage& address) {
 struct late_write {
   uv_write_t request;
   std::string bytes;
+  size_t taken; // of them, at once
 };
 
 } // namespace
@@ -210,17 +213,20 @@ void socket_server::send(uint64_t id, std::string& bytes) {
     }
     taken = result > 0 ? static_cast<size_t>(result) : 0;
   }
-  if (taken == bytes.size())
-    return bytes.clear();
-  auto* late = new late_write{{}, bytes.substr(taken)};
-  bytes.clear();
-  x.unsent += late->bytes.size();
+  if (taken == bytes.size()) {
+    bytes.clear();
+    if (bytes.capacity() > kept_bytes)
+      bytes.shrink_to_fit();
+    return;
+  }
+  auto* late = new late_write{{}, std::exchange(bytes, {}), taken};
+  x.unsent += late->bytes.size() - taken;
   late->request.data = late;
-  uv_buf_t rest = uv_buf_init(late->bytes.data(), static_cast<unsigned>(late->bytes.size()));
+  uv_buf_t rest = uv_buf_init(late->bytes.data() + taken, static_cast<unsigned>(late->bytes.size() - taken));
   uv_write(&late->request, stream, &rest, 1, [](uv_write_t* request, int status) {
     std::unique_ptr<late_write> done{static_cast<late_write*>(request->data)};
     auto* to = static_cast<accepted_socket*>(request->handle->data);
-    to->unsent -= done->bytes.size();
+    to->unsent -= done->bytes.size() - done->taken;
     auto* owner = to->owner;
     if (status != 0)
       owner->close(to->id);

@@ -35,6 +35,15 @@ public:
     auto known = all_.find(whom);
     return known != all_.end() && now - known->second.last >= probe_interval;
   }
+  /// The same for a message of so many bytes to one that wants no more than `window_bytes` on its way; these may be half of what
+  /// a client may be owed, and so hold up nothing.
+  bool has_room_for(const client& whom, uint64_t bytes, uint64_t window_bytes, time_point now) const {
+    auto known = all_.find(whom);
+    if (known == all_.end())
+      return all_.size() < most;
+    auto owed = known->second.owed();
+    return owed == 0 || owed + bytes <= std::min(window_bytes, limit_bytes_ / 2) || now - known->second.last >= probe_interval;
+  }
   bool has_room_for_responses(const client& whom) const { return is_owed_below(whom, 8 * limit_bytes_); }
   bool has_room_for_refusals(const client& whom) const { return is_owed_below(whom, 10 * limit_bytes_); }
 

@@ -78,7 +78,7 @@ replica::replica(caf::actor_config& config, environment_ptr environment, std::un
     outstanding_{options_.waiting_limit_bytes},
     reads_{options_.members, options_.node, options_.waiting_limit_bytes},
     catch_up_{options_.members, options_.node},
-    followers_{options_.peer_limit_bytes} {}
+    followers_{clients_} {}
 
 replica::behavior_type replica::make_behavior() {
   robust(*this, environment_);

@@ -29,7 +29,7 @@ void replica::on_received(const message<schema::Received>& received) {
   } else if (replicas_.has(from)) {
     if (replicas_.received(received->getNode(), received->getMark()))
       resend(outstanding::what::unsent);
-  } else if (!followers_.received(from, received->getMark())) {
+  } else {
     clients_.received(from, received->getMark(), clock().now());
     perform_decided();
     serve_held(from);

@@ -154,6 +154,9 @@ void invariants::look_at_gateway(uint32_t node) {
   // One command may be above the limit, which takes more room in a message than its arguments.
   bound(node, "the gateway's commands under way, bytes", gateways_[node]->outstanding_bytes(),
         limits.outstanding_limit_bytes + 2 * limits.command_limit_bytes);
+  // What is small passes the limit, and one client at a time may have a reply of any size.
+  bound(node, "replies that clients have not read, bytes", gateways_[node]->unread_bytes(),
+        2 * limits.unread_limit_bytes + message_limit_bytes);
   bound(node, "the gateway's reads under way, bytes", gateways_[node]->read_bytes(),
         limits.outstanding_limit_bytes + 2 * limits.command_limit_bytes);
 }

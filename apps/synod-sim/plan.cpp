@@ -234,6 +234,7 @@ plan draw(const run_options& options, const registry& known) {
   x.pipeline = static_cast<unsigned>(load.of<int>({1, 1, 2, 4}));
   x.reads_percent = static_cast<unsigned>(load.between(10, 70));
   x.large_value_bytes = static_cast<unsigned>(load.of<int>({0, 0, 300, 3000}));
+  x.socket_buffer_bytes = random_stream{options.seed, "sockets"}.of<size_t>({64u << 10, 64u << 10, 1024, 100});
   if (options.of_user)
     x.groups = 1; // Any command may touch any key.
   make_limits_small(random_stream{options.seed, "limits"}, x, config->role_options);

@@ -83,6 +83,7 @@ struct plan {
   unsigned pipeline = 1;      ///< most operations of one client under way
   unsigned reads_percent = 50;
   unsigned large_value_bytes = 0; ///< of some values
+  size_t socket_buffer_bytes = 0; ///< so much may be on its way to a client that does not read
 
   bool has(fault x) const { return faults.test(static_cast<size_t>(x)); }
   bool spares(uint32_t node) const { return std::find(spared.begin(), spared.end(), node) != spared.end(); }

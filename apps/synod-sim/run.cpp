@@ -80,7 +80,7 @@ public:
     all.push_back(steady_.get());
     network_ = std::make_unique<network>(time_, trace_, options.seed, all, hosts_.size());
     stage_.net = network_.get();
-    tcp_ = std::make_unique<tcp>(time_, *network_);
+    tcp_ = std::make_unique<tcp>(time_, *network_, plan_.socket_buffer_bytes);
     stage_.connections = tcp_.get();
     network_->on_send = [this](uint32_t from, const caf::message& content) { checks_->on_send(from, content); };
     network_->on_arrival = [this](uint32_t to, const caf::message& content) {

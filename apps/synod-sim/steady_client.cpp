@@ -17,13 +17,16 @@ public:
   endpoint(caf::actor_config& config, steady_client& of) : caf::monitorable_actor{config}, of_{of} {}
 
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    auto from = what->sender;
     auto content = what->move_content_to_message();
     if (content.match_elements<message<schema::Opened>>()) {
       if (auto& x = content.get_as<message<schema::Opened>>(0); !x->isRefused())
         of_.on_answer(x->getNumber(), &asked::opened);
     } else if (content.match_elements<message<schema::Answers>>()) {
-      if (auto& x = content.get_as<message<schema::Answers>>(0); !x->getRefused())
+      auto& x = content.get_as<message<schema::Answers>>(0);
+      if (!x->getRefused())
         of_.on_answer(x->getNumber(), &asked::read);
+      of_.return_mark(from, x->getMark());
     }
   }
 
@@ -69,25 +72,34 @@ void steady_client::look() {
   stage_.time.after(pause, [this] { look(); });
 }
 
+template <class Message>
+void steady_client::send(const caf::strong_actor_ptr& replica, Message content) {
+  caf::actor_cast<caf::abstract_actor*>(replica)->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle),
+                                                          caf::make_message_id(), caf::make_message(std::move(content)), nullptr);
+}
+
 void steady_client::ask(asked& x) {
   if (!x.replica)
     return;
-  auto send = [&](auto content) {
-    caf::actor_cast<caf::abstract_actor*>(x.replica)->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle),
-                                                              caf::make_message_id(), caf::make_message(std::move(content)),
-                                                              nullptr);
-  };
   if (!x.opened) {
     builder<schema::Request> open;
     open->initOpen().setNumber(x.number);
-    send(open.finish());
+    send(x.replica, open.finish());
   }
   if (!x.read) {
     builder<schema::Query> query;
     query->setNumber(x.number);
     query->initOperations(1)[0].initVersions(1).set(0, as_data("r0"));
-    send(query.finish());
+    send(x.replica, query.finish());
   }
+}
+
+void steady_client::return_mark(const caf::strong_actor_ptr& replica, uint64_t mark) {
+  if (!replica || mark == 0)
+    return;
+  builder<schema::Received> received;
+  received->setMark(mark);
+  send(replica, received.finish());
 }
 
 void steady_client::on_answer(uint64_t number, bool asked::*which) {

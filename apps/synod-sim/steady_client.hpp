@@ -43,6 +43,9 @@ private:
 
   void look();
   void ask(asked& x);
+  void return_mark(const caf::strong_actor_ptr& replica, uint64_t mark);
+  template <class Message>
+  void send(const caf::strong_actor_ptr& replica, Message content);
   void on_answer(uint64_t number, bool asked::*which);
 
   stage& stage_;

@@ -6,12 +6,6 @@
 
 namespace synod::simulation {
 
-namespace {
-
-constexpr size_t socket_buffer_bytes = 64u << 10; // what is on its way to a client that does not read
-
-} // namespace
-
 /// A gateway's end of all its connections.
 class tcp::listener : public sockets {
 public:
@@ -45,7 +39,7 @@ public:
     auto found = of_.connections_.find(number);
     if (found == of_.connections_.end())
       return 0;
-    return found->second.unread_bytes - std::min(found->second.unread_bytes, socket_buffer_bytes);
+    return found->second.unread_bytes - std::min(found->second.unread_bytes, of_.socket_buffer_bytes_);
   }
 
   void read(uint64_t number, bool on) override {
@@ -54,6 +48,8 @@ public:
       return;
     if (!found->second.held.empty())
       of_.arrive(number, std::exchange(found->second.held, {}));
+    if (found->second.ended)
+      of_.arrive_end(number);
   }
 
   void close(uint64_t number) override {
@@ -193,6 +189,23 @@ void tcp::close(uint64_t number) {
   });
 }
 
+void tcp::end_writing(uint64_t number) {
+  auto found = connections_.find(number);
+  if (found == connections_.end())
+    return;
+  network_.carry_bytes(found->second.from, found->second.node, [this, number] { arrive_end(number); });
+}
+
+/// The gateway sees the end behind all that it has read.
+void tcp::arrive_end(uint64_t number) {
+  auto found = connections_.find(number);
+  if (found == connections_.end() || !found->second.server)
+    return;
+  found->second.ended = !found->second.wanted;
+  if (found->second.wanted)
+    found->second.server->push([number](socket_events& events) { events.on_end(number); });
+}
+
 void tcp::slow_down(uint64_t number, duration reading) {
   if (auto found = connections_.find(number); found != connections_.end())
     found->second.reading = reading;
@@ -217,9 +230,9 @@ void tcp::read_by_client(uint64_t number, const std::string& bytes) {
     auto sender = connections_.find(number);
     if (sender == connections_.end())
       return;
-    auto was_full = sender->second.unread_bytes > socket_buffer_bytes;
+    auto was_full = sender->second.unread_bytes > socket_buffer_bytes_;
     sender->second.unread_bytes -= size;
-    if (was_full && sender->second.unread_bytes <= socket_buffer_bytes && sender->second.server)
+    if (was_full && sender->second.unread_bytes <= socket_buffer_bytes_ && sender->second.server)
       sender->second.server->push([number](socket_events& events) { events.on_sent(number); });
   });
   if (x.who)

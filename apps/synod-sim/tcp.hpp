@@ -26,7 +26,9 @@ public:
     virtual void on_closed(uint64_t connection) = 0;
   };
 
-  tcp(timeline& in, network& over) : timeline_{in}, network_{over} {}
+  /// So many bytes may be on their way to a client that does not read.
+  tcp(timeline& in, network& over, size_t socket_buffer_bytes)
+    : timeline_{in}, network_{over}, socket_buffer_bytes_{socket_buffer_bytes} {}
 
   /// The sockets of a gateway's process, which runs on that strand.
   std::shared_ptr<sockets> listen(uint32_t node, strand& on);
@@ -39,6 +41,8 @@ public:
   uint64_t connect(uint32_t from, uint32_t node, client_end& who);
   void write(uint64_t connection, std::string bytes);
   void close(uint64_t connection);
+  /// It writes no more, and goes on reading.
+  void end_writing(uint64_t connection);
   /// How long the client takes to read what has arrived.
   void slow_down(uint64_t connection, duration reading);
 
@@ -52,6 +56,7 @@ private:
     std::shared_ptr<listener> server; // null: not accepted, or closed
     bool wanted = true;               // the gateway reads
     std::string held;                 // arrived, not read by the gateway
+    bool ended = false;               // and nothing will come behind that
     size_t unread_bytes = 0;          // sent to the client, not read by it
     duration reading{0};
     duration read_until{0};
@@ -59,6 +64,7 @@ private:
 
   void accept(uint64_t number);
   void arrive(uint64_t number, std::string bytes);
+  void arrive_end(uint64_t number);
   void deliver(uint64_t number, std::string bytes);
   void read_by_client(uint64_t number, const std::string& bytes);
   void close_client(uint64_t number);
@@ -66,6 +72,7 @@ private:
 
   timeline& timeline_;
   network& network_;
+  size_t socket_buffer_bytes_;
   std::map<uint32_t, std::shared_ptr<listener>> listeners_;
   std::map<uint64_t, connection> connections_;
   uint64_t next_ = 1;

@@ -101,6 +101,7 @@ std::string describe(const caf::message& content) {
                                  x.getClusterTime().getAtLeast());
             })
       || is(std::type_identity<Received>{}, [](Received::Reader x) { return fmt::format("received mark {}", x.getMark()); })
+      || is(std::type_identity<Performed>{}, [](Performed::Reader x) { return fmt::format("performed below {}", x.getBelow()); })
       || is(std::type_identity<HigherBallot>{},
             [](HigherBallot::Reader x) { return fmt::format("higher ballot {}", to_string(ballot_of(x.getBallot()))); })
       || is(std::type_identity<Request>{}, [](Request::Reader x) { return "request " + describe(x); })

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Three hosts in network namespaces: the active leader is cut off whole, then from one other host only.
-A majority that can talk makes progress, and what was cut off catches up. Needs root; exits with 77 (skipped) without."""
+"""Three hosts in network namespaces: the active leader is cut off whole, then from one other host only, then its connections
+are reset. A majority that can talk makes progress, what was cut off catches up, and no reset costs a leader its lead. Needs root;
+exits with 77 (skipped) without."""
 
 import os
 import re
@@ -77,6 +78,15 @@ class Hosts:
         ip("-n", TAG + one, "route", "delete", "blackhole", HOSTS[other] + "/32")
         ip("-n", TAG + other, "route", "delete", "blackhole", HOSTS[one] + "/32")
 
+    def reset(self, one):
+        """All connections of that host with other nodes, where the kernel can do that."""
+        subprocess.run(["ip", "netns", "exec", TAG + one, "ss", "-K", "-tn", "( sport = :7301 or dport = :7301 )"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def told(self, text):
+        """How often any node has said that."""
+        return sum(open(os.path.join(self.dir, name + ".log")).read().count(text) for name in HOSTS)
+
     def command(self, name, *args, limit=20):
         """A command by redis-cli on that host; reply and how long it took."""
         begin = time.monotonic()
@@ -141,3 +151,14 @@ with Hosts() as hosts:
     hosts.heal(victim, other)
     wait_for(hosts, victim, 5)
     print("network: the active leader cut from one other host only")
+
+    hosts.command("a", "SET", "n", "0")
+    leads, lost = hosts.told("leader is active"), hosts.told("is not connected any more")
+    for i in range(1, 9):
+        hosts.reset(victim)
+        hosts.increment("abc"[i % 3], i, 5)
+    if hosts.told("is not connected any more") == lost:
+        print("network: this kernel resets no connections")
+    else:
+        check(hosts.told("leader is active") == leads, "a reset connection is no silence: the leader keeps its lead")
+        print("network: connections of the active leader reset")

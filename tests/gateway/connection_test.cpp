@@ -137,7 +137,7 @@ TEST_CASE_FIXTURE(fixture, "a reply is in the protocol's version of the moment w
 
 TEST_CASE_FIXTURE(fixture, "replies that are complete wait for an earlier one in bounded room") {
   constexpr size_t room_bytes = 1u << 20;
-  subject.set_room({room_bytes, true});
+  subject.set_room({room_bytes, 0, true});
   say("SET a 1");
   auto line = "ECHO " + std::string(900, 'x');
   for (int i = 0; i < 3000; ++i)
@@ -362,7 +362,7 @@ TEST_CASE_FIXTURE(fixture, "bytes that are not the protocol end the connection w
 // -- replies that the client has not read ---------------------------------------
 
 TEST_CASE_FIXTURE(fixture, "a read whose reply finds no room is asked again, with those behind it, when the client has read") {
-  subject.set_room({1000, true});
+  subject.set_room({1000, 0, true});
   for (auto* line : {"GET a", "GET b", "GET c"})
     say(line);
   answer_bulk(0, 900);
@@ -384,35 +384,119 @@ TEST_CASE_FIXTURE(fixture, "a read whose reply finds no room is asked again, wit
   CHECK(all.ends_with("e\r\n$5\r\nfffff\r\n"));
 }
 
-TEST_CASE_FIXTURE(fixture, "what was asked before is waited for, and then asked again too") {
-  subject.set_room({1000, true});
-  for (auto* line : {"GET a", "GET b", "GET c"})
+TEST_CASE_FIXTURE(fixture, "what was asked before is waited for, and then asked again too, as much as there is room for") {
+  subject.set_room({2000, 0, true});
+  for (auto* line : {"GET a", "GET b", "GET c", "GET d"})
     say(line);
-  answer_bulk(0, 900);
+  answer_bulk(0, 1800);
   answer_bulk(1, 900);
+  answer_bulk(2, 900);
   out();
   subject.resume();
-  CHECK(submitted(3) == "nothing"); // The reply to c is still to come.
-  answer_bulk(2, 900);
+  CHECK(submitted(4) == "nothing"); // The reply to d is still to come.
+  answer_bulk(3, 900);
   subject.resume();
-  CHECK(submitted(3) == "read GET b");
-  CHECK(submitted(4) == "read GET c");
+  CHECK(submitted(4) == "read GET b");
+  CHECK(submitted(5) == "read GET c");
+  CHECK(submitted(6) == "nothing");
+  answer_bulk(4, 900);
+  answer_bulk(5, 900);
+  out();
+  subject.resume();
+  CHECK(submitted(6) == "read GET d");
 }
 
 TEST_CASE_FIXTURE(fixture,
                   "a single reply larger than the room goes to a client that has read everything, unless room is scarce") {
-  subject.set_room({1000, false});
+  subject.set_room({1000, 0, false});
   say("GET a");
   answer_bulk(0, 5000);
   CHECK(out().empty());
-  subject.set_room({1000, true});
+  CHECK(subject.waits_for_room_for_one());
+  subject.resume();
+  CHECK(submitted(1) == "nothing"); // It would find no room again.
+  subject.set_room({1000, 0, true});
   subject.resume();
   answer_bulk(1, 5000);
   CHECK(out().size() > 5000);
 }
 
+TEST_CASE_FIXTURE(fixture, "what waits at the socket counts, and a read is asked again when its reply finds room, not before") {
+  subject.set_room({1000, 0, true});
+  say("GET a");
+  say("GET b");
+  answer_bulk(0, 900);
+  out(); // To the socket.
+  subject.set_room({1000, 930, false});
+  answer_bulk(1, 900);
+  for (size_t unsent : {930, 500, 101}) {
+    subject.set_room({1000, unsent, false});
+    subject.resume();
+    CHECK(subject.out_of_room());
+    CHECK(submitted(2) == "nothing");
+  }
+  subject.set_room({1000, 50, false});
+  subject.resume();
+  CHECK(submitted(2) == "read GET b");
+}
+
+TEST_CASE_FIXTURE(fixture, "a small reply always finds room: that it was left out would take more") {
+  subject.set_room({1000, 5000, false});
+  CHECK(subject.out_of_room());
+  subject.set_room({1000, 0, false});
+  say("SET a 1");
+  subject.set_room({1000, 5000, false});
+  answer(0, "OK");
+  CHECK(out() == "+OK\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "who quits behind reads whose replies found no room gets them nevertheless") {
+  subject.set_room({1000, 0, true});
+  say("GET a");
+  say("GET b");
+  say("QUIT");
+  answer_bulk(0, 900);
+  answer_bulk(1, 900);
+  CHECK(out().size() > 900);
+  CHECK_FALSE(subject.finished());
+  subject.resume();
+  answer_bulk(2, 900);
+  CHECK(out().ends_with("+OK\r\n"));
+  CHECK(subject.finished());
+}
+
+TEST_CASE_FIXTURE(fixture, "a WATCH is answered by a word, whatever it was told") {
+  subject.set_room({10, 0, false});
+  say("SET x 1");
+  say("WATCH " + std::string(100, 'k'));
+  answer(0, "OK");
+  answer_list(1, std::vector<int64_t>(100, 7));
+  CHECK(out() == "+OK\r\n+OK\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "of a transaction whose reply is left out the gateway's own commands were performed, too") {
+  say("MULTI");
+  say("HELLO 3");
+  say("GET a");
+  subject.set_room({10, 5000, false});
+  say("EXEC");
+  subject.set_room({10, 0, true});
+  subject.resume();
+  subject.set_room({10, 5000, false});
+  std::string large(1000, 'x');
+  give(services_.all.size() - 1, [&](auto reply) { reply.initArray(1)[0].setBulk(as_data(large)); });
+  CHECK(
+    out().ends_with("-ERR the command was performed, its reply was not kept: more replies wait for this client than the gateway "
+                    "may keep\r\n"));
+  subject.set_room({1000, 0, true});
+  subject.resume();
+  CHECK(say("GET none").empty());
+  give(services_.all.size() - 1, [](auto reply) { reply.setNil(); });
+  CHECK(out() == "_\r\n");
+}
+
 TEST_CASE_FIXTURE(fixture, "a read that was asked again may fail, and nothing is asked twice at a time") {
-  subject.set_room({1000, true});
+  subject.set_room({1000, 0, true});
   say("GET a");
   say("GET b");
   answer_bulk(0, 900);
@@ -428,7 +512,7 @@ TEST_CASE_FIXTURE(fixture, "a read that was asked again may fail, and nothing is
 }
 
 TEST_CASE_FIXTURE(fixture, "a write waits for reads that are to be asked again") {
-  subject.set_room({1000, true});
+  subject.set_room({1000, 0, true});
   say("GET a");
   say("GET b");
   answer_bulk(0, 900);
@@ -443,7 +527,7 @@ TEST_CASE_FIXTURE(fixture, "a write waits for reads that are to be asked again")
 }
 
 TEST_CASE_FIXTURE(fixture, "of a command that was decided only that is told when there is no room for its reply") {
-  subject.set_room({1000, true});
+  subject.set_room({1000, 0, true});
   say("GETSET a 1");
   say("GETSET b 1");
   say("PING");

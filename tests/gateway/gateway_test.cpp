@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <set>
 
@@ -26,7 +28,10 @@ public:
   void events(synod::socket_events* events) override { events_ = events; }
   void stop() override { stopped = true; }
   void send(uint64_t id, std::string& bytes) override { sent[id] += std::exchange(bytes, {}); }
-  size_t unsent_bytes(uint64_t) const override { return unsent; }
+  size_t unsent_bytes(uint64_t id) const override {
+    auto waits = sent.find(id);
+    return unsent + (waits == sent.end() ? 0 : waits->second.size() - std::min(waits->second.size(), buffer_bytes));
+  }
   void read(uint64_t, bool) override {}
   void close(uint64_t id) override {
     closed.insert(id);
@@ -47,10 +52,21 @@ public:
   }
   void turn_end() { events_->on_turn_end(); }
   std::string take(uint64_t id) { return std::exchange(sent[id], {}); }
+  /// The client reads so many bytes.
+  std::string client_reads(uint64_t id, size_t most) {
+    auto before = unsent_bytes(id);
+    auto bytes = sent[id].substr(0, most);
+    sent[id].erase(0, bytes.size());
+    if (before > 0 && unsent_bytes(id) == 0) // The write is done.
+      events_->on_sent(id);
+    events_->on_turn_end();
+    return bytes;
+  }
 
   std::map<uint64_t, std::string> sent;
   std::set<uint64_t> closed;
   size_t unsent = 0;
+  size_t buffer_bytes = SIZE_MAX; // of a socket; more is unsent
   bool stopped = false;
 
 private:
@@ -271,19 +287,30 @@ TEST_CASE_FIXTURE(fixture, "a gateway that ends stops its sockets") {
   CHECK(clients->stopped);
 }
 
-TEST_CASE_FIXTURE(fixture, "replies that clients have not read are bounded, and who reads nothing for a minute is disconnected") {
-  reach(beside, 1);
-  open(beside, 77);
-  clients->connect(5);
-  clients->unsent = 1; // Its socket takes nothing.
-  uint64_t answered = 0;
-  auto answer_all = [&] {
+namespace {
+
+/// Clients that ask for values of `value_bytes`, and sockets that take 100 bytes.
+struct unread_fixture : fixture {
+  unread_fixture() {
+    reach(beside, 1);
+    open(beside, 77);
+    clients->buffer_bytes = 100;
+  }
+
+  void ask(uint64_t client, size_t gets, const std::string& behind = "") {
+    std::string text;
+    for (size_t i = 0; i < gets; ++i)
+      text += "GET a\r\n";
+    receive(client, text + behind);
+  }
+
+  void answer_all() {
     while (beside->has<message<schema::Query>>()) {
       auto [query] = beside->take<message<schema::Query>>();
       builder<schema::Answers> answers;
       answers->setNumber(query->getNumber());
       answers->setAnswered(query->getOperations().size());
-      std::string value(900, 'x');
+      std::string value(value_bytes, 'x');
       for (auto each : answers->initReplies(query->getOperations().size())) {
         each.setBulk(as_data(value));
         ++answered;
@@ -291,40 +318,109 @@ TEST_CASE_FIXTURE(fixture, "replies that clients have not read are bounded, and 
       beside.send(subject, answers.finish());
       in.run();
       clients->turn_end();
+      most_unread = std::max(most_unread, unread());
     }
-  };
-  std::string many;
-  for (int i = 0; i < 50; ++i)
-    many += "GET a\r\n";
-  receive(5, many);
-  answer_all();
-  CHECK(answered == 50); // Those above the limit will be asked again.
-  auto number = [&](const char* name) {
+  }
+
+  /// A tick, and what comes of it.
+  void tick() {
+    in.pass(std::chrono::milliseconds{100});
+    clients->turn_end();
+    answer_all();
+  }
+
+  int64_t unread() {
     probe asker{in};
     asker.send(subject, status_atom_v);
     in.run();
     auto [status] = asker->take<message<schema::RoleStatus>>();
     for (auto entry : status->getEntries())
-      if (std::string{entry.getName().cStr()} == name)
+      if (std::string{entry.getName().cStr()} == "bytes of replies unread")
         return entry.getNumber();
-    return int64_t{-1};
-  };
-  CHECK(number("bytes of replies unread") < 80'000 / 8 + 1000 + 50 * 30);
-  SUBCASE("read") {
-    clients->unsent = 0;
-    std::string read;
-    for (int i = 0; i < 50; ++i) {
+    return -1;
+  }
+
+  size_t reply_bytes() const { return fmt::format("${}\r\n\r\n", value_bytes).size() + value_bytes; }
+
+  static constexpr int64_t limit = 80'000; // as the fixture says
+  size_t value_bytes = 900;
+  uint64_t answered = 0;
+  int64_t most_unread = 0;
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(unread_fixture, "a client has so many replies that it has not read, and gets all when it reads") {
+  clients->connect(5);
+  ask(5, 50);
+  answer_all();
+  CHECK(most_unread < limit / 8 + 1000 + 50 * 40);
+  auto before = answered;
+  for (int i = 0; i < 100; ++i)
+    tick();
+  CHECK(answered == before); // What finds no room is not asked for.
+  std::string all;
+  for (int i = 0; i < 200; ++i) {
+    all += clients->client_reads(5, 400);
+    tick();
+  }
+  CHECK(all.size() == 50 * reply_bytes());
+  CHECK(unread() == 0);
+  CHECK(most_unread < limit / 8 + 1000 + 50 * 40);
+  CHECK(clients->closed.empty());
+}
+
+TEST_CASE_FIXTURE(unread_fixture,
+                  "who reads nothing for a minute while it has as much as it may is disconnected, not who reads") {
+  value_bytes = 9000; // Of two the second finds no room.
+  for (uint64_t id : {5, 6}) {
+    clients->buffer_bytes = 100;
+    if (id == 6)
       in.pass(std::chrono::milliseconds{100});
-      clients->turn_end();
-      answer_all();
-      read += clients->take(5);
-    }
-    CHECK(read.size() == 50 * (900 + 8));
-    CHECK(number("bytes of replies unread") == 0);
+    if (clients->connect(id).empty())
+      ask(id, 4);
   }
-  SUBCASE("not read") {
-    in.pass(gateway::unread_timeout + std::chrono::milliseconds{500});
-    CHECK(clients->closed.contains(5));
-    CHECK(number("bytes of replies unread") == 0);
+  answer_all();
+  for (int i = 0; i < 590; ++i) {
+    if (i % 100 == 0) // All at once, and between two ticks.
+      clients->client_reads(6, 9100);
+    tick();
   }
+  CHECK(clients->closed.empty());
+  for (int i = 0; i < 30; ++i)
+    tick();
+  CHECK(clients->closed == std::set<uint64_t>{5});
+}
+
+TEST_CASE_FIXTURE(unread_fixture, "who quits with replies unread gets them, and is closed then") {
+  value_bytes = 9000;
+  clients->connect(5);
+  ask(5, 5, "QUIT\r\n");
+  answer_all();
+  std::string all;
+  for (int i = 0; i < 50; ++i) {
+    all += clients->client_reads(5, 2000);
+    tick();
+  }
+  CHECK(all.size() == 5 * reply_bytes() + 5);
+  CHECK(clients->closed == std::set<uint64_t>{5});
+}
+
+TEST_CASE_FIXTURE(unread_fixture, "all together have so many, and a client that reads goes on while others do not") {
+  value_bytes = 60'000; // Larger than what one may have: each gets one while there is room.
+  clients->connect(5);
+  clients->connect(6);
+  ask(5, 3);
+  answer_all();
+  ask(6, 3);
+  answer_all();
+  CHECK(unread() > 100'000);
+  CHECK(unread() < limit + 60'000 + 200);
+  std::string all;
+  for (int i = 0; i < 400; ++i) {
+    all += clients->client_reads(6, 1000);
+    tick();
+  }
+  CHECK(all.size() == 3 * reply_bytes());
+  CHECK(most_unread < limit + 2 * 60'000);
 }

@@ -154,7 +154,7 @@ TEST_CASE("localhost is an address for clients, too") {
 TEST_CASE("an empty cluster file is said to be empty") {
   CHECK_ERROR("", "file.conf: is empty: expected cluster");
   CHECK_ERROR("\n \t\r\n", "file.conf: is empty");
-  temporary_directory scratch;
+  test::temporary_directory scratch;
   auto path = scratch.path() / "cluster.conf";
   std::ofstream{path};
   auto found = read_cluster(path, built_in());

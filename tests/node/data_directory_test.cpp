@@ -225,7 +225,8 @@ TEST_CASE_FIXTURE(fixture, "looking at a directory writes nothing there") {
 
 TEST_CASE_FIXTURE(fixture, "a disk that fails is no wrong directory") {
   REQUIRE(!open());
-  on.unplug_after(0);
+  files = on.plug();
+  on.behaviour().error_per_million = 1'000'000;
   auto wrong = subject.open(*files, "/data", {"test", "a", 1, agreement}, token);
   REQUIRE(wrong);
   CHECK(wrong->kind == fault::unusable);

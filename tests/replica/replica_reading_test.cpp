@@ -133,3 +133,45 @@ TEST_CASE_FIXTURE(replica_fixture, "a client's reads wait while it owes marks, a
   take();
   CHECK(replies == 4);
 }
+
+TEST_CASE_FIXTURE(replica_fixture, "the leader beside it hears how far it is, when that has changed") {
+  start();
+  auto told = [&] {
+    slot_number below = 0;
+    while (leader->has<message<schema::Performed>>())
+      below = std::get<0>(leader->take<message<schema::Performed>>())->getBelow();
+    return below;
+  };
+  pass(std::chrono::milliseconds{60});
+  CHECK(told() == 1);
+  pass(std::chrono::milliseconds{200});
+  CHECK(told() == 0);
+  decide(1);
+  decide(2);
+  pass(std::chrono::milliseconds{60});
+  CHECK(told() == 3);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a piece with more than may be kept is performed as it is taken") {
+  limits.window = 1; // 64 slots are kept ahead.
+  start();
+  leads(first_ballot, 301, 301);
+  std::vector<message<schema::Pvalue>> all;
+  for (slot_number slot = 1; slot <= 300; ++slot)
+    all.push_back(value_of(first_ballot, slot, 0));
+  acceptors[0].send(subject, learned(0, 1, all, true, 301));
+  acceptors[1].send(subject, learned(1, 1, all, false, 301));
+  run();
+  CHECK(number("slot_out") == 301);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a request that no batch could carry is refused") {
+  start();
+  leads(first_ballot);
+  open();
+  client->inbox.clear();
+  ask(1, {{"SET", "k", std::string(request_limit_bytes, 'x')}});
+  CHECK(response()->getRefused());
+  ask(1, {{"SET", "k", "x"}});
+  CHECK(has_proposal());
+}

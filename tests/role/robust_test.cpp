@@ -24,7 +24,7 @@ public:
         if (x.role == "poison")
           throw std::runtime_error{"cannot take it"};
         if (x.handle) // It has no handler for this.
-          caf::anon_send(caf::actor_cast<caf::actor>(x.handle), follow_atom_v, uint64_t{1});
+          send(caf::actor_cast<replica_actor>(x.handle), follow_atom_v, uint64_t{1});
       },
       [this](status_atom) {
         return role_status(name_.c_str(), {{"told", int64_t{1}}});
@@ -58,6 +58,12 @@ struct fixture : actor_world {
 
 TEST_CASE_FIXTURE(fixture, "nothing that is sent to a user's role ends it") {
   probe other{*this};
+  auto answers_with_errors = [](caf::event_based_actor* self, int) -> caf::behavior {
+    self->set_default_handler(caf::drop);
+    return {[](caf::sys_atom) {}};
+  };
+  auto deaf = system.spawn(answers_with_errors, 0);
+  caf::anon_send(subject, peer{1, "deaf", caf::actor_cast<caf::strong_actor_ptr>(deaf)});
   caf::anon_send(subject, follow_atom_v, uint64_t{5});
   caf::anon_send(subject, caf::make_error(caf::sec::unexpected_message));
   caf::send_as(other.as<caf::actor>(), subject, decision_atom_v);
@@ -65,6 +71,7 @@ TEST_CASE_FIXTURE(fixture, "nothing that is sent to a user's role ends it") {
   run();
   CHECK(answers());
   CHECK(environment_->ended.empty());
+  end(deaf);
 }
 
 TEST_CASE_FIXTURE(fixture, "an exception of its own ends the process, with the reason") {
