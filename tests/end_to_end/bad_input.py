@@ -57,9 +57,9 @@ def bad_cluster_files(cluster):
                            (sound.replace('"b"', '"a"', 1), "duplicate"), (sound.replace('"acceptor", ', ""), "no majority of acceptors"),
                            (sound.replace("127.0.0.1", "10.0.0.1", 1), "allow-plain-traffic"), ("[[[", "bad.conf:1"),
                            (sound.replace("127.0.0.1", "127.evil.example.org", 1), "others can reach 127.evil.example.org"),
-                           (sound.replace('resp = "127.0.0.1', 'resp = "0.0.0.0', 1), ":5: key 'resp': node 'a': others can reach"),
-                           (sound.replace('resp = "127.0.0.1', 'resp = "elsewhere', 1), ":5: key 'resp': expected"),
-                           (sound.replace(str(cluster.resp["b"]), str(cluster.resp["a"])), "has the resp of node 'a' in line 5")]:
+                           (sound.replace('resp = "127.0.0.1', 'resp = "0.0.0.0', 1), ":6: key 'resp': node 'a': others can reach"),
+                           (sound.replace('resp = "127.0.0.1', 'resp = "elsewhere', 1), ":6: key 'resp': expected"),
+                           (sound.replace(str(cluster.resp["b"]), str(cluster.resp["a"])), "has the resp of node 'a' in line 6")]:
         with open(path, "w") as f:
             f.write(text)
         refused(2, expected, *options(cluster, config=path))
