@@ -208,6 +208,7 @@ inline message<schema::Learned> learned(node_id acceptor, slot_number first, con
   builder<schema::Learned> answer;
   answer->setAcceptor(acceptor);
   answer->setFirstSlot(first);
+  answer->setNextSlot(accepted.empty() ? first : accepted.back()->getSlot() + 1);
   answer->setDecidedBelow(decided_below);
   answer->setMark(mark);
   auto list = answer->initAccepted(static_cast<unsigned>(accepted.size()));

@@ -75,7 +75,7 @@ std::vector<message<schema::Pvalue>> catch_up::on_learned(const message<schema::
   auto& mark = marks_[answer->getAcceptor()];
   mark = std::max(mark, answer->getMark());
   auto chosen = learner_.on_learned(answer);
-  asked_leader_ &= chosen.empty();
+  asked_leader_ &= chosen.empty() || chosen.front()->getSlot() > slot_out_;
   return chosen;
 }
 
@@ -86,6 +86,16 @@ catch_up::questions catch_up::on_progress(slot_number slot_out, slot_number targ
     return {};
   again_.tried(now);
   return ask(slot_out, reached);
+}
+
+/// Where leaders came and went quickly, acceptors have accepted the decided value under different ballots. Otherwise a further
+/// look asks again.
+catch_up::questions catch_up::on_no_progress(slot_number slot_out, slot_number target, const node_set& reached) {
+  if (slot_out >= target || in_vain_at_ == slot_out || !is_enough(reached, slot_out) || !learner_.is_in_vain(reached))
+    return {};
+  in_vain_at_ = slot_out;
+  asked_leader_ = true;
+  return {true, {}};
 }
 
 } // namespace synod

@@ -11,9 +11,9 @@
 namespace synod {
 
 /// Knows up to where slots are decided, and when to ask whom about those that did not come: the acceptors, in growing pauses
-/// while nothing comes, each time another one of them for values and the others for ballots; the leader, to decide them
-/// again, when as many attempts as there are acceptors did not help. Where the leader did, it is asked for the next ones, too, as
-/// long as many are missing: it decides some at a time.
+/// while nothing comes, each time another one of them for values and the others for ballots; the leader, to decide them again,
+/// when what they told shows that they cannot help, or as many attempts as there are acceptors did not. Where the leader did, it
+/// is asked for the next ones, too, as long as many are missing: it decides some at a time.
 class catch_up {
 public:
   using time_point = backoff::time_point;
@@ -51,6 +51,8 @@ public:
   std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
   /// What was learned moved slot_out on: asks for the next piece.
   questions on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now);
+  /// It did not.
+  questions on_no_progress(slot_number slot_out, slot_number target, const node_set& reached);
 
 private:
   bool is_enough(const node_set& reached, slot_number slot_out) const;
@@ -67,7 +69,8 @@ private:
   backoff again_;
   uint32_t in_vain_ = 0; // attempts since the last progress
   bool asked_leader_ = false;
-  uint32_t source_ = 0; // who is asked for values: so many behind the acceptor beside this replica
+  slot_number in_vain_at_ = 0; // slot_out when the acceptors turned out to be of no help
+  uint32_t source_ = 0;        // who is asked for values: so many behind the acceptor beside this replica
   std::map<node_id, uint64_t> marks_;
 };
 

@@ -21,6 +21,19 @@ bool learner::needs_ballots(node_id acceptor) const {
   return found == told_.end() || found->second.next_slot <= first_;
 }
 
+bool learner::is_in_vain(const node_set& asked) const {
+  std::map<ballot, node_set> accepted;
+  for (auto node : asked) {
+    if (needs_ballots(node))
+      return false;
+    auto& ballots = told_.find(node)->second.ballots;
+    if (auto found = ballots.find(first_); found != ballots.end())
+      accepted[found->second].insert(node);
+  }
+  return std::none_of(accepted.begin(), accepted.end(),
+                      [&](auto& x) { return members_.quorum(phase::accept, first_).satisfied_by(x.second); });
+}
+
 std::vector<message<schema::Pvalue>> learner::on_learned(const message<schema::Learned>& answer) {
   auto& from = told_[answer->getAcceptor()];
   from.next_slot = std::max(from.next_slot, answer->getNextSlot());

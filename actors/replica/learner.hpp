@@ -25,6 +25,10 @@ public:
   /// True if the acceptor has not told its ballot for the first slot wanted.
   bool needs_ballots(node_id acceptor) const;
 
+  /// All of these have told of the first slot wanted, and no quorum of them accepted it under one ballot: asking them again, or
+  /// another one for its value, is in vain.
+  bool is_in_vain(const node_set& asked) const;
+
   /// Takes an answer; gives the pvalues wanted that are now known to be chosen, in slot order.
   std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
 

@@ -96,8 +96,8 @@ void replica::on_learned(const message<schema::Learned>& answer) {
     take_decision(pvalue);
   }
   perform_decided();
-  if (slot_out() > before)
-    ask(catch_up_.on_progress(slot_out(), target(), reached_, clock().now()));
+  ask(slot_out() > before ? catch_up_.on_progress(slot_out(), target(), reached_, clock().now())
+                          : catch_up_.on_no_progress(slot_out(), target(), reached_));
 }
 
 } // namespace synod

@@ -73,6 +73,30 @@ TEST_CASE_FIXTURE(fixture, "where the leader helped it is asked for the next slo
   CHECK_FALSE(look(514, target).leader); // They can tell again.
 }
 
+TEST_CASE_FIXTURE(fixture, "when all acceptors have told, and not the same, the leader is asked at once, and once") {
+  look(1, 3);
+  look(1, 3);
+  auto answer = [&](node_id acceptor, uint64_t round, bool with_values) {
+    subject.on_learned(learned(acceptor, {value_of({round, 0, 1}, 1, 0)}, with_values));
+    return subject.on_no_progress(1, 3, reached);
+  };
+  CHECK_FALSE(answer(0, 1, true).leader);
+  CHECK_FALSE(answer(1, 2, false).leader);
+  auto asked = answer(2, 3, false);
+  CHECK(asked.leader);
+  CHECK(asked.acceptors.empty());
+  CHECK_FALSE(subject.on_no_progress(1, 3, reached).leader);
+}
+
+TEST_CASE_FIXTURE(fixture, "when a quorum has accepted the same, another acceptor is asked for the value, not the leader") {
+  look(1, 3);
+  look(1, 3);
+  subject.on_learned(learned(0, {value_of({1, 0, 1}, 1, 0)}, true));
+  subject.on_learned(learned(1, {value_of({2, 0, 1}, 1, 0)}, false));
+  subject.on_learned(learned(2, {value_of({2, 0, 1}, 1, 0)}, false));
+  CHECK_FALSE(subject.on_no_progress(1, 3, reached).leader);
+}
+
 TEST_CASE_FIXTURE(fixture, "who lacks as many slots as may be in flight asks no leader for them") {
   look(1, 300);
   for (int i = 0; i < 4; ++i) {
