@@ -64,6 +64,7 @@ void resp_client::ask() {
 void resp_client::ask_for(unsigned group, operation x) {
   auto commands = x.commands;
   auto transaction = x.what == operation::kind::transaction;
+  auto wrong = transaction && last_.empty() && random_.below(8) == 0; // A wrong command among the others fails all.
   x.stream = connection_;
   auto asked = begin(group, std::move(x));
   if (!transaction)
@@ -71,7 +72,10 @@ void resp_client::ask_for(unsigned group, operation x) {
   send({"MULTI"});
   for (auto& each : commands)
     send(each);
+  if (wrong)
+    send({"GET"});
   send({"EXEC"}, asked);
+  pending_.back().fails = wrong;
 }
 
 /// The first half of a transaction that is performed only if the key is still what GET tells.
@@ -130,7 +134,17 @@ void resp_client::ask_next_of_last() {
     last_.pop_front();
     return ask_next_of_last();
   }
+  // Whatever a connection did before, it does all that is sent to it: a reply that is missing is seen by its silence.
+  send({"PING"});
+  if (!of_user() && !read) {
+    send({"GET", name_}); // Of a key that nobody has.
+    send({"UNWATCH"});
+    send({"WATCH", name_}, {}, true);
+    x->what = operation::kind::transaction;
+  }
   ask_for(group, std::move(*x));
+  send({"PING"});
+  send({"PING"});
   flush();
 }
 
@@ -206,17 +220,23 @@ void resp_client::on_reply(const std::string& reply) {
     stage_.checks->fail("gateway", fmt::format("{} is told {} and has asked nothing", name_, reply));
     return lose();
   }
-  auto [asked, watch] = pending_.front();
+  auto [asked, watch, fails] = pending_.front();
   pending_.pop_front();
   if (watch)
     watches_ = reply == "OK";
   if (!asked)
     return ask_next_of_last();
   auto is_open = reply.starts_with("UNKNOWN") || reply.starts_with(reply_not_kept);
-  if (reply.starts_with("TRYAGAIN") || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || is_open)))
+  auto aborted = reply.starts_with("EXECABORT");
+  if (aborted != fails && (aborted || reply.starts_with('[') || reply == "none"))
+    return stage_.checks->fail(
+      "gateway", fmt::format("{} has {}a wrong command in its transaction, and is told {}", name_, fails ? "" : "not ", reply));
+  auto not_watched = reply == "none" && !at(*asked).expects && !watches_; // WATCH was refused, and so is EXEC.
+  if (aborted || not_watched || reply.starts_with("TRYAGAIN")
+      || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || is_open)))
     withdraw(*asked);
   else if (!is_open)
-    end(*asked, reply.starts_with("EXECABORT") ? "none" : reply);
+    end(*asked, reply);
   if (!last_.empty()) {
     if (at(*asked).returned == operation::never)
       return lose(); // This gateway may have no majority; the next one asks again.

@@ -59,6 +59,7 @@ private:
   struct pending {
     std::optional<place> asked;
     bool watch = false;
+    bool fails = false; // EXEC, of a transaction with a wrong command in it
   };
   std::deque<pending> pending_;
   std::string out_;
