@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -20,19 +21,27 @@ std::optional<int64_t> parse_integer(std::string_view text) {
   return number;
 }
 
+namespace {
+
+constexpr size_t float_bytes = 5 * 1024; // As many digits as the largest number has, and those behind the point.
+
+} // namespace
+
 std::optional<long double> parse_float(std::string_view text) {
-  if (text.empty() || text.size() > 256 || std::isspace(static_cast<unsigned char>(text[0])))
+  if (text.empty() || text.size() >= float_bytes || std::isspace(static_cast<unsigned char>(text[0])))
     return std::nullopt;
   std::string copy{text};
   char* end = nullptr;
+  errno = 0;
   auto number = std::strtold(copy.c_str(), &end);
-  if (end != copy.c_str() + copy.size() || !std::isfinite(number))
+  auto out_of_range = errno == ERANGE && (std::isinf(number) || number == 0);
+  if (end != copy.c_str() + copy.size() || out_of_range || std::isnan(number))
     return std::nullopt;
   return number;
 }
 
 std::string format_float(long double number) {
-  char buffer[5 * 1024];
+  char buffer[float_bytes];
   auto size = std::snprintf(buffer, sizeof buffer, "%.17Lf", number);
   std::string text{buffer, static_cast<size_t>(size)};
   if (text.find('.') != std::string::npos) {
@@ -41,6 +50,18 @@ std::string format_float(long double number) {
       text.pop_back();
   }
   return text == "-0" ? "0" : text;
+}
+
+std::optional<uint64_t> parse_cursor(std::string_view text) {
+  std::string copy{text.substr(0, text.find('\0'))};
+  if (!copy.empty() && std::isspace(static_cast<unsigned char>(copy[0])))
+    return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  auto number = std::strtoul(copy.c_str(), &end, 10);
+  if (*end != '\0' || errno == ERANGE)
+    return std::nullopt;
+  return number;
 }
 
 namespace {
@@ -114,6 +135,23 @@ bool matches(std::string_view pattern, std::string_view text) {
     pattern = star->first;
     text = star->second;
   }
+}
+
+std::string problem_with_database(std::string_view number) {
+  auto parsed = parse_integer(number);
+  if (!parsed)
+    return errors::not_an_integer;
+  if (*parsed < INT32_MIN || *parsed > INT32_MAX)
+    return "ERR value is out of range, value must between -2147483648 and 2147483647";
+  return *parsed == 0 ? "" : "ERR DB index is out of range";
+}
+
+bool wants_section(std::span<const std::string_view> sections, std::string_view section) {
+  auto names_it = [&](std::string_view x) {
+    return equals_ignoring_case(x, section) || equals_ignoring_case(x, "all") || equals_ignoring_case(x, "everything")
+           || equals_ignoring_case(x, "default");
+  };
+  return sections.empty() || std::any_of(sections.begin(), sections.end(), names_it);
 }
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,14 +12,23 @@ namespace synod::redis {
 /// A 64-bit integer in the one form Redis takes: no sign but minus, no leading zeros, no blanks.
 std::optional<int64_t> parse_integer(std::string_view text);
 
-/// A finite number, with nothing around it.
+/// A number with nothing around it, of 5 KiB at most; infinite if it says so, not if it is too large.
 std::optional<long double> parse_float(std::string_view text);
+
+/// SCAN's cursor: no text is zero, and a sign is taken.
+std::optional<uint64_t> parse_cursor(std::string_view text);
 
 /// As INCRBYFLOAT writes it: 17 digits behind the point at most, no trailing zeros, no exponent.
 std::string format_float(long double number);
 
 /// Glob patterns: * ? [a-c] [^a] and \ to take a character literally.
 bool matches(std::string_view pattern, std::string_view text);
+
+/// What is wrong with the number of a database, if anything: there is one, 0.
+std::string problem_with_database(std::string_view number);
+
+/// Whether INFO with these arguments, behind its name, tells a section; `section` in lower case.
+bool wants_section(std::span<const std::string_view> sections, std::string_view section);
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
 std::string lower_case(std::string_view text);

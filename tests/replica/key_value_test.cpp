@@ -85,6 +85,10 @@ TEST_CASE_FIXTURE(fixture, "SET and its options") {
   CHECK(r("SET k v EX 10 PX 10") == "-ERR syntax error");
   CHECK(r("SET k v EX 10 KEEPTTL") == "-ERR syntax error");
   CHECK(r("SET k v NX XX") == "-ERR syntax error");
+  CHECK(r("SET k v EX 100 ex 200") == "+OK"); // The last one counts.
+  CHECK(r("TTL k") == ":200");
+  CHECK(r("SET k v EX x NOPE") == "-ERR syntax error"); // What is no option is told before what is no number.
+  CHECK(r("SET k v EX x EX 5") == "+OK");
   CHECK(r("SET k v NOPE") == "-ERR syntax error");
   CHECK(r("SETEX k 10 v") == "+OK");
   CHECK(r("PSETEX k 0 v") == "-ERR invalid expire time in 'psetex' command");
@@ -106,6 +110,13 @@ TEST_CASE_FIXTURE(fixture, "GETEX changes the expiry") {
   CHECK(r("GETEX k") == "$v");
   CHECK(r("GETEX k EX") == "-ERR syntax error");
   CHECK(r("GETEX none EX 5") == "nil");
+  CHECK(r("GETEX none EX 0") == "nil");
+  CHECK(r("GETEX k EX 0") == "-ERR invalid expire time in 'getex' command");
+  CHECK(r("GETEX k EX 5 EX 6") == "$v");
+  CHECK(r("PTTL k") == ":6000");
+  CHECK(r("GETEX k PERSIST EX 5") == "-ERR syntax error");
+  CHECK(r("GETEX k PXAT 1") == "$v");
+  CHECK(r("GET k") == "nil");
 }
 
 TEST_CASE_FIXTURE(fixture, "several keys at once") {
@@ -139,7 +150,13 @@ TEST_CASE_FIXTURE(fixture, "numbers") {
   CHECK(r("SET f 5.0e3") == "+OK");
   CHECK(r("INCRBYFLOAT f 2.0e2") == "$5200");
   CHECK(r("INCRBYFLOAT f abc") == "-ERR value is not a valid float");
-  CHECK(r("INCRBYFLOAT f inf") == "-ERR value is not a valid float");
+  for (auto* infinite : {"inf", "+inf", "-inf", "infinity"})
+    CHECK(r(std::string{"INCRBYFLOAT f "} + infinite) == "-ERR increment would produce NaN or Infinity");
+  for (auto* wrong : {"nan", "1e5000", "1e-5000", "' 1'", "'1 '", "''", "1e"})
+    CHECK(r(std::string{"INCRBYFLOAT f "} + wrong) == "-ERR value is not a valid float");
+  CHECK(r("SET f 1e256") == "+OK");
+  CHECK(r("INCRBYFLOAT f 1").size() == 258); // Its own results are numbers for it, however long.
+  CHECK(r("INCRBYFLOAT f 1").size() == 258);
 }
 
 TEST_CASE_FIXTURE(fixture, "parts of values") {
@@ -187,6 +204,10 @@ TEST_CASE_FIXTURE(fixture, "expiry by log time") {
   CHECK(r("PERSIST k") == ":0");
   CHECK(r("EXPIRE k 5 GT") == ":0");
   CHECK(r("EXPIRE k 5 LT") == ":1");
+  r("PERSIST k");
+  CHECK(r("PEXPIREAT k 9223372036854775807 LT") == ":1"); // None is further away than any.
+  CHECK(r("EXPIRETIME k") == ":9223372036854776");
+  r("EXPIREAT k 15");
   CHECK(r("EXPIRE k 9223372036854775807") == "-ERR invalid expire time in 'expire' command");
   CHECK(subject.next_deadline() == 15'000);
   at(14'999);
@@ -252,6 +273,10 @@ TEST_CASE_FIXTURE(fixture, "SCAN meets every key that is there throughout, also 
   CHECK(calls > 10);
   auto& r = *this;
   CHECK(r("SCAN x") == "-ERR invalid cursor");
+  CHECK(r("SCAN ' 0'") == "-ERR invalid cursor");
+  CHECK(r("SCAN 99999999999999999999") == "-ERR invalid cursor");
+  CHECK(r("SCAN -1") == "*$0 * "); // Any number may come: behind all shards there is nothing.
+  CHECK(r("SCAN '' COUNT 1").starts_with("*$1"));
   CHECK(r("SCAN 0 COUNT 0") == "-ERR syntax error");
   CHECK(r("SCAN 0 COUNT x") == "-ERR value is not an integer or out of range");
   CHECK(r("SCAN 0 COUNT 100000 TYPE list") == "*$0 * ");
@@ -293,6 +318,62 @@ TEST_CASE_FIXTURE(fixture, "versions differ whenever a value may have, also betw
   r("SET k v");
   r("FLUSHALL");
   CHECK(subject.version("k") != absent);
+}
+
+TEST_CASE_FIXTURE(fixture, "versions stay when nothing has changed for the key") {
+  at(1000);
+  auto& r = *this;
+  auto absent = subject.version("k");
+  r("SET other v");
+  r("FLUSHALL");
+  CHECK(subject.version("k") == absent);
+  r("SET k v");
+  auto there = subject.version("k");
+  r("GETEX k PERSIST"); // It has no deadline.
+  CHECK(subject.version("k") == there);
+  r("PEXPIRE k 10");
+  subject.data().advance(1010 - 1);
+  r("PEXPIREAT k 5000");
+  there = subject.version("k");
+  r("FLUSHALL");
+  CHECK(subject.version("k") != there);
+}
+
+TEST_CASE_FIXTURE(fixture, "a key that is over is absent, and stays what it is when it is removed") {
+  at(1000);
+  auto& r = *this;
+  r("SET k v PXAT 900"); // Over already, and still there.
+  auto over = subject.version("k");
+  SUBCASE("by time") {
+    at(1001);
+  }
+  SUBCASE("by DEL") {
+    CHECK(r("DEL k") == ":0");
+  }
+  SUBCASE("by FLUSHALL") {
+    r("FLUSHALL");
+  }
+  CHECK(subject.data().size() == 0);
+  CHECK(subject.version("k") == over);
+  r("SET k v PX 10");
+  CHECK(subject.version("k") != over);
+  at(1100);
+  CHECK(subject.version("k") != over); // It was there in between.
+}
+
+TEST_CASE_FIXTURE(fixture, "INFO tells memory and keys") {
+  at(1000);
+  auto& r = *this;
+  CHECK(r("INFO keyspace") == "$# Keyspace\r\n");
+  r("SET a 1");
+  r("SET b 2 PX 500");
+  r("SET c 3 PX 700");
+  CHECK(r("INFO keyspace") == "$# Keyspace\r\ndb0:keys=3,expires=2,avg_ttl=600\r\n");
+  auto memory = r("INFO MEMORY");
+  CHECK(memory.find("used_memory:" + std::to_string(subject.data().bytes()) + "\r\n") != std::string::npos);
+  CHECK(memory.find("maxmemory_human:1.00M\r\n") != std::string::npos);
+  CHECK(r("INFO") == memory + "\r\n" + r("INFO Keyspace").substr(1));
+  CHECK(r("INFO server") == "$");
 }
 
 TEST_CASE_FIXTURE(fixture, "a full store refuses commands that grow it, and takes others") {

@@ -2,8 +2,6 @@
 #include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/role/redis_text.hpp"
 
-#include <charconv>
-
 namespace synod::key_value {
 
 using namespace redis;
@@ -62,11 +60,8 @@ void copy(machine& m, arguments args, reply answer) {
     if (equals_ignoring_case(args[i], "replace")) {
       replace = true;
     } else if (equals_ignoring_case(args[i], "db") && i + 1 < args.size()) {
-      auto number = parse_integer(args[++i]);
-      if (!number)
-        return answer.error(errors::not_an_integer);
-      if (*number != 0)
-        return answer.error("ERR DB index is out of range");
+      if (auto problem = problem_with_database(args[++i]); !problem.empty())
+        return answer.error(problem);
     } else {
       return answer.error(errors::syntax);
     }
@@ -112,9 +107,8 @@ void keys(const machine& m, arguments args, reply answer) {
 
 /// The cursor is the next shard: the same on every replica, and a shard is always told whole.
 void scan(const machine& m, arguments args, reply answer) {
-  uint64_t cursor = 0;
-  auto [end, failure] = std::from_chars(args[1].data(), args[1].data() + args[1].size(), cursor);
-  if (failure != std::errc{} || end != args[1].data() + args[1].size() || args[1].empty())
+  auto begin = parse_cursor(args[1]);
+  if (!begin)
     return answer.error("ERR invalid cursor");
   std::string_view pattern = "*";
   int64_t count = 10;
@@ -139,6 +133,7 @@ void scan(const machine& m, arguments args, reply answer) {
   }
   std::vector<std::string_view> found;
   int64_t looked_at = 0;
+  auto cursor = *begin;
   for (; cursor < store::shard_count && looked_at < count; ++cursor)
     for (auto& [key, x] : m.data().at(cursor)) {
       ++looked_at;
@@ -219,9 +214,9 @@ void expire_at(machine& m, arguments args, bool seconds, bool absolute, reply an
   auto* x = m.data().find(args[1]);
   if (!x)
     return answer.integer(0);
-  auto current = x->expires == 0 ? INT64_MAX : x->expires; // no expiry is the furthest one
-  if ((conditions->nx && x->expires != 0) || (conditions->xx && x->expires == 0) || (conditions->gt && expires <= current)
-      || (conditions->lt && expires >= current))
+  auto has_expiry = x->expires != 0; // None is further away than any.
+  if ((conditions->nx && has_expiry) || (conditions->xx && !has_expiry)
+      || (conditions->gt && (!has_expiry || expires <= x->expires)) || (conditions->lt && has_expiry && expires >= x->expires))
     return answer.integer(0);
   if (expires <= m.data().now())
     m.data().erase(args[1]);

@@ -14,7 +14,7 @@ namespace {
 const std::vector<command_spec>& all_specs() {
   static const auto specs = [] {
     std::vector<command_spec> list;
-    for (auto group : {string_commands(), key_commands()})
+    for (auto group : {string_commands(), key_commands(), information_commands()})
       for (auto& each : group)
         list.push_back(each.spec);
     return list;
@@ -25,7 +25,7 @@ const std::vector<command_spec>& all_specs() {
 const command* find_command(std::string_view name) {
   static const auto table = [] {
     std::unordered_map<std::string_view, const command*> map;
-    for (auto group : {string_commands(), key_commands()})
+    for (auto group : {string_commands(), key_commands(), information_commands()})
       for (auto& each : group)
         map.emplace(each.spec.name, &each);
     return map;
@@ -199,12 +199,15 @@ std::optional<std::string> machine::restore_pieces(const std::function<std::stri
   return first ? std::optional<std::string>{"the snapshot is empty"} : std::nullopt;
 }
 
-std::optional<int64_t> parse_expiry(std::string_view word, std::string_view number, int64_t now, std::string_view command,
-                                    std::string& problem) {
+bool is_expiry(std::string_view word) {
+  return equals_ignoring_case(word, "ex") || equals_ignoring_case(word, "px") || equals_ignoring_case(word, "exat")
+         || equals_ignoring_case(word, "pxat");
+}
+
+int64_t parse_expiry(std::string_view word, std::string_view number, int64_t now, std::string_view command,
+                     std::string& problem) {
   auto seconds = equals_ignoring_case(word, "ex") || equals_ignoring_case(word, "exat");
   auto absolute = equals_ignoring_case(word, "exat") || equals_ignoring_case(word, "pxat");
-  if (!seconds && !absolute && !equals_ignoring_case(word, "px"))
-    return std::nullopt;
   auto value = parse_integer(number);
   if (!value) {
     problem = errors::not_an_integer;

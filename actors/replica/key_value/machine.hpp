@@ -52,10 +52,11 @@ struct command {
 
 std::span<const command> string_commands();
 std::span<const command> key_commands();
+std::span<const command> information_commands();
 
-/// An expiry option as given: EX, PX, EXAT or PXAT with its number; none if `word` is no such option.
-/// The result is an absolute log time; `problem` is set to the error text if the number is not one.
-std::optional<int64_t> parse_expiry(std::string_view word, std::string_view number, int64_t now, std::string_view command,
-                                    std::string& problem);
+/// EX, PX, EXAT or PXAT.
+bool is_expiry(std::string_view word);
+/// The log time that such a word means with its number; `problem` is set to the error text if the number is not one.
+int64_t parse_expiry(std::string_view word, std::string_view number, int64_t now, std::string_view command, std::string& problem);
 
 } // namespace synod::key_value

@@ -2,11 +2,15 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace synod::key_value {
 
 namespace {
 
-constexpr size_t overhead_bytes = 96; // of an entry, its node and its place in a shard
+constexpr auto gone = uint64_t{1} << 63; // in the versions of absent keys
+constexpr size_t overhead_bytes = 96;    // of an entry, its node and its place in a shard
 
 size_t footprint(size_t key, size_t value) {
   return key + value + overhead_bytes;
@@ -37,6 +41,22 @@ std::optional<int64_t> store::next_deadline() const {
   return deadlines_.begin()->first;
 }
 
+int64_t store::mean_time_left() const {
+  // By their hashes keys lie in no order: the first ones are as good as any.
+  constexpr size_t most_looked_at = 1000;
+  size_t looked_at = 0, count = 0;
+  double sum = 0;
+  for (size_t i = 0; i < shard_count && looked_at < most_looked_at; ++i)
+    for (auto& [key, x] : shards_[i]) {
+      ++looked_at;
+      if (x.expires != 0 && !expired(x)) {
+        ++count;
+        sum += static_cast<double>(x.expires - now_);
+      }
+    }
+  return count == 0 ? 0 : static_cast<int64_t>(std::min(sum / static_cast<double>(count), 9e18));
+}
+
 const entry* store::find(std::string_view key) const {
   auto& where = shards_[shard_of(key)];
   auto found = where.find(key);
@@ -47,13 +67,15 @@ entry* store::find(std::string_view key) {
   return const_cast<entry*>(std::as_const(*this).find(key));
 }
 
+/// Of an absent key: the last removal in its shard, or what one that is over was, whichever is later. So the version changes
+/// when a key is over and not again when that is removed; and a key that came and went is not what it was.
 uint64_t store::version(std::string_view key) const {
-  constexpr auto gone = uint64_t{1} << 63;
   auto index = shard_of(key);
   auto found = shards_[index].find(key);
   if (found == shards_[index].end())
     return removals_[index];
-  return expired(found->second) ? found->second.version | gone : found->second.version; // It is still to be removed.
+  auto& x = found->second;
+  return expired(x) ? std::max(removals_[index], x.version | gone) : x.version;
 }
 
 void store::changed(entry& x, size_t size_before) {
@@ -119,19 +141,23 @@ void store::set_expiry(std::string_view key, int64_t expires) {
 
 void store::clear() {
   deadlines_.clear();
-  for (auto& each : shards_)
-    each.clear();
+  auto version = ++version_;
+  for (size_t i = 0; i < shard_count; ++i) {
+    for (auto& [key, x] : shards_[i]) // An absent key, and one that was over, is what it was.
+      removals_[i] = std::max(removals_[i], (expired(x) ? x.version : version) | gone);
+    shards_[i].clear();
+  }
   size_ = bytes_ = 0;
-  removals_.fill(++version_);
 }
 
 void store::remove(size_t shard_index, shard::iterator x) {
+  auto version = expired(x->second) ? x->second.version : ++version_;
+  removals_[shard_index] = std::max(removals_[shard_index], version | gone);
   if (x->second.expires != 0)
     deadlines_.erase({x->second.expires, x->first});
   --size_;
   bytes_ -= footprint(x->first.size(), x->second.value.size());
   shards_[shard_index].erase(x);
-  removals_[shard_index] = ++version_;
 }
 
 } // namespace synod::key_value

@@ -54,10 +54,12 @@ public:
   size_t size() const { return size_; }
   size_t bytes() const { return bytes_; }
   size_t expiring() const { return deadlines_.size(); }
+  /// The time that keys have left, as far as they expire: the mean of some, milliseconds.
+  int64_t mean_time_left() const;
 
   /// Differs from what it was whenever the key's value may have changed, also where the key is absent again.
   uint64_t version(std::string_view key) const;
-  /// By shard, the version at which a key was last removed: the version of its absent keys.
+  /// By shard, the version of its absent keys.
   const std::array<uint64_t, shard_count>& removals() const { return removals_; }
 
   bool expired(const entry& x) const { return x.expires != 0 && x.expires <= now_; }
@@ -74,7 +76,7 @@ private:
   void remove(size_t shard_index, shard::iterator x);
 
   std::array<shard, shard_count> shards_;
-  std::array<uint64_t, shard_count> removals_{};             // version of the last one in each shard
+  std::array<uint64_t, shard_count> removals_{};             // the version of absent keys: none that is there has it
   std::set<std::pair<int64_t, std::string_view>> deadlines_; // views of the keys in the shards
   int64_t now_ = 0;
   uint64_t version_ = 0;

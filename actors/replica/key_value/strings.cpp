@@ -56,50 +56,72 @@ void getrange(const machine& m, arguments args, reply answer) {
 
 // -- SET and what it replaced -------------------------------------------------
 
-struct set_options {
+/// What follows SET key value, or GETEX key.
+struct value_options {
   bool only_if_absent = false;
   bool only_if_present = false;
   bool get = false;
   bool keep_expiry = false;
-  std::optional<int64_t> expires;
+  bool persist = false;
+  std::string_view expiry_word{}; // EX, PX, EXAT or PXAT, as it was given
+  std::string_view expiry_number{};
+
+  /// Takes EX and its kin: of several that say the same the last one counts, others exclude each other.
+  bool take_expiry(std::string_view word, std::string_view number) {
+    auto again = expiry_word.empty() || lower_case(expiry_word) == lower_case(word);
+    if (!is_expiry(word) || !again || keep_expiry || persist)
+      return false;
+    expiry_word = word;
+    expiry_number = number;
+    return true;
+  }
 };
 
-/// Reads what follows SET key value; answers the error itself.
-std::optional<set_options> parse_set(machine& m, arguments args, reply answer) {
-  set_options options;
-  for (size_t i = 3; i < args.size(); ++i) {
-    auto word = args[i];
-    auto more = i + 1 < args.size();
-    std::string problem;
-    if (equals_ignoring_case(word, "nx") && !options.only_if_present) {
-      options.only_if_absent = true;
-    } else if (equals_ignoring_case(word, "xx") && !options.only_if_absent) {
-      options.only_if_present = true;
-    } else if (equals_ignoring_case(word, "get")) {
-      options.get = true;
-    } else if (equals_ignoring_case(word, "keepttl") && !options.expires) {
-      options.keep_expiry = true;
-    } else if (auto expires = more && !options.keep_expiry && !options.expires
-                                ? parse_expiry(word, args[i + 1], m.data().now(), args[0], problem)
-                                : std::nullopt) {
-      if (!problem.empty()) {
-        // A malformed option further on is the error that Redis names first.
-        answer.error(problem);
-        return std::nullopt;
-      }
-      options.expires = expires;
+bool take_set_option(value_options& options, std::string_view word) {
+  if (equals_ignoring_case(word, "nx") && !options.only_if_present)
+    return options.only_if_absent = true;
+  if (equals_ignoring_case(word, "xx") && !options.only_if_absent)
+    return options.only_if_present = true;
+  if (equals_ignoring_case(word, "get"))
+    return options.get = true;
+  if (equals_ignoring_case(word, "keepttl") && options.expiry_word.empty())
+    return options.keep_expiry = true;
+  return false;
+}
+
+bool take_getex_option(value_options& options, std::string_view word) {
+  if (equals_ignoring_case(word, "persist") && options.expiry_word.empty())
+    return options.persist = true;
+  return false;
+}
+
+/// Their numbers are looked at later. None: a word that does not belong there.
+std::optional<value_options> parse_options(arguments words, bool (*take)(value_options&, std::string_view)) {
+  value_options options;
+  for (size_t i = 0; i < words.size(); ++i)
+    if (i + 1 < words.size() && options.take_expiry(words[i], words[i + 1]))
       ++i;
-    } else {
-      answer.error(errors::syntax);
+    else if (!take(options, words[i]))
       return std::nullopt;
-    }
-  }
   return options;
 }
 
+/// The log time of EX and its kin; 0 if there is none of them. `problem` is set to the error text if the number is not one.
+int64_t deadline(const machine& m, const value_options& options, std::string_view command, std::string& problem) {
+  if (options.expiry_word.empty())
+    return 0;
+  return parse_expiry(options.expiry_word, options.expiry_number, m.data().now(), command, problem);
+}
+
 void set(machine& m, arguments args, reply answer) {
-  auto options = parse_set(m, args, answer);
-  if (!options || too_long(m, args[2].size(), answer))
+  auto options = parse_options(args.subspan(3), take_set_option);
+  if (!options)
+    return answer.error(errors::syntax);
+  std::string problem;
+  auto expires = deadline(m, *options, args[0], problem);
+  if (!problem.empty())
+    return answer.error(problem);
+  if (too_long(m, args[2].size(), answer))
     return;
   auto* old = m.data().find(args[1]);
   if (options->get)
@@ -109,7 +131,7 @@ void set(machine& m, arguments args, reply answer) {
       answer.nil();
     return;
   }
-  m.data().put(args[1], args[2], options->keep_expiry && old ? old->expires : options->expires.value_or(0));
+  m.data().put(args[1], args[2], options->keep_expiry && old ? old->expires : expires);
   if (!options->get)
     answer.status("OK");
 }
@@ -130,7 +152,7 @@ void set_with_expiry(machine& m, arguments args, std::string_view unit, reply an
     return answer.error(problem);
   if (too_long(m, args[3].size(), answer))
     return;
-  m.data().put(args[1], args[3], *expires);
+  m.data().put(args[1], args[3], expires);
   answer.status("OK");
 }
 
@@ -157,22 +179,21 @@ void getdel(machine& m, arguments args, reply answer) {
 }
 
 void getex(machine& m, arguments args, reply answer) {
-  std::optional<int64_t> expires;
-  std::string problem;
-  if (args.size() == 3 && equals_ignoring_case(args[2], "persist"))
-    expires = 0;
-  else if (args.size() == 4)
-    expires = parse_expiry(args[2], args[3], m.data().now(), args[0], problem);
-  if (args.size() > 2 && !expires)
+  auto options = parse_options(args.subspan(2), take_getex_option);
+  if (!options)
     return answer.error(errors::syntax);
+  auto* x = m.data().find(args[1]);
+  if (!x)
+    return answer.nil();
+  std::string problem;
+  auto expires = deadline(m, *options, args[0], problem);
   if (!problem.empty())
     return answer.error(problem);
-  auto* x = m.data().find(args[1]);
-  answer_value(x, answer);
-  if (x && expires && *expires != 0 && *expires <= m.data().now())
+  answer.bulk(x->value);
+  if (expires != 0 && expires <= m.data().now())
     m.data().erase(args[1]);
-  else if (x && expires)
-    m.data().set_expiry(args[1], *expires);
+  else if (expires != 0 || (options->persist && x->expires != 0)) // What changes nothing must not end a transaction.
+    m.data().set_expiry(args[1], expires);
 }
 
 // -- several at once ----------------------------------------------------------
@@ -291,6 +312,8 @@ void incrbyfloat(machine& m, arguments args, reply answer) {
   if (!std::isfinite(sum))
     return answer.error("ERR increment would produce NaN or Infinity");
   auto text = format_float(sum);
+  if (too_long(m, text.size(), answer))
+    return;
   m.data().put(args[1], text, x ? x->expires : 0);
   answer.bulk(text);
 }
