@@ -92,6 +92,82 @@ bool check_order(const record_book& book, invariants& checks) {
   return false;
 }
 
+/// A command changes that key, whatever the key was: not for certain are those that look whether it is there.
+bool changes(const std::vector<std::string>& command, const std::string& key, const operation& x) {
+  auto& name = command.front();
+  auto names_it = std::find(command.begin() + 1, command.end(), key) != command.end();
+  if (name == "INCRBY") // The value may not have been a number.
+    return names_it && x.what == operation::kind::command && x.reply && !x.reply->starts_with("ERR");
+  auto sure =
+    name == "GETSET" || name == "APPEND" || name == "SETRANGE" || name == "MSET" || (name == "SET" && command.size() == 3);
+  return names_it && sure;
+}
+
+/// The log time at which a command's expiry ends a key; 0: it sets none.
+int64_t end_of(const std::vector<std::string>& command, const std::string& key, int64_t log_time) {
+  if (command.size() < 3 || command[1] != key)
+    return 0;
+  if (command.front() == "PSETEX" || command.front() == "PEXPIRE")
+    return log_time + std::stoll(command[2]);
+  for (size_t i = 2; i + 1 < command.size(); ++i)
+    if (command[i] == "PX" || command[i] == "EX")
+      return log_time + std::stoll(command[i + 1]) * (command[i] == "EX" ? 1000 : 1);
+    else if (command[i] == "PXAT")
+      return std::stoll(command[i + 1]);
+  return 0;
+}
+
+/// It may have changed a key that the transaction `x` watches, while `x` did.
+bool may_disturb(const operation& other, const operation& x) {
+  auto& watch = *x.watched;
+  auto names_it = [&](auto& command) {
+    return std::any_of(command.begin() + 1, command.end(),
+                       [&](auto& word) { return std::find(watch.keys.begin(), watch.keys.end(), word) != watch.keys.end(); });
+  };
+  if (&other == &x || is_read(other) || other.reply == "none"
+      || std::none_of(other.commands.begin(), other.commands.end(), names_it))
+    return false;
+  for (auto& command : other.commands)
+    for (auto& key : watch.keys)
+      if (auto ends = other.place != 0 ? end_of(command, key, other.latest_log_time) : 0;
+          ends > watch.earliest_log_time && ends <= x.latest_log_time)
+        return true;
+  auto in_order = other.client == x.client && other.stream == x.stream && other.returned != operation::never;
+  if (in_order && (other.number > x.number || (watch.in_stream && other.number < watch.number)))
+    return false;
+  return other.called <= x.returned && other.returned >= watch.asked;
+}
+
+/// It did change such a key, for certain in between.
+bool has_disturbed(const operation& other, const operation& x) {
+  if (other.place == 0 || other.place >= x.place || other.called <= x.watched->answered)
+    return false;
+  return std::any_of(other.commands.begin(), other.commands.end(), [&](auto& command) {
+    return std::any_of(x.watched->keys.begin(), x.watched->keys.end(), [&](auto& key) { return changes(command, key, other); });
+  });
+}
+
+/// A transaction is performed if nobody has changed a key that it watches, and not otherwise.
+bool check_watches(const history& all, invariants& checks) {
+  for (auto& x : all) {
+    if (!x.watched || x.returned == operation::never)
+      continue;
+    auto performed = x.reply != "none";
+    auto wrong =
+      performed ? std::find_if(all.begin(), all.end(), [&](auto& other) { return has_disturbed(other, x); }) : all.end();
+    if (wrong != all.end()) {
+      checks.fail("watch",
+                  fmt::format("performed although a watched key was changed:\n    {}\n    {}", describe(*wrong), describe(x)));
+      return false;
+    }
+    if (!performed && std::none_of(all.begin(), all.end(), [&](auto& other) { return may_disturb(other, x); })) {
+      checks.fail("watch", fmt::format("not performed although nobody has changed a watched key: {}", describe(x)));
+      return false;
+    }
+  }
+  return true;
+}
+
 /// It did not take effect, or nobody could tell.
 bool tells_nothing(const operation& x) {
   return x.withdrawn || (x.place == 0 && x.returned == operation::never);
@@ -151,6 +227,8 @@ void check_histories(record_book& book, invariants& checks, const workload* of_u
     std::erase_if(all, tells_nothing);
     for (auto& x : all)
       x.latest_log_time = std::min(x.latest_log_time, checks.latest_time());
+    if (!check_watches(all, checks))
+      return;
     auto found = check_linearizable(all);
     undecided += found.what == verdict::kind::undecided;
     if (found.what == verdict::kind::broken)

@@ -32,6 +32,16 @@ struct operation {
   std::set<std::string> possible;                 ///< replies of a user's read, which only looks
   /// Of a transaction that depends on its first command's key: what GET told of it while it was watched.
   std::optional<std::string> expects;
+  /// The keys that such a transaction watches, and since when.
+  struct watch {
+    std::vector<std::string> keys;
+    duration asked{0};
+    duration answered{0};
+    uint64_t number = 0;    ///< of what was asked for with it
+    bool in_stream = false; ///< behind what was asked for before, not only before the transaction
+    int64_t earliest_log_time = 0;
+  };
+  std::optional<watch> watched;
   bool withdrawn = false; ///< it is certain to have no effect
   duration called{0};
   duration returned = never;        ///< never: its outcome is not known, it may take effect at any later time

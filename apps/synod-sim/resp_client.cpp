@@ -81,7 +81,8 @@ void resp_client::ask_for(unsigned group, operation x) {
 /// The first half of a transaction that is performed only if the key is still what GET tells.
 void resp_client::look_at(unsigned group) {
   watches_ = false;
-  auto watch = draw_watched(group);
+  watched_ = draw_watched(group);
+  auto watch = watched_;
   watch.insert(watch.begin(), "WATCH");
   send(watch, {}, true);
   operation x{index_, operation::kind::command, {{"GET", key('r', group)}}};
@@ -245,12 +246,10 @@ void resp_client::on_reply(const std::string& reply) {
   }
   if (!looking_ || looking_->group != asked->group || looking_->index != asked->index)
     return;
-  auto group = std::exchange(looking_, std::nullopt)->group;
+  looking_.reset();
   if (!watches_ || at(*asked).returned == operation::never || finishing_)
     return send({"UNWATCH"});
-  auto x = checked_transaction(group);
-  x.expects = reply;
-  ask_for(group, std::move(x));
+  ask_for(asked->group, checked_transaction(*asked, watched_));
 }
 
 // -- the connection -----------------------------------------------------------

@@ -65,7 +65,8 @@ private:
   std::string out_;
   std::string in_;
   std::optional<place> looking_; // reads a key that it watches
-  bool watches_ = false;         // WATCH was answered OK
+  std::vector<std::string> watched_;
+  bool watches_ = false; // WATCH was answered OK
   uint64_t replies_ = 0;
   /// Asked for at the end, one by one, each in its group; none stands for the write.
   std::deque<std::pair<unsigned, std::optional<operation>>> last_;

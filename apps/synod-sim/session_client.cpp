@@ -165,14 +165,12 @@ void session_client::send_write(std::vector<place> operations, message<schema::R
 }
 
 /// The second half.
-void session_client::ask_checked(const read& looked, schema::Reply::Reader before, schema::Reply::Reader versions) {
+void session_client::ask_checked(const read& looked, schema::Reply::Reader versions) {
   auto told = versions.isArray() ? versions.getArray().size() : 0;
   if (session_ == 0 || told != looked.watched.size())
     return;
-  auto group = looked.asked.group;
-  auto x = checked_transaction(group);
+  auto x = checked_transaction(looked.asked, looked.watched);
   x.stream = session_;
-  x.expects = text_of(before);
   builder<schema::Request> built;
   auto commands = built->initCommands();
   commands.setSession(session_);
@@ -184,7 +182,7 @@ void session_client::ask_checked(const read& looked, schema::Reply::Reader befor
     watched[i].setKey(as_data(looked.watched[i]));
     watched[i].setVersion(static_cast<uint64_t>(versions.getArray()[i].getInteger()));
   }
-  send_write({begin(group, std::move(x))}, built.finish());
+  send_write({begin(looked.asked.group, std::move(x))}, built.finish());
 }
 
 void session_client::ask_last() {
@@ -268,7 +266,7 @@ void session_client::on_answers(const message<schema::Answers>& answers) {
   auto replies = answers->getReplies();
   end(done.asked, text_of(replies[0]));
   if (!done.watched.empty() && !finishing_ && replies.size() == 2)
-    ask_checked(done, replies[0], replies[1]);
+    ask_checked(done, replies[1]);
 }
 
 // -- replicas and the session -------------------------------------------------

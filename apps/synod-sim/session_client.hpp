@@ -54,7 +54,7 @@ private:
   void ask_last_write();
   void ask_read(unsigned group, operation x);
   void look_at(unsigned group);
-  void ask_checked(const read& looked, schema::Reply::Reader before, schema::Reply::Reader versions);
+  void ask_checked(const read& looked, schema::Reply::Reader versions);
 
   void open_session();
   void lose_session();

@@ -30,12 +30,17 @@ operation workload_client::draw_read(unsigned group) {
   return {index_, operation::kind::command, {command()}};
 }
 
-operation workload_client::checked_transaction(unsigned group) {
-  return {
+operation workload_client::checked_transaction(place looked, std::vector<std::string> watched) {
+  auto group = looked.group;
+  auto& before = at(looked);
+  operation x{
     index_, operation::kind::transaction, {{"SET", key('r', group), fresh_value()}, {"INCRBY", key('c', group), fresh_number()}}};
+  x.expects = before.reply;
+  x.watched = {std::move(watched), before.called, before.returned, before.number, before.stream != 0, before.earliest_log_time};
+  return x;
 }
 
-/// The register, alone or with a key whose changes nobody looks for, before it or behind it.
+/// The register, alone or with another key, before it or behind it.
 std::vector<std::string> workload_client::draw_watched(unsigned group) {
   std::vector<std::string> keys{key('r', group)};
   if (auto roll = random_.below(4); roll < 2)

@@ -40,8 +40,8 @@ protected:
   /// What is asked for at the end; of a user's workload there may be none.
   std::optional<operation> last_write(unsigned group);
   std::vector<std::pair<unsigned, operation>> last_reads();
-  /// To be performed only if nobody has changed the register since it was looked at.
-  operation checked_transaction(unsigned group);
+  /// To be performed only if nobody has changed the register since it was looked at, with what it was told then.
+  operation checked_transaction(place looked, std::vector<std::string> watched);
   /// The keys that it watches.
   std::vector<std::string> draw_watched(unsigned group);
 
