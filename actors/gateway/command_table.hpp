@@ -6,6 +6,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -22,13 +23,16 @@ struct gateway_command {
     machine, ///< performed by the state machine
     local,   ///< answered by the gateway; a transaction queues it like one of the machine's
     at_once, ///< answered by the gateway, within MULTI too
+    info,    ///< answered by both, if the state machine has a command of this name; otherwise `local`
     watch,   ///< the connection asks the replica for versions
     exec,    ///< the connection submits what was queued
   };
 
   command_spec spec;
   kind how = kind::machine;
-  local_function answer = nullptr; ///< of `local` and `at_once`
+  local_function answer = nullptr; ///< of `local`, `at_once` and `info`
+  /// Its subcommands, each with its whole name: "client|id".
+  std::span<const gateway_command> (*subcommands)() = nullptr;
 
   bool takes(size_t arguments) const {
     auto count = static_cast<int>(arguments);
@@ -54,11 +58,20 @@ private:
 /// The gateway's own commands and the state machine's; of two with one name the gateway's. Names and texts are not copied.
 class command_table {
 public:
+  struct found {
+    const gateway_command* command; ///< the subcommand, where there are some; null: there is none
+    std::string error;              ///< empty: it may be performed
+  };
+
   command_table(std::span<const gateway_command> own, std::span<const command_spec> of_machine);
   command_table(const command_table&) = delete; // It points into itself.
   command_table& operator=(const command_table&) = delete;
 
-  /// Null: there is none. `name` in any case.
+  /// What these arguments ask for, and whether they are as many as it takes.
+  found look_up(arguments args) const;
+  /// The same, whatever their number; null: there is none.
+  const gateway_command* find(arguments args) const;
+  /// Null: there is none. `name` in any case, and of a subcommand with that of its command: "client|id".
   const gateway_command* find(std::string_view name) const;
 
   // In the order of names.
@@ -69,6 +82,7 @@ public:
 private:
   std::vector<gateway_command> all_;
   std::unordered_map<std::string_view, const gateway_command*> by_name_;
+  std::unordered_map<std::string_view, const gateway_command*> subcommands_; // by the whole name
 };
 
 } // namespace synod

@@ -51,6 +51,13 @@ bool is_of_browser(std::string_view name) {
          || (name.size() == 5 && ::strncasecmp(name.data(), "host:", 5) == 0);
 }
 
+/// The gateway's part of INFO, and behind it the state machine's.
+std::string whole_info(std::string text, schema::Reply::Reader of_machine) {
+  if (of_machine.isBulk() && of_machine.getBulk().size() > 0)
+    text.append(text.empty() ? "" : "\r\n").append(view(of_machine.getBulk()));
+  return text;
+}
+
 } // namespace
 
 connection::connection(uint64_t id, address where, resp::limits limits, time_point now, gateway_services& services)
@@ -128,10 +135,16 @@ void connection::give_up(const char* error) {
   arguments args{parser_.arguments()};
   if (transaction_.open())
     transaction_.discard(); // It was EXEC: whatever becomes of it, it ends the transaction.
-  else if (services_.commands().find(args[0])->how == gateway_command::kind::watch)
+  else if (services_.commands().find(args)->how == gateway_command::kind::watch)
     transaction_.watch_failed(args.subspan(1));
   say_error(error);
+  end_command();
   resume();
+}
+
+/// CLIENT REPLY SKIP is about the next one.
+void connection::end_command() {
+  client_.skips_this = std::exchange(client_.skips_next, false);
 }
 
 // -- dispatching --------------------------------------------------------------
@@ -142,26 +155,42 @@ bool connection::dispatch(arguments args) {
     closing_ = true;
     return true;
   }
-  auto* command = services_.commands().find(args[0]);
-  if (!command || !command->takes(args.size())) {
-    transaction_.fail();
-    say_error(command ? redis::errors::wrong_arity(args[0]) : unknown_command(args));
-    return true;
-  }
   if (transaction_.waits())
     return false;
-  client_.last_command = command->spec.name;
-  switch (command->how) {
+  auto found = services_.commands().look_up(args);
+  auto done = true;
+  if (found.error.empty())
+    done = perform(*found.command, args);
+  else
+    refuse(found.command, found.error);
+  if (done)
+    end_command();
+  return done;
+}
+
+void connection::refuse(const gateway_command* command, std::string_view error) {
+  if (command && command->how == gateway_command::kind::exec) {
+    transaction_.discard(); // Whatever becomes of EXEC, it ends the transaction.
+    return say_error("EXECABORT Transaction discarded because of: " + std::string{error.substr(error.find(' ') + 1)});
+  }
+  transaction_.fail();
+  say_error(error);
+}
+
+bool connection::perform(const gateway_command& command, arguments args) {
+  client_.last_command = command.spec.name;
+  switch (command.how) {
     case gateway_command::kind::machine:
+    case gateway_command::kind::info:
       if (!transaction_.open())
-        return submit(args, command->spec);
-      queue(args, *command);
+        return submit(args, command);
+      queue(args, command);
       return true;
     case gateway_command::kind::local:
-      transaction_.open() ? queue(args, *command) : answer_locally(*command, args);
+      transaction_.open() ? queue(args, command) : answer_locally(command, args);
       return true;
     case gateway_command::kind::at_once:
-      answer_locally(*command, args);
+      answer_locally(command, args);
       return true;
     case gateway_command::kind::watch:
       return watch(args.subspan(1));
@@ -171,16 +200,19 @@ bool connection::dispatch(arguments args) {
   return true;
 }
 
-bool connection::submit(arguments args, const command_spec& spec) {
-  auto as_read = spec.access == command_spec::read && decided_under_way_ == 0;
+bool connection::submit(arguments args, const gateway_command& command) {
+  auto as_read = command.spec.access == command_spec::read && decided_under_way_ == 0;
   if (!as_read && reads_under_way_ > 0)
     return false; // The reads before it must not see it.
-  auto may_be_large = spec.access == command_spec::read && reply_bytes_ >= pending_limit_bytes / first_pending;
+  auto may_be_large = command.spec.access == command_spec::read && reply_bytes_ >= pending_limit_bytes / first_pending;
   if (!as_read && may_be_large && pending_.size() >= few_pending)
     return false;
   if (as_read ? !services_.submit_read(next_ticket(), args) : !services_.submit(next_ticket(), args))
     return wait_for_room();
-  begin_pending(as_read ? kind::read : kind::decided);
+  auto is_info = command.how == gateway_command::kind::info;
+  begin_pending(is_info ? kind::info : kind::simple, as_read);
+  if (is_info)
+    pending_.back().bytes = services_.info(args.subspan(1));
   return true;
 }
 
@@ -213,7 +245,7 @@ bool connection::watch(arguments keys) {
   if (!services_.submit_versions(next_ticket(), keys, decided_under_way_ > 0))
     return wait_for_room();
   transaction_.begin_watch(keys);
-  begin_pending(kind::versions);
+  begin_pending(kind::versions, false);
   return true;
 }
 
@@ -232,7 +264,7 @@ bool connection::exec() {
   if (!services_.submit_transaction(next_ticket(), transaction_))
     return wait_for_room();
   transaction_.begin_execution();
-  begin_pending(kind::transaction);
+  begin_pending(kind::transaction, false);
   return true;
 }
 
@@ -244,7 +276,7 @@ void connection::answer_locally(const gateway_command& command, arguments args) 
 
 std::string connection::local_reply(const gateway_command& command, arguments args) {
   std::string bytes;
-  local_context context{client_, transaction_, services_, parser_.buffered_bytes(), output_.size()};
+  local_context context{client_, transaction_, services_};
   command.answer(context, args, writer_to(bytes));
   closing_ |= context.closes;
   return bytes;
@@ -252,11 +284,13 @@ std::string connection::local_reply(const gateway_command& command, arguments ar
 
 /// In its turn: at once, or behind the replies that are still to come.
 void connection::say(std::string bytes) {
+  if (bytes.empty() || client_.silent())
+    return;
   if (pending_.empty()) {
     output_ += bytes;
   } else {
     held_bytes_ += bytes.size();
-    pending_.push_back({next_ticket_++, kind::local, client_.version, true, std::move(bytes)});
+    pending_.push_back({next_ticket_++, kind::local, client_.version, false, false, true, std::move(bytes)});
   }
 }
 
@@ -274,11 +308,11 @@ void connection::say_status(std::string_view text) {
 
 // -- replies ------------------------------------------------------------------
 
-void connection::begin_pending(kind what) {
+void connection::begin_pending(kind what, bool as_read) {
   waits_for_room_ = false;
-  pending_.push_back({next_ticket_++, what, client_.version, false, {}});
-  ++(what == kind::read ? reads_under_way_ : decided_under_way_);
-  asked_ += what == kind::read;
+  pending_.push_back({next_ticket_++, what, client_.version, as_read, client_.silent(), false, {}});
+  ++(as_read ? reads_under_way_ : decided_under_way_);
+  asked_ += pending_.back().may_be_asked_again();
 }
 
 /// Null: it was answered already, or waits to be asked again.
@@ -293,7 +327,7 @@ void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
   auto* x = waiting_for(ticket);
   if (!x)
     return;
-  if (x->what == kind::versions || has_room_for(*x, size_of(reply)))
+  if (x->what == kind::versions || x->silent || has_room_for(*x, size_of(reply)))
     write_reply(*x, reply);
   else
     leave_out(*x, reply);
@@ -303,7 +337,7 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
   auto* x = waiting_for(ticket);
   if (!x)
     return;
-  if (x->what != kind::read)
+  if (!x->may_be_asked_again())
     return write_reply(*x, reply);
   auto bytes = size_of(reply);
   auto behind_postponed = postponed_from_ != 0 && postponed_from_ < ticket;
@@ -313,7 +347,7 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
   }
   // A later one that has its reply already must not have seen less than this one will.
   auto later = pending_.begin() + static_cast<ptrdiff_t>(ticket - pending_.front().ticket + 1);
-  if (std::any_of(later, pending_.end(), [](auto& each) { return each.what == kind::read && each.done; }))
+  if (std::any_of(later, pending_.end(), [](auto& each) { return each.may_be_asked_again() && each.done; }))
     return deliver_error(ticket, reply_not_kept);
   x->postponed = bytes;
   x->bytes = pack(asked.getArguments());
@@ -365,8 +399,7 @@ void connection::ask_postponed() {
 }
 
 void connection::write_reply(pending_reply& x, schema::Reply::Reader reply) {
-  auto simple = x.what == kind::read || x.what == kind::decided;
-  if (simple && &x == &pending_.front()) {
+  if (x.what == kind::simple && !x.silent && &x == &pending_.front()) {
     // The common case writes where the bytes leave from.
     auto before = output_.size();
     writer_to(output_, x).reply(reply);
@@ -376,6 +409,8 @@ void connection::write_reply(pending_reply& x, schema::Reply::Reader reply) {
   std::string bytes;
   if (x.what == kind::transaction) {
     bytes = exec_reply(reply, x.version);
+  } else if (x.what == kind::info) {
+    writer_to(bytes, x).verbatim(whole_info(std::move(x.bytes), reply));
   } else if (x.what == kind::versions && reply.isArray()) {
     transaction_.watched(reply);
     writer_to(bytes, x).status("OK");
@@ -394,19 +429,30 @@ void connection::deliver_error(uint64_t ticket, std::string_view text) {
     return;
   if (x->what == kind::versions)
     transaction_.watch_failed();
-  asked_ -= x->what == kind::read;
+  asked_ -= x->may_be_asked_again();
   std::string bytes;
-  writer_to(bytes, *x).error(text);
+  if (x->what == kind::info)
+    writer_to(bytes, *x).verbatim(x->bytes); // What is known here is told without a majority, too.
+  else
+    writer_to(bytes, *x).error(text);
   end_pending(*x, std::move(bytes));
 }
 
 /// A HELLO among the commands changes the version of the replies behind it.
 std::string connection::exec_reply(schema::Reply::Reader reply, int version) {
   std::string bytes;
-  transaction_.write_reply(reply, {bytes, version}, [&](const transaction::queued& each) {
-    auto before = client_.version;
+  transaction_.write_reply(reply, {bytes, version}, [&](const transaction::queued& each, schema::Reply::Reader of_machine) {
     std::vector<std::string_view> args{each.args.begin(), each.args.end()};
+    if (bytes.size() > reply_limit_bytes && !each.local())
+      return version;
+    if (!each.local()) {
+      resp::writer{bytes, version}.verbatim(whole_info(services_.info(arguments{args}.subspan(1)), of_machine));
+      return version;
+    }
+    auto before = client_.version;
     auto told = local_reply(*each.command, args);
+    if (told.empty())
+      resp::writer{told, version}.error("ERR what CLIENT REPLY leaves out has a place in the reply to EXEC");
     if (bytes.size() <= reply_limit_bytes)
       bytes += told;
     if (client_.version != before)
@@ -429,11 +475,11 @@ void connection::note_reply_size(size_t bytes) {
 /// Its reply is complete; what is complete, in order, moves to the output.
 void connection::end_pending(pending_reply& x, std::string bytes) {
   x.done = true;
-  x.bytes = std::move(bytes);
+  x.bytes = x.silent ? std::string{} : std::move(bytes);
   held_bytes_ += x.bytes.size();
   if (x.what == kind::transaction)
     transaction_.end_execution();
-  auto& under_way = x.what == kind::read ? reads_under_way_ : decided_under_way_;
+  auto& under_way = x.as_read ? reads_under_way_ : decided_under_way_;
   upheld(under_way > 0, "commands under way", "connection {} gets a reply to command {} and waits for none", client_.id,
          x.ticket);
   --under_way;

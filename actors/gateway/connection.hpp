@@ -16,6 +16,7 @@ namespace synod {
 /// Order: a read is submitted as such only while no command to be decided is under way, otherwise
 /// as a command behind those; a command waits while reads are under way. So each sees what came
 /// before it in the connection, and nothing that came after.
+///
 /// Bounds: the parser's, and the transaction's; `room` of replies that wait, at the socket, here, or for an earlier one, and one
 /// more: above it no command is begun, a read whose reply comes nevertheless is asked again when it has room, with those behind
 /// it, and of a command that was decided only that is told. No more commands are under way than would, at the size of the latest
@@ -81,6 +82,9 @@ public:
     return (closing_ || all_read) && pending_.empty();
   }
   const std::string& remote() const { return client_.remote_address; }
+  client_view view() const {
+    return {client_, transaction_, parser_.buffered_bytes() + backlog_.size(), output_.size() + held_bytes_};
+  }
 
   time_point used() const { return client_.used; }
   /// The client has read something.
@@ -88,22 +92,29 @@ public:
   size_t pending() const { return pending_.size(); }
 
 private:
-  enum class kind : uint8_t { local, read, decided, versions, transaction };
+  enum class kind : uint8_t { local, simple, info, versions, transaction };
 
   struct pending_reply {
     uint64_t ticket;
     kind what;
-    int version; // of the protocol, when the command came
+    int version;  // of the protocol, when the command came
+    bool as_read; // not decided
+    bool silent;  // CLIENT REPLY: it is left out
     bool done = false;
-    std::string bytes;    // of the reply; or while it is postponed, of the command
+    std::string bytes;    // of the reply; of INFO that waits, the gateway's part; while it is postponed, of the command
     size_t postponed = 0; // of a read whose reply there was no room for: the size of that
+
+    bool may_be_asked_again() const { return what == kind::simple && as_read && !silent; }
   };
 
   bool process();
   bool take_command();
   // False: the command could not be submitted yet.
   bool dispatch(arguments args);
-  bool submit(arguments args, const command_spec& spec);
+  bool perform(const gateway_command& command, arguments args);
+  void refuse(const gateway_command* command, std::string_view error);
+  void end_command();
+  bool submit(arguments args, const gateway_command& command);
   bool watch(arguments keys);
   bool exec();
   bool wait_for_room();
@@ -112,7 +123,7 @@ private:
   std::string local_reply(const gateway_command& command, arguments args);
 
   ticket next_ticket() const { return {client_.id, next_ticket_}; }
-  void begin_pending(kind what);
+  void begin_pending(kind what, bool as_read);
   pending_reply* waiting_for(uint64_t ticket);
   bool has_room_for(size_t bytes, size_t waiting) const;
   bool has_room_for(const pending_reply& x, size_t bytes) const;

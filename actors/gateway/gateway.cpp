@@ -1,6 +1,7 @@
 #include "synod/actors/gateway/gateway.hpp"
 
 #include "synod/actors/gateway/local_commands.hpp"
+#include "synod/actors/role/redis_text.hpp"
 #include "synod/actors/role/robust.hpp"
 
 #include <caf/detail/sync_request_bouncer.hpp>
@@ -175,6 +176,8 @@ void gateway::settle(uint64_t id) {
   if (found == clients_.end())
     return;
   auto& x = found->second;
+  if (x.ended)
+    return sockets_->close(id);
   auto now = clock().now();
   x.dirty = false;
   do { // Each reply that the socket takes at once makes room for another.
@@ -374,10 +377,10 @@ bool gateway::is_stuck(served& x, time_point now) const {
 
 // -- what it tells of itself ------------------------------------------------------
 
-std::string gateway::info(std::string_view section) const {
+std::string gateway::info(arguments sections) const {
   std::string text;
   auto begin = [&](std::string_view name, std::string_view title) {
-    auto wanted = section.empty() || section == name || section == "all" || section == "everything" || section == "default";
+    auto wanted = redis::wants_section(sections, name);
     if (wanted)
       text.append(text.empty() ? "" : "\r\n").append("# ").append(title).append("\r\n");
     return wanted;
@@ -398,18 +401,54 @@ std::string gateway::info(std::string_view section) const {
     line("connected_clients", std::to_string(clients_.size()));
     line("maxclients", std::to_string(options_.most_clients));
     line("unread_reply_bytes", std::to_string(unread_bytes_));
+    line("blocked_clients", "0"); // No command blocks.
   }
+  if (begin("persistence", "Persistence"))
+    line("loading", "0");
   if (begin("stats", "Stats")) {
-    line("total_connections_received", std::to_string(connections_));
-    line("rejected_connections", std::to_string(rejected_));
-    line("total_commands_processed", std::to_string(session_.taken()));
-    line("commands_timed_out", std::to_string(session_.timed_out()));
+    auto now = counted();
+    line("total_connections_received", std::to_string(now.connections - forgotten_.connections));
+    line("rejected_connections", std::to_string(now.rejected - forgotten_.rejected));
+    line("total_commands_processed", std::to_string(now.taken - forgotten_.taken));
+    line("commands_timed_out", std::to_string(now.timed_out - forgotten_.timed_out));
   }
   if (begin("replication", "Replication")) {
     line("role", "master");
     line("connected_slaves", "0");
   }
   return text;
+}
+
+void gateway::reset_statistics() {
+  forgotten_ = counted();
+}
+
+void gateway::change_setting(const setting& which, int64_t value) {
+  if (which.name == "maxclients")
+    options_.most_clients = static_cast<size_t>(value);
+  else if (which.name == "timeout")
+    options_.idle_timeout = std::chrono::seconds{value};
+  for (auto& each : options_.settings)
+    if (&each == &which)
+      each.value = std::to_string(value);
+}
+
+std::vector<client_view> gateway::clients() const {
+  std::vector<client_view> all;
+  for (auto& [id, x] : clients_)
+    if (!x.ended) {
+      all.push_back(x.state.view());
+      all.back().unsent_bytes += sockets_->unsent_bytes(id);
+    }
+  return all;
+}
+
+void gateway::end_client(uint64_t id) {
+  auto found = clients_.find(id);
+  if (found == clients_.end())
+    return;
+  found->second.ended = true; // At the end of the turn: it may be on the way to here.
+  touch(found->second, id);
 }
 
 message<schema::RoleStatus> gateway::status() const {

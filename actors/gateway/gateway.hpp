@@ -39,8 +39,8 @@ public:
     std::chrono::milliseconds idle_timeout; ///< 0: none
     std::chrono::milliseconds request_timeout;
     std::chrono::milliseconds session_lifetime;
-    std::shared_ptr<const state_machine> machine;              ///< tells its commands; holds no data
-    std::vector<std::pair<std::string, std::string>> settings; ///< for CONFIG GET
+    std::shared_ptr<const state_machine> machine; ///< tells its commands; holds no data
+    std::vector<setting> settings;                ///< for CONFIG
   };
 
   gateway(caf::actor_config& config, environment_ptr environment, std::shared_ptr<sockets> clients, options opts);
@@ -66,6 +66,7 @@ private:
     explicit served(connection c) : state{std::move(c)} {}
     connection state;
     bool dirty = false;                      // is in dirty_
+    bool ended = false;                      // by another client
     size_t unsent_bytes = 0;                 // at its socket, when it was looked at last
     size_t unread_bytes = 0;                 // is counted in unread_bytes_
     std::optional<time_point> waits_since{}; // for room; as ticks saw it
@@ -86,10 +87,15 @@ private:
   bool submit_read(ticket whose, arguments command) override;
   bool submit_versions(ticket whose, arguments keys, bool decided) override;
   const command_table& commands() const override { return commands_; }
+  time_point now() const override { return clock().now(); }
   int64_t wall_clock_us() const override { return environment_->wall_clock_us(); }
   void warn(std::string_view text) override;
-  std::string info(std::string_view section) const override;
-  const std::vector<std::pair<std::string, std::string>>& settings() const override { return options_.settings; }
+  std::string info(arguments sections) const override;
+  void reset_statistics() override;
+  const std::vector<setting>& settings() const override { return options_.settings; }
+  void change_setting(const setting& which, int64_t value) override;
+  std::vector<client_view> clients() const override;
+  void end_client(uint64_t id) override;
 
   // recipient
   void deliver(ticket whose, schema::Reply::Reader reply) override;
@@ -135,9 +141,19 @@ private:
   replica_session session_;
   marks marks_; // to be returned to replicas
 
+  /// What INFO counts.
+  struct statistics {
+    uint64_t connections = 0;
+    uint64_t rejected = 0;
+    uint64_t taken = 0;
+    uint64_t timed_out = 0;
+  };
+  statistics counted() const { return {connections_, rejected_, session_.taken(), session_.timed_out()}; }
+
   time_point started_{};
   uint64_t connections_ = 0;
   uint64_t rejected_ = 0;
+  statistics forgotten_; // when CONFIG RESETSTAT came last
 };
 
 } // namespace synod

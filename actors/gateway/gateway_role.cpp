@@ -21,13 +21,13 @@ gateway::options gateway_options(const role_context& context, uint16_t port) {
     .settings = {{"appendfsync", "always"},
                  {"appendonly", "yes"},
                  {"databases", "1"},
-                 {"maxclients", std::to_string(most_clients)},
+                 {"maxclients", std::to_string(most_clients), 1, static_cast<int64_t>(most_clients)},
                  {"maxmemory", "0"},
                  {"maxmemory-policy", "noeviction"},
                  {"port", std::to_string(port)},
                  {"proto-max-bulk-len", std::to_string(command_limit_bytes)},
                  {"save", ""},
-                 {"timeout", std::to_string(idle_timeout.count() / 1000)}},
+                 {"timeout", std::to_string(idle_timeout.count() / 1000), 0, INT32_MAX}},
   };
 }
 
@@ -35,7 +35,8 @@ role_definition gateway_role() {
   using kind = option_spec::kind;
   return {"gateway",
           "lets Redis clients use the state machine",
-          {{"command-limit", kind::bytes, "8MiB", "all arguments of one command, or of one transaction", 1024, 32 << 20},
+          {{"command-limit", kind::bytes, "9MiB", "all arguments of one command, or of one transaction: a value with its key",
+            1024, 33 << 20},
            {"most-clients", kind::number, "10000", "connections", 1, 1'000'000},
            {"outstanding-limit", kind::bytes, "32MiB", "commands under way; connections wait above it", 1 << 20},
            {"unread-limit", kind::bytes, "512MiB", "replies that clients have not read; one client may have an eighth", 1 << 20},

@@ -8,7 +8,6 @@
 namespace synod {
 
 using redis::equals_ignoring_case;
-using redis::lower_case;
 namespace errors = redis::errors;
 
 namespace {
@@ -28,26 +27,30 @@ void echo(local_context&, arguments args, resp::writer out) {
   out.bulk(args[1]);
 }
 
+/// There is one user, and no password is asked of it.
+constexpr std::string_view only_user = "default";
+constexpr const char* wrong_password = "WRONGPASS invalid username-password pair or user is disabled.";
+constexpr const char* wrong_name = "ERR Client names cannot contain spaces, newlines or special characters.";
+
 /// Goes through HELLO's options; false: an error is answered.
-bool read_hello_options(arguments options, std::string& name, resp::writer out) {
+bool read_hello_options(arguments options, std::optional<std::string>& name, resp::writer out) {
+  auto refuse = [&](const std::string& error) {
+    out.error(error);
+    return false;
+  };
   for (size_t i = 0; i < options.size();) {
     auto follow = options.size() - i - 1; // So many words come behind it.
     if (equals_ignoring_case(options[i], "auth") && follow >= 2) {
-      if (options[i + 1] != "default") {
-        out.error("WRONGPASS invalid username-password pair or user is disabled.");
-        return false;
-      }
+      if (options[i + 1] != only_user)
+        return refuse(wrong_password);
       i += 3;
     } else if (equals_ignoring_case(options[i], "setname") && follow >= 1) {
-      if (!is_client_text(options[i + 1])) {
-        out.error("ERR Client names cannot contain spaces, newlines or special characters.");
-        return false;
-      }
       name = options[i + 1];
+      if (!is_client_text(*name))
+        return refuse(wrong_name);
       i += 2;
     } else {
-      out.error("ERR Syntax error in HELLO option '" + std::string{options[i]} + "'");
-      return false;
+      return refuse("ERR Syntax error in HELLO option '" + std::string{options[i]} + "'");
     }
   }
   return true;
@@ -64,11 +67,12 @@ void hello(local_context& of, arguments args, resp::writer out) {
       return out.error("NOPROTO unsupported protocol version");
     version = static_cast<int>(*asked);
   }
-  auto name = client.name;
+  std::optional<std::string> name;
   if (!read_hello_options(args.subspan(std::min<size_t>(args.size(), 2)), name, out))
     return;
   client.version = version;
-  client.name = name;
+  if (name)
+    client.name = *name;
   // The reply is in the version just chosen: `out` is of the one before, but writes to the same bytes.
   auto reply = out.in_version(version);
   reply.map(7);
@@ -88,19 +92,21 @@ void hello(local_context& of, arguments args, resp::writer out) {
   reply.array(0);
 }
 
-void auth(local_context&, arguments, resp::writer out) {
-  out.error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is "
-            "correct?");
+void auth(local_context&, arguments args, resp::writer out) {
+  if (args.size() > 3)
+    out.error(errors::syntax);
+  else if (args.size() == 2)
+    out.error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration "
+              "is correct?");
+  else if (args[1] != only_user)
+    out.error(wrong_password);
+  else
+    out.status("OK");
 }
 
 void select(local_context&, arguments args, resp::writer out) {
-  auto number = redis::parse_integer(args[1]);
-  if (!number)
-    out.error(errors::not_an_integer);
-  else if (*number != 0)
-    out.error("ERR DB index is out of range");
-  else
-    out.status("OK");
+  auto problem = redis::problem_with_database(args[1]);
+  problem.empty() ? out.status("OK") : out.error(problem);
 }
 
 void quit(local_context& of, arguments, resp::writer out) {
@@ -112,19 +118,14 @@ void reset(local_context& of, arguments, resp::writer out) {
   of.queue.discard();
   of.client.version = 2;
   of.client.name.clear();
-  of.client.no_evict = of.client.no_touch = false;
+  of.client.no_evict = of.client.no_touch = of.client.replies_off = of.client.skips_next = of.client.skips_this = false;
   out.in_version(2).status("RESET");
 }
 
 // -- server ---------------------------------------------------------------------
 
 void info(local_context& of, arguments args, resp::writer out) {
-  if (args.size() == 1)
-    return out.verbatim(of.services.info(""));
-  std::string text;
-  for (auto section : args.subspan(1))
-    text += of.services.info(lower_case(section));
-  out.verbatim(text);
+  out.verbatim(of.services.info(args.subspan(1)));
 }
 
 void time(local_context& of, arguments, resp::writer out) {
@@ -164,6 +165,8 @@ constexpr const char* c = "connection";
 constexpr const char* s = "server";
 constexpr const char* t = "transactions";
 
+constexpr const char* watch_text = "Makes the next transaction depend on keys that do not change.";
+
 constexpr gateway_command table[] = {
   {{"ping", -1, r, 0, 0, 0, c, "1.0.0", "Answers that the server is there."}, kind::local, ping},
   {{"echo", 2, r, 0, 0, 0, c, "1.0.0", "Returns its argument."}, kind::local, echo},
@@ -172,15 +175,15 @@ constexpr gateway_command table[] = {
   {{"select", 2, r, 0, 0, 0, c, "1.0.0", "Chooses the database; there is one, number 0."}, kind::local, select},
   {{"quit", -1, r, 0, 0, 0, c, "1.0.0", "Closes the connection."}, kind::at_once, quit},
   {{"reset", 1, r, 0, 0, 0, c, "6.2.0", "Resets the connection."}, kind::at_once, reset},
-  {{"client", -2, r, 0, 0, 0, c, "2.4.0", "Commands about the connection."}, kind::local, client_command},
-  {{"command", -1, r, 0, 0, 0, s, "2.8.13", "Tells about commands."}, kind::local, command_command},
-  {{"info", -1, r, 0, 0, 0, s, "1.0.0", "Tells about the server."}, kind::local, info},
-  {{"config", -2, r, 0, 0, 0, s, "2.0.0", "Tells the configuration."}, kind::local, config_command},
+  {{"client", -2, r, 0, 0, 0, c, "2.4.0", "Commands about connections."}, kind::local, nullptr, client_subcommands},
+  {{"command", -1, r, 0, 0, 0, s, "2.8.13", "Tells about commands."}, kind::local, tell_all_commands, command_subcommands},
+  {{"info", -1, r, 0, 0, 0, s, "1.0.0", "Tells about the server."}, kind::info, info},
+  {{"config", -2, r, 0, 0, 0, s, "2.0.0", "Commands about the configuration."}, kind::local, nullptr, config_subcommands},
   {{"time", 1, r, 0, 0, 0, s, "2.6.0", "Returns the node's clock."}, kind::local, time},
   {{"multi", 1, r, 0, 0, 0, t, "1.2.0", "Begins a transaction."}, kind::at_once, multi},
   {{"exec", 1, r, 0, 0, 0, t, "1.2.0", "Performs a transaction."}, kind::exec},
   {{"discard", 1, r, 0, 0, 0, t, "2.0.0", "Gives a transaction up."}, kind::at_once, discard},
-  {{"watch", -2, r, 1, -1, 1, t, "2.2.0", "Makes the next transaction depend on keys that do not change."}, kind::watch},
+  {{"watch", -2, r, 1, -1, 1, t, "2.2.0", watch_text}, kind::watch},
   {{"unwatch", 1, r, 0, 0, 0, t, "2.2.0", "Forgets the watched keys."}, kind::local, unwatch},
 };
 
@@ -190,11 +193,8 @@ std::span<const gateway_command> local_commands() {
   return table;
 }
 
-std::string unknown_command(arguments args) {
-  std::string text = "ERR unknown command '" + std::string{args[0].substr(0, 128)} + "', with args beginning with: ";
-  for (size_t i = 1; i < args.size() && text.size() < 256; ++i)
-    text += "'" + std::string{args[i].substr(0, 128)} + "' ";
-  return text;
+bool is_client_text(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char x) { return x >= '!' && x <= '~'; });
 }
 
 } // namespace synod

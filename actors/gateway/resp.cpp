@@ -1,35 +1,42 @@
 #include "synod/actors/gateway/resp.hpp"
 
+#include "synod/actors/role/redis_text.hpp"
 #include "synod/messages/message.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace synod::resp {
 
 namespace {
-
-bool parse_length(std::string_view text, int64_t& number) {
-  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return failure == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
 
 int hex_digit(char c) {
   return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 bool blank(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f' || c == '\0';
+  return c == ' ' || (c >= '\t' && c <= '\r');
 }
+
+/// What ends an inline word outside quotes: not all that is passed over between words.
+bool ends_word(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
+}
+
+constexpr size_t kept_bytes = 1u << 20; // A larger buffer is given back when it is empty.
 
 } // namespace
 
 void parser::feed(std::string_view bytes) {
-  // Taken bytes go before new ones come, unless the spans of an unfinished command still point at them.
-  if (spans_.empty() && position_ > 0) {
+  // Taken bytes go before new ones come, unless the spans of an unfinished command still point at them; when they are so many
+  // that moving the others is cheap.
+  if (spans_.empty() && position_ >= buffer_.size() - position_) {
     buffer_.erase(0, position_);
     searched_ -= std::min(searched_, position_);
     position_ = 0;
+    if (buffer_.empty() && buffer_.capacity() > kept_bytes)
+      buffer_ = {};
   }
   buffer_.append(bytes);
 }
@@ -40,13 +47,13 @@ parser::outcome parser::fail(std::string text) {
   return outcome::broken;
 }
 
-/// Takes a line without its end; false when it is not complete, or too long (then it is broken).
-bool parser::take_line(std::string_view& line, const char* too_long) {
+/// Takes an inline command without its end; false when it is not complete, or too long (then it is broken).
+bool parser::take_line(std::string_view& line) {
   auto end = buffer_.find('\n', std::max(searched_, position_));
   if (end == std::string::npos) {
     searched_ = buffer_.size();
     if (buffer_.size() - position_ > line_bytes)
-      fail(too_long);
+      fail("Protocol error: too big inline request");
     return false;
   }
   line = std::string_view{buffer_}.substr(position_, end - position_);
@@ -54,6 +61,21 @@ bool parser::take_line(std::string_view& line, const char* too_long) {
     line.remove_suffix(1);
   position_ = searched_ = end + 1;
   return true;
+}
+
+/// Takes a line that is a number behind `first`: `command` when it is there; none, if it is no number.
+parser::outcome parser::take_length(char first, std::optional<int64_t>& number, const char* too_long) {
+  auto end = buffer_.find('\r', std::max(searched_, position_));
+  if (end == std::string::npos || end + 1 == buffer_.size()) {
+    searched_ = std::min(end, buffer_.size());
+    return end == std::string::npos && buffer_.size() - position_ > line_bytes ? fail(too_long) : outcome::incomplete;
+  }
+  auto begin = std::exchange(position_, end + 2); // As with Redis, whatever follows '\r' is taken for the line's end.
+  searched_ = position_;
+  if (buffer_[begin] != first)
+    return fail(std::string{"Protocol error: expected '"} + first + "', got '" + buffer_[begin] + "'");
+  number = redis::parse_integer(std::string_view{buffer_}.substr(begin + 1, end - begin - 1));
+  return outcome::command;
 }
 
 parser::outcome parser::next() {
@@ -64,19 +86,20 @@ parser::outcome parser::next() {
     spans_.clear();
     if (position_ == buffer_.size())
       return outcome::incomplete;
-    auto is_array = buffer_[position_] == '*';
-    std::string_view line;
-    if (!take_line(line, is_array ? "Protocol error: too big mbulk count string" : "Protocol error: too big inline request"))
-      return broken_ ? outcome::broken : outcome::incomplete;
-    if (!is_array) {
+    if (buffer_[position_] != '*') {
+      std::string_view line;
+      if (!take_line(line))
+        return broken_ ? outcome::broken : outcome::incomplete;
       if (auto result = next_inline(line); result != outcome::incomplete)
         return result;
       continue;
     }
-    int64_t count = 0;
-    if (!parse_length(line.substr(1), count) || count > static_cast<int64_t>(most_arguments))
+    std::optional<int64_t> count;
+    if (auto result = take_length('*', count, "Protocol error: too big mbulk count string"); result != outcome::command)
+      return result;
+    if (!count || *count > most_arguments)
       return fail("Protocol error: invalid multibulk length");
-    remaining_ = std::max<int64_t>(count, 0);
+    remaining_ = std::max<int64_t>(*count, 0);
     command_bytes_ = 0;
     too_large_ = false;
   }
@@ -92,47 +115,53 @@ parser::outcome parser::next_inline(std::string_view line) {
   return arguments_.empty() ? outcome::incomplete : outcome::command;
 }
 
-/// Words between blanks; "with \x41 and \n" or 'as it is' may hold blanks.
+/// Words between blanks; what is quoted may hold blanks, "with \x41 and \n" or 'as it is', and may begin within a word, which it
+/// ends.
 bool parser::split_inline(std::string_view line) {
   unquoted_.clear();
   size_t i = 0;
   while (true) {
     while (i < line.size() && blank(line[i]))
       ++i;
-    if (i == line.size())
+    if (i == line.size() || line[i] == '\0') // As with Redis, zero ends the line.
       return true;
-    std::string word;
-    char quote = 0;
-    for (; i < line.size() && (quote || !blank(line[i])); ++i) {
-      char c = line[i];
-      if (quote == '"' && c == '\\' && i + 1 < line.size()) {
-        c = line[++i];
-        if (c == 'x' && i + 2 < line.size() && hex_digit(line[i + 1]) >= 0 && hex_digit(line[i + 2]) >= 0) {
-          word += static_cast<char>(hex_digit(line[i + 1]) * 16 + hex_digit(line[i + 2]));
-          i += 2;
-        } else {
-          constexpr std::string_view names = "nrtba", codes = "\n\r\t\b\a";
-          auto known = names.find(c);
-          word += known == std::string_view::npos ? c : codes[known];
-        }
-      } else if (quote == '\'' && c == '\\' && i + 1 < line.size() && line[i + 1] == '\'') {
-        word += line[++i];
-      } else if (quote && c == quote) {
-        if (i + 1 < line.size() && !blank(line[i + 1]))
-          return false;
-        quote = 0;
-        ++i;
-        break;
-      } else if (!quote && word.empty() && (c == '"' || c == '\'')) {
-        quote = c;
-      } else {
-        word += c;
+    auto& word = unquoted_.emplace_back();
+    while (i < line.size() && !ends_word(line[i])) {
+      if (line[i] != '"' && line[i] != '\'') {
+        word += line[i++];
+        continue;
       }
+      if (!take_quoted(line, i, word))
+        return false;
+      break;
     }
-    if (quote)
-      return false;
-    unquoted_.push_back(std::move(word));
   }
+}
+
+/// Takes what is quoted, from its opening quote at `i` to behind its closing one; false: that is missing, or no blank follows it.
+bool parser::take_quoted(std::string_view line, size_t& i, std::string& word) {
+  auto quote = line[i++];
+  for (; i < line.size() && line[i] != '\0'; ++i) {
+    auto c = line[i];
+    if (c == quote) {
+      ++i;
+      return i == line.size() || line[i] == '\0' || blank(line[i]);
+    }
+    auto escaped = c == '\\' && i + 1 < line.size() && (quote == '"' || line[i + 1] == '\'');
+    if (!escaped) {
+      word += c;
+    } else if (quote == '"' && line[i + 1] == 'x' && i + 3 < line.size() && hex_digit(line[i + 2]) >= 0
+               && hex_digit(line[i + 3]) >= 0) {
+      word += static_cast<char>(hex_digit(line[i + 2]) * 16 + hex_digit(line[i + 3]));
+      i += 3;
+    } else {
+      constexpr std::string_view names = "nrtba", codes = "\n\r\t\b\a";
+      auto known = quote == '"' ? names.find(line[i + 1]) : std::string_view::npos;
+      word += known == std::string_view::npos ? line[i + 1] : codes[known];
+      ++i;
+    }
+  }
+  return false;
 }
 
 parser::outcome parser::read_bulk() {
@@ -147,25 +176,22 @@ parser::outcome parser::read_bulk() {
       continue;
     }
     if (bulk_bytes_ < 0) {
-      if (position_ < buffer_.size() && buffer_[position_] != '$')
-        return fail(std::string{"Protocol error: expected '$', got '"} + buffer_[position_] + "'");
-      std::string_view line;
-      if (!take_line(line, "Protocol error: too big bulk count string"))
-        return broken_ ? outcome::broken : outcome::incomplete;
-      int64_t size = 0;
-      if (!parse_length(line.substr(1), size) || size < 0 || size > most_bulk_bytes)
+      std::optional<int64_t> size;
+      if (auto result = take_length('$', size, "Protocol error: too big bulk count string"); result != outcome::command)
+        return result;
+      if (!size || *size < 0 || *size > most_bulk_bytes)
         return fail("Protocol error: invalid bulk length");
-      command_bytes_ += static_cast<uint64_t>(size) + 16;
+      command_bytes_ += static_cast<uint64_t>(*size) + 16;
       if (command_bytes_ > limits_.command_bytes && !too_large_) {
         too_large_ = true;
         spans_.clear(); // Nothing of it is needed any more.
       }
       if (too_large_) {
-        skip_bytes_ = static_cast<uint64_t>(size) + 2;
+        skip_bytes_ = static_cast<uint64_t>(*size) + 2;
         continue;
       }
-      bulk_bytes_ = size;
-      buffer_.reserve(position_ + static_cast<size_t>(size) + 2);
+      bulk_bytes_ = *size;
+      buffer_.reserve(position_ + static_cast<size_t>(*size) + 2);
     }
     auto size = static_cast<size_t>(bulk_bytes_);
     if (buffer_.size() - position_ < size + 2)

@@ -4,6 +4,7 @@
 #include "synod/messages/client.capnp.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,12 +15,12 @@ struct limits {
   size_t command_bytes = 8u << 20; ///< all arguments of one command; a larger one is refused, its bytes are skipped
 };
 
-constexpr size_t most_arguments = 1u << 20;
+constexpr int64_t most_arguments = INT32_MAX;    ///< announced numbers above it end the connection, as with Redis
 constexpr int64_t most_bulk_bytes = 512ll << 20; ///< announced lengths above it end the connection, as with Redis
 constexpr size_t line_bytes = 64u << 10;         ///< an inline command or a length line
 
 /// Splits a byte stream into commands: arrays of bulk strings, or inline lines.
-/// Holds at most the bytes of one unfinished command and what one `feed` brought.
+/// Holds what it was fed and has not given out, and about as much of what it has.
 class parser {
 public:
   enum class outcome {
@@ -45,9 +46,11 @@ public:
 private:
   outcome next_inline(std::string_view line);
   outcome read_bulk();
-  bool take_line(std::string_view& line, const char* too_long);
+  bool take_line(std::string_view& line);
+  outcome take_length(char first, std::optional<int64_t>& number, const char* too_long);
   outcome fail(std::string text);
   bool split_inline(std::string_view line);
+  static bool take_quoted(std::string_view line, size_t& i, std::string& word);
 
   limits limits_;
   std::string buffer_;

@@ -1,15 +1,26 @@
 // What a gateway does for its connections.
 #pragma once
 
+#include "synod/actors/gateway/client_state.hpp"
 #include "synod/actors/gateway/command_table.hpp"
 #include "synod/actors/gateway/ticket.hpp"
 #include "synod/actors/gateway/transaction.hpp"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace synod {
+
+/// One of those that CONFIG tells.
+struct setting {
+  std::string name;
+  std::string value;
+  // Between these it may change while the gateway runs.
+  int64_t least = 0;
+  int64_t most = -1;
+
+  bool may_change() const { return least <= most; }
+};
 
 class gateway_services {
 public:
@@ -26,13 +37,22 @@ public:
   virtual bool submit_versions(ticket whose, arguments keys, bool decided) = 0;
 
   virtual const command_table& commands() const = 0;
+  virtual client_state::time_point now() const = 0;
   virtual int64_t wall_clock_us() const = 0;
   /// Into the log.
   virtual void warn(std::string_view text) = 0;
-  /// The text of INFO; `section` in lower case, or empty.
-  virtual std::string info(std::string_view section) const = 0;
-  /// For CONFIG GET.
-  virtual const std::vector<std::pair<std::string, std::string>>& settings() const = 0;
+  /// What the gateway knows of INFO's text: these sections, or without any all.
+  virtual std::string info(arguments sections) const = 0;
+  virtual void reset_statistics() = 0;
+
+  virtual const std::vector<setting>& settings() const = 0;
+  /// `value` is one that it may have.
+  virtual void change_setting(const setting& which, int64_t value) = 0;
+
+  /// This gateway's, in no order; valid until one of them is spoken to.
+  virtual std::vector<client_view> clients() const = 0;
+  /// Disconnects one, soon.
+  virtual void end_client(uint64_t id) = 0;
 };
 
 } // namespace synod

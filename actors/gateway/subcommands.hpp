@@ -5,11 +5,17 @@
 
 namespace synod {
 
-void client_command(local_context& of, arguments args, resp::writer out);
-void command_command(local_context& of, arguments args, resp::writer out);
-void config_command(local_context& of, arguments args, resp::writer out);
+std::span<const gateway_command> client_subcommands();
+std::span<const gateway_command> command_subcommands();
+std::span<const gateway_command> config_subcommands();
 
-/// What a client may call itself: no blanks, nothing that does not print.
-bool is_client_text(std::string_view text);
+/// COMMAND without a subcommand.
+void tell_all_commands(local_context& of, arguments args, resp::writer out);
+
+/// HELP of a command: each subcommand with its arguments, and what it does.
+void tell_help(std::span<const gateway_command> subcommands, resp::writer out);
+
+/// An integer from `least` to `most`.
+std::optional<int64_t> parse_between(std::string_view text, int64_t least, int64_t most);
 
 } // namespace synod

@@ -94,10 +94,8 @@ void transaction::begin_execution() {
   discard();
 }
 
-/// The state machine's replies, and between them those of the local commands that were queued, which tell the protocol's version
-/// from there on.
-void transaction::write_reply(schema::Reply::Reader reply, resp::writer out,
-                              const std::function<int(const queued&)>& answer) const {
+/// The state machine's replies, and between them those of the gateway.
+void transaction::write_reply(schema::Reply::Reader reply, resp::writer out, const answering& answer) const {
   if (!reply.isArray())
     return out.reply(reply);
   auto replies = reply.getArray();
@@ -106,11 +104,13 @@ void transaction::write_reply(schema::Reply::Reader reply, resp::writer out,
   auto version = out.version();
   for (auto& each : executed_) {
     if (each.local())
-      version = answer(each);
-    else if (next < replies.size())
-      out.in_version(version).reply(replies[next++]);
-    else
+      version = answer(each, {});
+    else if (next >= replies.size())
       out.error("ERR the state machine has not answered this command"); // The list is as long as was announced.
+    else if (each.command->how == gateway_command::kind::info)
+      version = answer(each, replies[next++]);
+    else
+      out.in_version(version).reply(replies[next++]);
   }
 }
 

@@ -25,6 +25,7 @@ public:
     std::vector<std::string> args;
     const gateway_command* command;
 
+    /// The gateway answers it alone.
     bool local() const { return command->how == gateway_command::kind::local; }
   };
 
@@ -62,8 +63,10 @@ public:
   const std::map<std::string, uint64_t, std::less<>>& watched() const { return watched_; }
   /// It was submitted; the next one may begin.
   void begin_execution();
-  /// Writes its reply; `answer` writes that of a local command.
-  void write_reply(schema::Reply::Reader reply, resp::writer out, const std::function<int(const queued&)>& answer) const;
+  /// Writes its reply; `answer` writes what the gateway answers, from what the state machine has, and returns the protocol's
+  /// version from there on.
+  using answering = std::function<int(const queued& command, schema::Reply::Reader of_machine)>;
+  void write_reply(schema::Reply::Reader reply, resp::writer out, const answering& answer) const;
   void end_execution();
 
   size_t limit_bytes() const { return limit_bytes_; }

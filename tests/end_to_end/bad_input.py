@@ -193,7 +193,8 @@ def bad_bytes_from_clients(cluster):
             (b"*2\r\n$4\r\nNOPE\r\n$1\r\na\r\n", b"-ERR unknown command 'NOPE', with args beginning with: 'a'", False),
             (b"PING\r\n", b"+PONG", False),
             (b"SET inline \"a b\"\r\nGET inline\r\n", b"+OK\r\n$3\r\na b\r\n", False),
-            (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + b"x" * 9000000 + b"\r\nPING\r\n", b"larger than the limit", False)]:
+            (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + b"x" * 9000000 + b"\r\nPING\r\n", b"-ERR string exceeds maximum", False),
+            (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10000000\r\n" + b"x" * 10000000 + b"\r\nPING\r\n", b"larger than the limit", False)]:
         got, closed = raw(port, data)
         check(expected in got, "%r: got %r" % (data[:60], got[:200]))
         check(closed == closes, "%r: closed %s" % (data[:60], closed))
@@ -227,6 +228,15 @@ def bad_bytes_from_clients(cluster):
     grown = cluster.resident_bytes("a") - before
     check(grown < 400 << 20, "a client that does not read cost %d MiB" % (grown >> 20))
     greedy.close()
+    # One that goes on writing is disconnected.
+    flood = socket.create_connection(("127.0.0.1", port), timeout=30)
+    try:
+        while True:
+            flood.sendall(b"GET large\r\n" * 100000)
+    except (ConnectionError, socket.timeout) as ended:
+        check(not isinstance(ended, socket.timeout), "a client that writes and does not read is blocked for ever")
+    flood.close()
+    check("a client that does not read its replies is disconnected" in open(cluster.log("a")).read(), "and that is told")
     check(c("GET", "inline") == b"a b", "others are served")
 
 

@@ -2,11 +2,13 @@
 """Real clients against every node: redis-cli, redis-benchmark, redis-py, and hiredis in its own program; RESP2 and RESP3."""
 
 import os
+import pty
 import subprocess
+import time
 
 import redis
 
-from cluster import BIN, Cluster, check
+from cluster import BIN, Client, Cluster, ReplyError, check
 
 
 def run(*args, **kwargs):
@@ -31,6 +33,90 @@ def use_redis_cli(port):
     check(run("redis-cli", "-p", str(port), "-x", "SET", "big", input=big) == "OK\n", "a large value")
     check(run("redis-cli", "-p", str(port), "STRLEN", "big") == "3000000\n", "STRLEN")
     run("redis-cli", "-p", str(port), "DEL", "big")
+
+
+def use_redis_cli_interactively(port):
+    """It asks for the commands' arguments, to show them while one types."""
+    terminal, side = pty.openpty()
+    cli = subprocess.Popen(["redis-cli", "-p", str(port)], stdin=side, stdout=side, stderr=side, env={**os.environ, "TERM": "dumb"})
+    os.close(side)
+    os.write(terminal, b"help getex\nhelp config set\nquit\n")
+    said = b""
+    try:
+        while cli.poll() is None or said.count(b"summary") < 2:
+            said += os.read(terminal, 65536)
+    except OSError:
+        pass  # It has ended.
+    cli.wait(10)
+    os.close(terminal)
+    check(b"GETEX" in said and b"PXAT unix-time-milliseconds|PERSIST" in said, "hints: %r" % said)
+    check(b"parameter value" in said, "hints of subcommands: %r" % said)
+
+
+def use_redis_cli_stat(port):
+    c = Client(port)
+    c("MSET", "stat:1", "x", "stat:2", "x")
+    keys = c("DBSIZE")
+    cli = subprocess.Popen(["redis-cli", "-p", str(port), "--stat", "-i", "0.1"], stdout=subprocess.PIPE, text=True)
+    lines = [cli.stdout.readline() for _ in range(4)]
+    cli.kill()
+    cli.wait()
+    cli.stdout.close()
+    fields = lines[3].split()
+    check(fields[0] == str(keys) and fields[1][-1] in "BKMG" and fields[1] != "0B", "keys and memory: %r" % lines)
+    check(int(fields[2]) >= 2 and fields[3] == "0", "clients, and blocked ones: %r" % lines)
+
+
+def use_many_clients(port):
+    """What one client sees of others, and does to them."""
+    first, second = Client(port), Client(port)
+    first("CLIENT", "SETNAME", "first")
+    mine, other = first("CLIENT", "ID"), second("CLIENT", "ID")
+    listed = second("CLIENT", "LIST").decode()
+    check("id=%d " % mine in listed and "id=%d " % other in listed and "name=first" in listed, listed)
+    check(second("CLIENT", "KILL", "ID", mine) == 1, "CLIENT KILL")
+    check(first.file.read() == b"", "it is disconnected")
+    check("id=%d " % mine not in second("CLIENT", "LIST").decode(), "and not listed")
+    try:
+        second("CONFIG", "SET", "maxclients", "1")
+        third = Client(port)
+        check(b"max number of clients" in third.file.readline(), "CONFIG SET maxclients")
+    finally:
+        second("CONFIG", "SET", "maxclients", "10000")
+    second("CONFIG", "RESETSTAT")
+    check("total_connections_received:0" in second("INFO", "stats").decode(), "CONFIG RESETSTAT")
+
+
+def write_before_reading(port, count=300000):
+    """All commands first, then all replies."""
+    c = Client(port, timeout=60)
+    c("SET", "hundred", "x" * 100)
+    begin = time.monotonic()
+    c.sock.sendall(b"*2\r\n$3\r\nGET\r\n$7\r\nhundred\r\n" * count)
+    reply = b"$100\r\n" + b"x" * 100 + b"\r\n"
+    expected = len(reply) * count
+    got = 0
+    while got < expected:
+        more = c.sock.recv(1 << 20)
+        check(more and more[0:1] in b"$x1\r\n0", "replies: %r" % more[:100])
+        got += len(more)
+    check(got == expected and c("PING") == "PONG", "as many replies as commands")
+    print("clients: %d commands before the first reply is read, %.1f s" % (count, time.monotonic() - begin))
+
+
+def use_largest_value(port):
+    c = Client(port)
+    value = b"x" * (8 << 20)
+    check(c("SET", "the key of a large value", value) == "OK", "a value as large as value-limit, with its key")
+    check(c("GET", "the key of a large value") == value, "comes back")
+    c.send(["MULTI"], ["SET", "the key of a large value", value], ["EXEC"])
+    check([c.read() for _ in range(3)] == ["OK", "QUEUED", ["OK"]], "and in a transaction")
+    try:
+        c("SET", "k", value + b"x")
+        check(False, "a value above the limit")
+    except ReplyError as error:
+        check("value-limit" in str(error), str(error))
+    c("DEL", "the key of a large value")
 
 
 def use_redis_benchmark(port):
@@ -100,4 +186,9 @@ with Cluster() as cluster:
         use_redis_benchmark(port)
         use_redis_py(port)
         print(run(os.path.join(BIN, "hiredis-client"), str(port)).strip())
+        use_redis_cli_interactively(port)
+        use_redis_cli_stat(port)
+        use_many_clients(port)
         print("clients: redis-cli, redis-benchmark, redis-py, hiredis at node %s" % node, flush=True)
+    write_before_reading(cluster.resp["a"])
+    use_largest_value(cluster.resp["a"])

@@ -1,113 +1,11 @@
-#include "synod/actors/gateway/connection.hpp"
-#include "synod/actors/replica/key_value/machine.hpp"
-#include "synod/messages/message.hpp"
+#include "connection_fixture.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <iterator>
-#include <sstream>
 
 using namespace synod;
-
-namespace {
-
-/// Takes what a connection submits; the test decides when it is answered.
-struct services : gateway_services {
-  struct submitted {
-    std::string what;
-    ticket whose;
-  };
-
-  bool take(const char* how, ticket whose, arguments args) {
-    if (full)
-      return false;
-    std::string text = how;
-    for (auto each : args)
-      text += " " + std::string{each};
-    all.push_back({text, whose});
-    return true;
-  }
-
-  bool submit(ticket whose, arguments args) override { return take("decide", whose, args); }
-  bool submit_read(ticket whose, arguments args) override { return take("read", whose, args); }
-  bool submit_versions(ticket whose, arguments keys, bool decided) override {
-    return take(decided ? "decide-versions" : "versions", whose, keys);
-  }
-  bool submit_transaction(ticket whose, const transaction& whole) override {
-    auto count = std::count_if(whole.commands().begin(), whole.commands().end(), [](auto& each) { return !each.local(); });
-    std::string text = std::to_string(count) + " commands";
-    for (auto& [key, version] : whole.watched())
-      text += " " + key + "@" + std::to_string(version);
-    std::string_view one = text;
-    return take("transaction", whose, {&one, 1});
-  }
-  const command_table& commands() const override { return table; }
-  int64_t wall_clock_us() const override { return 1'234'567; }
-  void warn(std::string_view text) override { warned += text; }
-  std::string info(std::string_view) const override { return information; }
-  const std::vector<std::pair<std::string, std::string>>& settings() const override { return told; }
-
-  key_value::machine machine{{}, 1};
-  command_table table{local_commands(), machine.commands()};
-  std::vector<std::pair<std::string, std::string>> told{{"save", ""}, {"maxclients", "10"}};
-  std::vector<submitted> all;
-  bool full = false;
-  std::string warned;
-  std::string information = "# Server\r\n";
-};
-
-struct fixture {
-  std::string say(const std::string& line) {
-    subject.receive(line + "\r\n", {});
-    return out();
-  }
-  std::string out() { return std::exchange(subject.output(), {}); }
-
-  void answer(size_t index, const char* status) {
-    give(index, [&](auto reply) { reply.setStatus(status); });
-    subject.resume();
-  }
-  void answer_bulk(size_t index, size_t bytes) {
-    std::string value(bytes, static_cast<char>('a' + index % 26));
-    give(index, [&](auto reply) { reply.setBulk(as_data(value)); });
-  }
-  template <class Write>
-  void give(size_t index, Write write) {
-    builder<schema::Reply> reply;
-    write(*reply);
-    auto built = reply.finish();
-    auto& [what, whose] = services_.all[index];
-    if (!what.starts_with("read"))
-      return subject.deliver(whose.number, *built);
-    builder<schema::Operation> asked;
-    auto words = split(what.substr(5));
-    auto args = asked->initArguments(static_cast<unsigned>(words.size()));
-    for (unsigned i = 0; i < args.size(); ++i)
-      args.set(i, as_data(words[i]));
-    auto operation = asked.finish();
-    subject.deliver_read(whose.number, *operation, *built);
-  }
-  static std::vector<std::string> split(const std::string& text) {
-    std::istringstream in{text};
-    return {std::istream_iterator<std::string>{in}, {}};
-  }
-  void answer_list(size_t index, std::vector<int64_t> numbers) {
-    builder<schema::Reply> reply;
-    auto list = reply->initArray(static_cast<unsigned>(numbers.size()));
-    for (unsigned i = 0; i < list.size(); ++i)
-      list[i].setInteger(numbers[i]);
-    auto built = reply.finish();
-    subject.deliver(services_.all[index].whose.number, *built);
-    subject.resume();
-  }
-  std::string submitted(size_t index) const { return index < services_.all.size() ? services_.all[index].what : "nothing"; }
-
-  services services_;
-  connection subject{9, {"127.0.0.1:1", "127.0.0.1:2"}, {1000}, {}, services_};
-};
-
-} // namespace
+using fixture = test::connection_fixture;
 
 TEST_CASE_FIXTURE(fixture, "replies come in the order of the commands") {
   CHECK(say("SET a 1").empty());
@@ -203,6 +101,82 @@ TEST_CASE_FIXTURE(fixture, "an error while a transaction is queued discards it")
   CHECK(say("SET a").substr(0, 4) == "-ERR");
   CHECK(say("EXEC") == "-EXECABORT Transaction discarded because of previous errors.\r\n");
   CHECK(services_.all.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "what is wrong with a subcommand discards a transaction, too") {
+  for (auto* wrong : {"CONFIG GET", "CONFIG", "CLIENT KILL", "CLIENT NOPE", "CLIENT ID 1"}) {
+    say("MULTI");
+    say("SET a 1");
+    CHECK(say(wrong).starts_with("-ERR"));
+    CHECK(say("EXEC") == "-EXECABORT Transaction discarded because of previous errors.\r\n");
+  }
+  CHECK(services_.all.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "EXEC ends a transaction, and forgets the watched keys, also with a wrong number of arguments") {
+  say("WATCH k");
+  CHECK(say("EXEC now").empty()); // In its turn: behind the versions.
+  answer_list(0, {7});
+  CHECK(out() == "+OK\r\n-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n");
+  say("MULTI");
+  say("SET a 1");
+  say("EXEC now");
+  CHECK(out().empty());
+  CHECK(say("EXEC") == "-ERR EXEC without MULTI\r\n");
+  say("MULTI");
+  say("EXEC");
+  CHECK(submitted(1) == "transaction 0 commands");
+}
+
+TEST_CASE_FIXTURE(fixture, "INFO is told by gateway and state machine together, within a transaction too") {
+  CHECK(say("INFO").empty());
+  CHECK(submitted(0) == "read INFO");
+  answer_bulk(0, "# Keyspace\r\n");
+  CHECK(out() == "$24\r\n# Server\r\n\r\n# Keyspace\r\n\r\n");
+  say("INFO keyspace");
+  answer_bulk(1, "# Keyspace\r\n");
+  CHECK(out() == "$12\r\n# Keyspace\r\n\r\n");
+  say("MULTI\r\nPING\r\nINFO\r\nEXEC");
+  out();
+  CHECK(submitted(2) == "transaction 1 commands");
+  builder<schema::Reply> reply;
+  reply->initArray(1)[0].setBulk(as_data("# Keyspace\r\n"));
+  subject.deliver(services_.all[2].whose.number, *reply.finish());
+  CHECK(out() == "*2\r\n+PONG\r\n$24\r\n# Server\r\n\r\n# Keyspace\r\n\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "INFO without a majority tells what the gateway knows") {
+  say("INFO");
+  subject.deliver_error(services_.all[0].whose.number, "TIMEOUT nobody answers");
+  CHECK(out() == "$10\r\n# Server\r\n\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "CLIENT REPLY leaves out replies, of commands that are under way too") {
+  CHECK(say("CLIENT REPLY OFF").empty());
+  say("SET a 1");
+  CHECK(say("PING").empty());
+  CHECK(say("NOSUCH").empty());
+  CHECK(say("CLIENT REPLY ON").empty()); // Behind SET's.
+  answer(0, "OK");
+  CHECK(out() == "+OK\r\n");
+  CHECK(say("CLIENT REPLY SKIP").empty());
+  say("SET a 2");
+  say("SET a 3");
+  answer(1, "second");
+  answer(2, "third");
+  CHECK(out() == "+third\r\n");
+  CHECK(say("CLIENT REPLY SKIP\r\nPING\r\nPING") == "+PONG\r\n");
+  CHECK(say("CLIENT REPLY SOON").starts_with("-ERR syntax error"));
+  CHECK(say("CLIENT REPLY OFF\r\nRESET\r\nPING") == "+RESET\r\n+PONG\r\n");
+}
+
+TEST_CASE_FIXTURE(fixture, "a client may write everything before it reads anything") {
+  subject.set_room({8u << 20, 0, true});
+  auto line = "ECHO " + std::string(900, 'x') + "\r\n";
+  for (int i = 0; i < 5000; ++i)
+    subject.receive(line, {});
+  CHECK_FALSE(subject.blocked());
+  CHECK(out().size() == 5000 * (std::string("$900\r\n\r\n").size() + 900));
 }
 
 TEST_CASE_FIXTURE(fixture, "an empty transaction is answered with an empty list") {
@@ -335,6 +309,15 @@ TEST_CASE_FIXTURE(fixture, "HELLO chooses the version") {
   CHECK(say("CLIENT GETNAME") == "$2\r\nme\r\n");
   CHECK(say("RESET") == "+RESET\r\n");
   CHECK(say("CLIENT GETNAME") == "$-1\r\n");
+  CHECK(say("HELLO 2 AUTH default anything").starts_with("*14"));
+  CHECK(say("HELLO 2 AUTH bob anything").starts_with("-WRONGPASS"));
+}
+
+TEST_CASE_FIXTURE(fixture, "there is one user, and no password is asked of it") {
+  CHECK(say("AUTH default anything") == "+OK\r\n");
+  CHECK(say("AUTH bob anything") == "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+  CHECK(say("AUTH anything").starts_with("-ERR AUTH <password> called without any password configured"));
+  CHECK(say("AUTH a b c") == "-ERR syntax error\r\n");
 }
 
 TEST_CASE_FIXTURE(fixture, "the commands that concern the connection") {
@@ -342,14 +325,7 @@ TEST_CASE_FIXTURE(fixture, "the commands that concern the connection") {
   CHECK(say("SELECT 0") == "+OK\r\n");
   CHECK(say("SELECT 1") == "-ERR DB index is out of range\r\n");
   CHECK(say("SELECT x") == "-ERR value is not an integer or out of range\r\n");
-  CHECK(say("CLIENT ID") == ":9\r\n");
-  CHECK(say("CLIENT SETINFO lib-name x") == "+OK\r\n");
-  CHECK(say("CLIENT NO-EVICT on") == "+OK\r\n");
-  CHECK(say("CLIENT NOPE") == "-ERR unknown subcommand 'NOPE'. Try CLIENT HELP.\r\n");
-  CHECK(say("CONFIG GET max*") == "*2\r\n$10\r\nmaxclients\r\n$2\r\n10\r\n");
   CHECK(say("TIME") == "*2\r\n$1\r\n1\r\n$6\r\n234567\r\n");
-  CHECK(say("COMMAND COUNT").substr(0, 1) == ":");
-  CHECK(say("COMMAND INFO get nope").find("$3\r\nget\r\n:2\r\n") != std::string::npos);
   CHECK(say("QUIT") == "+OK\r\n");
   CHECK(subject.finished());
 }
@@ -365,9 +341,9 @@ TEST_CASE_FIXTURE(fixture, "a read whose reply finds no room is asked again, wit
   subject.set_room({1000, 0, true});
   for (auto* line : {"GET a", "GET b", "GET c"})
     say(line);
-  answer_bulk(0, 900);
-  answer_bulk(1, 900);
-  answer_bulk(2, 10); // There is room for this one; but it would be older than what comes for b.
+  answer_large(0, 900);
+  answer_large(1, 900);
+  answer_large(2, 10); // There is room for this one; but it would be older than what comes for b.
   CHECK(subject.blocked());
   CHECK(say("GET d").size() > 900);
   CHECK(submitted(3) == "nothing");
@@ -376,9 +352,9 @@ TEST_CASE_FIXTURE(fixture, "a read whose reply finds no room is asked again, wit
   CHECK(submitted(4) == "read GET c");
   CHECK(submitted(5) == "read GET d");
   CHECK(subject.waiting_bytes() == 0);
-  answer_bulk(3, 500);
-  answer_bulk(4, 400);
-  answer_bulk(5, 5);
+  answer_large(3, 500);
+  answer_large(4, 400);
+  answer_large(5, 5);
   auto all = out();
   CHECK(all.starts_with("$500\r\ndddd"));
   CHECK(all.ends_with("e\r\n$5\r\nfffff\r\n"));
@@ -388,19 +364,19 @@ TEST_CASE_FIXTURE(fixture, "what was asked before is waited for, and then asked 
   subject.set_room({2000, 0, true});
   for (auto* line : {"GET a", "GET b", "GET c", "GET d"})
     say(line);
-  answer_bulk(0, 1800);
-  answer_bulk(1, 900);
-  answer_bulk(2, 900);
+  answer_large(0, 1800);
+  answer_large(1, 900);
+  answer_large(2, 900);
   out();
   subject.resume();
   CHECK(submitted(4) == "nothing"); // The reply to d is still to come.
-  answer_bulk(3, 900);
+  answer_large(3, 900);
   subject.resume();
   CHECK(submitted(4) == "read GET b");
   CHECK(submitted(5) == "read GET c");
   CHECK(submitted(6) == "nothing");
-  answer_bulk(4, 900);
-  answer_bulk(5, 900);
+  answer_large(4, 900);
+  answer_large(5, 900);
   out();
   subject.resume();
   CHECK(submitted(6) == "read GET d");
@@ -410,14 +386,14 @@ TEST_CASE_FIXTURE(fixture,
                   "a single reply larger than the room goes to a client that has read everything, unless room is scarce") {
   subject.set_room({1000, 0, false});
   say("GET a");
-  answer_bulk(0, 5000);
+  answer_large(0, 5000);
   CHECK(out().empty());
   CHECK(subject.waits_for_room_for_one());
   subject.resume();
   CHECK(submitted(1) == "nothing"); // It would find no room again.
   subject.set_room({1000, 0, true});
   subject.resume();
-  answer_bulk(1, 5000);
+  answer_large(1, 5000);
   CHECK(out().size() > 5000);
 }
 
@@ -425,10 +401,10 @@ TEST_CASE_FIXTURE(fixture, "what waits at the socket counts, and a read is asked
   subject.set_room({1000, 0, true});
   say("GET a");
   say("GET b");
-  answer_bulk(0, 900);
+  answer_large(0, 900);
   out(); // To the socket.
   subject.set_room({1000, 930, false});
-  answer_bulk(1, 900);
+  answer_large(1, 900);
   for (size_t unsent : {930, 500, 101}) {
     subject.set_room({1000, unsent, false});
     subject.resume();
@@ -455,12 +431,12 @@ TEST_CASE_FIXTURE(fixture, "who quits behind reads whose replies found no room g
   say("GET a");
   say("GET b");
   say("QUIT");
-  answer_bulk(0, 900);
-  answer_bulk(1, 900);
+  answer_large(0, 900);
+  answer_large(1, 900);
   CHECK(out().size() > 900);
   CHECK_FALSE(subject.finished());
   subject.resume();
-  answer_bulk(2, 900);
+  answer_large(2, 900);
   CHECK(out().ends_with("+OK\r\n"));
   CHECK(subject.finished());
 }
@@ -499,8 +475,8 @@ TEST_CASE_FIXTURE(fixture, "a read that was asked again may fail, and nothing is
   subject.set_room({1000, 0, true});
   say("GET a");
   say("GET b");
-  answer_bulk(0, 900);
-  answer_bulk(1, 900);
+  answer_large(0, 900);
+  answer_large(1, 900);
   subject.deliver_error(services_.all[1].whose.number, "TIMEOUT of the query that it was in"); // It is not under way.
   out();
   subject.resume();
@@ -515,13 +491,13 @@ TEST_CASE_FIXTURE(fixture, "a write waits for reads that are to be asked again")
   subject.set_room({1000, 0, true});
   say("GET a");
   say("GET b");
-  answer_bulk(0, 900);
-  answer_bulk(1, 900);
+  answer_large(0, 900);
+  answer_large(1, 900);
   say("SET b 1");
   subject.resume();
   CHECK(submitted(2) == "read GET b");
   CHECK(submitted(3) == "nothing");
-  answer_bulk(2, 10);
+  answer_large(2, 10);
   subject.resume();
   CHECK(submitted(3) == "decide SET b 1");
 }
@@ -531,8 +507,8 @@ TEST_CASE_FIXTURE(fixture, "of a command that was decided only that is told when
   say("GETSET a 1");
   say("GETSET b 1");
   say("PING");
-  answer_bulk(0, 900);
-  answer_bulk(1, 900);
+  answer_large(0, 900);
+  answer_large(1, 900);
   auto all = out();
   CHECK(all.find("-ERR the command was performed, its reply was not kept") != std::string::npos);
   CHECK(all.ends_with("+PONG\r\n"));
@@ -545,7 +521,7 @@ TEST_CASE_FIXTURE(fixture, "few reads go behind a write while nobody knows how l
   CHECK(services_.all.size() == connection::few_pending);
   answer(0, "OK");
   for (size_t i = 1; i < services_.all.size(); ++i)
-    answer_bulk(i, 10), subject.resume();
+    answer_large(i, 10), subject.resume();
   CHECK(services_.all.size() == 21);
 }
 
@@ -558,7 +534,8 @@ TEST_CASE_FIXTURE(fixture, "a transaction's reply has a limit, whatever the gate
     roomy.receive(text + "EXEC\r\n", {});
     roomy.output().clear();
     builder<schema::Reply> of_machine;
-    of_machine->initArray(0);
+    for (auto each : of_machine->initArray(static_cast<unsigned>(commands)))
+      each.setBulk(as_data(""));
     auto built = of_machine.finish();
     roomy.deliver(services_.all.back().whose.number, *built);
     return std::exchange(roomy.output(), {});

@@ -32,7 +32,7 @@ public:
     auto waits = sent.find(id);
     return unsent + (waits == sent.end() ? 0 : waits->second.size() - std::min(waits->second.size(), buffer_bytes));
   }
-  void read(uint64_t, bool) override {}
+  void read(uint64_t id, bool on) override { reading[id] = on; }
   void close(uint64_t id) override {
     closed.insert(id);
     events_->on_close(id);
@@ -64,6 +64,7 @@ public:
   }
 
   std::map<uint64_t, std::string> sent;
+  std::map<uint64_t, bool> reading;
   std::set<uint64_t> closed;
   size_t unsent = 0;
   size_t buffer_bytes = SIZE_MAX; // of a socket; more is unsent
@@ -86,7 +87,7 @@ struct fixture {
                              .request_timeout = std::chrono::seconds{5},
                              .session_lifetime = std::chrono::hours{1},
                              .machine = std::make_shared<key_value::machine>(key_value::machine::limits{}, 1),
-                             .settings = {}};
+                             .settings = {{"maxclients", "2", 1, 2}, {"timeout", "60", 0, 1000}}};
     subject = in.spawn<gateway>(environment_, clients, std::move(options));
     in.run();
   }
@@ -204,6 +205,49 @@ TEST_CASE_FIXTURE(fixture, "however much is answered here, it goes on while the 
     all += "ECHO " + std::string(900, 'x') + "\r\n";
   receive(5, all);
   CHECK(clients->take(5).size() > 5000 * 900);
+}
+
+TEST_CASE_FIXTURE(fixture, "a client ends another one of its gateway") {
+  clients->connect(5);
+  clients->connect(6);
+  receive(5, "CLIENT KILL ID 6\r\nCLIENT KILL ID 6\r\n");
+  CHECK(clients->take(5) == ":1\r\n:0\r\n");
+  CHECK(clients->closed == std::set<uint64_t>{6});
+  receive(5, "CLIENT LIST\r\n");
+  auto listed = clients->take(5);
+  CHECK(listed.find("id=5 ") != std::string::npos);
+  CHECK(listed.find("id=6 ") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "what CONFIG SET changes holds from now on") {
+  clients->connect(5);
+  receive(5, "CONFIG SET maxclients 1 timeout 10\r\nCONFIG GET timeout\r\n");
+  CHECK(clients->take(5) == "+OK\r\n*2\r\n$7\r\ntimeout\r\n$2\r\n10\r\n");
+  CHECK(clients->connect(6) == "-ERR max number of clients reached\r\n");
+  in.pass(std::chrono::seconds{11});
+  CHECK(clients->closed.contains(5));
+}
+
+TEST_CASE_FIXTURE(fixture, "CONFIG RESETSTAT lets the counts of INFO begin again") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  auto connections = [&] {
+    receive(5, "INFO stats\r\n");
+    auto [query] = beside->take<message<schema::Query>>();
+    builder<schema::Answers> answers;
+    answers->setNumber(query->getNumber());
+    answers->setAnswered(1);
+    answers->initReplies(1)[0].setBulk(as_data(""));
+    beside.send(subject, answers.finish());
+    in.run();
+    clients->turn_end();
+    return clients->take(5).find("total_connections_received:1\r\n") != std::string::npos;
+  };
+  CHECK(connections());
+  receive(5, "CONFIG RESETSTAT\r\n");
+  clients->take(5);
+  CHECK_FALSE(connections());
 }
 
 TEST_CASE_FIXTURE(fixture, "a client that reads is not idle") {
@@ -355,6 +399,7 @@ TEST_CASE_FIXTURE(unread_fixture, "a client has so many replies that it has not 
   ask(5, 50);
   answer_all();
   CHECK(most_unread < limit / 8 + 1000 + 50 * 40);
+  CHECK_FALSE(clients->reading[5]);
   auto before = answered;
   for (int i = 0; i < 100; ++i)
     tick();

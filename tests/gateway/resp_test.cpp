@@ -7,6 +7,7 @@
 #include <random>
 
 using namespace synod;
+using namespace std::string_literals;
 using resp::parser;
 
 namespace {
@@ -63,11 +64,20 @@ TEST_CASE("inline commands are split at blanks, with quotes as in redis-cli") {
   CHECK(parse("\r\n\r\nPING\r\n") == std::vector<command>{{"PING"}});
   CHECK(error_of("SET k \"open\r\n") == "Protocol error: unbalanced quotes in request");
   CHECK(error_of("SET \"a\"b\r\n") == "Protocol error: unbalanced quotes in request");
+  CHECK(error_of("SET 'a\0'\r\n"s) == "Protocol error: unbalanced quotes in request");
+  CHECK(parse("SET k he\"llo\"\r\n") == std::vector<command>{{"SET", "k", "hello"}});
+  CHECK(parse("SET k a\"b c\"\r\n") == std::vector<command>{{"SET", "k", "ab c"}});
+  CHECK(parse("SET k '' a\vb\r\n") == std::vector<command>{{"SET", "k", "", "a\vb"}});
+  CHECK(parse("\vECHO \"\\q\\x4\\\"\"\r\n") == std::vector<command>{{"ECHO", "qx4\""}});
 }
 
 TEST_CASE("what is not the protocol is refused with Redis's words") {
   CHECK(error_of("*x\r\n") == "Protocol error: invalid multibulk length");
-  CHECK(error_of("*1048577\r\n") == "Protocol error: invalid multibulk length");
+  CHECK(error_of("*2147483648\r\n") == "Protocol error: invalid multibulk length");
+  CHECK(error_of("*01\r\n") == "Protocol error: invalid multibulk length");
+  CHECK(error_of("*\r\n") == "Protocol error: invalid multibulk length");
+  CHECK(error_of("*1\r\n$04\r\n") == "Protocol error: invalid bulk length");
+  CHECK(parse("*1\r\nx").empty()); // The line is not whole yet.
   CHECK(error_of("*99999999999999999999\r\n") == "Protocol error: invalid multibulk length");
   CHECK(error_of("*1\r\n$-1\r\n") == "Protocol error: invalid bulk length");
   CHECK(error_of("*1\r\n$536870913\r\n") == "Protocol error: invalid bulk length");
@@ -90,6 +100,16 @@ TEST_CASE("a command above the limit is skipped, and what follows is read") {
     CHECK(found[0][1].find("larger than the limit of 1000 bytes") != std::string::npos);
     CHECK(found[1] == command{"PING"});
   }
+}
+
+TEST_CASE("a command of very many arguments is too large, not wrong") {
+  auto bytes = "*1048577\r\n" + std::string{"$1\r\nx\r\n"};
+  for (int i = 0; i < 1048576; ++i)
+    bytes += "$1\r\nx\r\n";
+  auto found = parse(bytes + array({"PING"}));
+  REQUIRE(found.size() == 2);
+  CHECK(found[0][1].find("larger than the limit") != std::string::npos);
+  CHECK(found[1] == command{"PING"});
 }
 
 TEST_CASE("a parser holds no more than one command") {

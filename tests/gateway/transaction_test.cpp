@@ -25,7 +25,7 @@ struct fixture {
   }
   std::string execute(const message<schema::Reply>& reply) {
     std::string bytes;
-    subject.write_reply(*reply, {bytes, 2}, [&](auto& each) {
+    subject.write_reply(*reply, {bytes, 2}, [&](auto& each, auto) {
       bytes += "+" + each.args[0] + "\r\n";
       return 2;
     });
