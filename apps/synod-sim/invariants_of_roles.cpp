@@ -7,7 +7,8 @@ namespace synod::simulation {
 
 namespace {
 
-/// One a second above a peer's limit, until a connection on which nothing comes back counts as lost, or a disk that stalls goes on.
+/// One a second above a peer's limit, until a connection on which nothing comes back counts as lost, or a disk that stalls goes
+/// on.
 constexpr uint64_t most_probes = 30;
 
 } // namespace
