@@ -372,7 +372,7 @@ bool gateway::is_stuck(served& x, time_point now) const {
     x.stuck_since.reset();
   else if (!x.stuck_since)
     x.stuck_since = now;
-  return x.stuck_since && now - *x.stuck_since >= unread_timeout;
+  return x.stuck_since && now - *x.stuck_since >= options_.unread_timeout;
 }
 
 // -- what it tells of itself ------------------------------------------------------

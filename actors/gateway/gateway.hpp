@@ -27,8 +27,6 @@ namespace synod {
 /// of any size, so that something goes on.
 class gateway : public gateway_actor::base, private gateway_services, private socket_events, private recipient {
 public:
-  static constexpr std::chrono::seconds unread_timeout{60};
-
   struct options {
     node_id node;
     std::string node_name;
@@ -36,6 +34,7 @@ public:
     size_t most_clients;
     size_t outstanding_limit_bytes;
     size_t unread_limit_bytes;
+    std::chrono::milliseconds unread_timeout;
     std::chrono::milliseconds idle_timeout; ///< 0: none
     std::chrono::milliseconds request_timeout;
     std::chrono::milliseconds session_lifetime;

@@ -14,6 +14,7 @@ gateway::options gateway_options(const role_context& context, uint16_t port) {
     .most_clients = most_clients,
     .outstanding_limit_bytes = given.bytes("outstanding-limit"),
     .unread_limit_bytes = given.bytes("unread-limit"),
+    .unread_timeout = given.duration("unread-timeout"),
     .idle_timeout = idle_timeout,
     .request_timeout = given.duration("request-timeout"),
     .session_lifetime = context.self.config->options_of("replica").duration("session-lifetime"),
@@ -40,6 +41,7 @@ role_definition gateway_role() {
            {"most-clients", kind::number, "10000", "connections", 1, 1'000'000},
            {"outstanding-limit", kind::bytes, "32MiB", "commands under way; connections wait above it", 1 << 20},
            {"unread-limit", kind::bytes, "512MiB", "replies that clients have not read; one client may have an eighth", 1 << 20},
+           {"unread-timeout", kind::duration, "60s", "clients that have as much and read nothing so long are disconnected", 100},
            {"idle-timeout", kind::duration, "0s", "connections that are silent so long are closed; 0: never"},
            {"request-timeout", kind::duration, "5s", "after which a command that has no majority gets an error", 10}},
           spawn_gateway<gateway>};

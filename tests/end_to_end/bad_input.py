@@ -366,7 +366,7 @@ bad_options()
 nobody_reads_the_logs()
 nobody_reads_the_terminal()
 no_standard_descriptors()
-with Cluster() as cluster:
+with Cluster(extra="[gateway]\nunread-timeout = \"1s\"\n") as cluster:
     bad_cluster_files(cluster)
     cluster.wait_for_service()
     bad_bytes_from_clients(cluster)

@@ -83,6 +83,7 @@ struct fixture {
                              .most_clients = 2,
                              .outstanding_limit_bytes = 32u << 10,
                              .unread_limit_bytes = 80'000,
+                             .unread_timeout = std::chrono::seconds{60},
                              .idle_timeout = std::chrono::minutes{1},
                              .request_timeout = std::chrono::seconds{5},
                              .session_lifetime = std::chrono::hours{1},
