@@ -308,16 +308,6 @@ private:
   std::vector<std::pair<toml::source_region, std::string>> open_places_; // that need consent, and what is said of them
 };
 
-/// None: it cannot be read.
-std::optional<std::string> content_of(const std::filesystem::path& file) {
-  std::error_code ignored; // What cannot be looked at cannot be read.
-  std::ifstream in{file};
-  if (!in.is_open() || std::filesystem::is_directory(file, ignored))
-    return std::nullopt;
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
-  return in.bad() ? std::nullopt : std::optional{text};
-}
-
 } // namespace
 
 caf::expected<cluster> parse_cluster(std::string_view text, const std::string& name, const registry& known) {
@@ -325,10 +315,15 @@ caf::expected<cluster> parse_cluster(std::string_view text, const std::string& n
 }
 
 caf::expected<cluster> read_cluster(const std::filesystem::path& file, const registry& known) {
-  auto text = content_of(file);
-  if (!text)
+  std::error_code ignored; // What cannot be looked at cannot be read.
+  std::ifstream in{file};
+  std::ostringstream text;
+  auto opened = in.is_open() && !std::filesystem::is_directory(file, ignored);
+  if (opened && in.peek() != std::ifstream::traits_type::eof())
+    text << in.rdbuf(); // Of an empty file that would be a failure.
+  if (!opened || in.bad() || !text)
     return caf::make_error(caf::sec::cannot_open_file, file.string() + ": cannot be read");
-  return parse_cluster(*text, file.string(), known);
+  return parse_cluster(text.str(), file.string(), known);
 }
 
 cluster local_cluster(size_t count, uint16_t first_port, const registry& known) {

@@ -150,9 +150,11 @@ caf::error process::start_role(running& of, const std::string& name, const ident
   caf::error problem;
   asker->request(*spawned, caf::infinite, status_atom_v)
     .receive([](const message<schema::RoleStatus>&) {}, [&](caf::error& why) { problem = std::move(why); });
-  if (problem) // Why it has ended, rather than that it does not answer.
-    asker->receive([&](caf::down_msg& x) { problem = std::move(x.reason); }, caf::after(std::chrono::seconds{1}) >> [] {});
-  return problem ? caf::make_error(caf::sec::runtime_error, "it has ended: " + text_of(problem)) : problem;
+  if (problem == caf::sec::request_receiver_down)
+    asker->receive([&](caf::down_msg& down) { problem = std::move(down.reason); });
+  if (problem)
+    problem = caf::make_error(caf::sec::runtime_error, "it has ended, or does not answer: " + text_of(problem));
+  return problem;
 }
 
 std::optional<int> process::publish() {
