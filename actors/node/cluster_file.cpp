@@ -16,11 +16,24 @@ namespace {
 
 constexpr size_t most_nodes = 64;
 constexpr size_t longest_name = 64;
+constexpr size_t shortest_secret = 16, longest_secret = 1024;
 
 bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= longest_name && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
   });
+}
+
+/// None: it cannot be read.
+std::optional<std::string> content_of(const std::filesystem::path& file) {
+  std::error_code ignored; // What cannot be looked at cannot be read.
+  std::ifstream in{file};
+  std::ostringstream text;
+  if (!in.is_open() || std::filesystem::is_directory(file, ignored))
+    return std::nullopt;
+  if (in.peek() != std::ifstream::traits_type::eof())
+    text << in.rdbuf(); // Of an empty file that would be a failure.
+  return in.bad() || !text ? std::nullopt : std::optional{text.str()};
 }
 
 /// Reads one file; the first thing wrong ends it.
@@ -78,7 +91,7 @@ private:
   }
 
   void read_document(const toml::table& document) {
-    std::vector<std::string> tables{"cluster", "allow-plain-traffic", "state-machine", "node"};
+    std::vector<std::string> tables{"cluster", "allow-plain-traffic", "secret-file", "state-machine", "node"};
     for (auto& [name, role] : known_.roles()) {
       tables.push_back("[" + name + "]");
       result_.role_options.emplace(name, option_values{role.options});
@@ -89,6 +102,8 @@ private:
         result_.name = text(value, name);
       else if (name == "allow-plain-traffic")
         result_.allow_plain_traffic = flag(value, name);
+      else if (name == "secret-file")
+        read_secret(value);
       else if (name == "state-machine")
         read_state_machine(value);
       else if (name == "node")
@@ -105,6 +120,24 @@ private:
     if (!is_name(result_.name))
       refuse(document.get("cluster")->source(), "key 'cluster': expected a name of letters, digits, '-', '_' and '.', at most "
                                                   + std::to_string(longest_name) + ", found '" + result_.name + "'");
+  }
+
+  /// From a file beside the cluster file, or anywhere; so this one need not be kept secret.
+  void read_secret(const toml::node& value) {
+    auto path = std::filesystem::path{file_}.parent_path() / text(value, "secret-file");
+    auto wrong = [&](const std::string& what) { refuse(value.source(), "key 'secret-file': " + path.string() + ": " + what); };
+    std::error_code failure;
+    auto allowed = std::filesystem::status(path, failure).permissions();
+    auto found = failure ? std::nullopt : content_of(path);
+    if (!found)
+      wrong("cannot be read");
+    if ((allowed & std::filesystem::perms::others_read) != std::filesystem::perms::none)
+      wrong("everybody on this host can read it: expected a file that others cannot read (chmod o=)");
+    auto end = found->find_last_not_of(" \t\r\n");
+    result_.secret = found->substr(0, end == std::string::npos ? 0 : end + 1);
+    if (result_.secret.size() < shortest_secret || result_.secret.size() > longest_secret)
+      wrong(fmt::format("expected {} to {} bytes, found {}: for example what \"openssl rand -base64 32\" says", shortest_secret,
+                        longest_secret, result_.secret.size()));
   }
 
   const state_machine_definition* choose_machine(const toml::source_region& where, const std::string& name) {
@@ -243,8 +276,7 @@ private:
 
   /// Where the node listens: nobody else may, and not everybody is to reach it.
   void read_places(const toml::table& table, const node_description& node) {
-    read_place(*table.get("address"), "address", node.name, node.address,
-               "traffic between nodes is neither encrypted nor authenticated");
+    read_place(*table.get("address"), "address", node.name, node.address, "traffic between nodes is not encrypted");
     if (node.resp)
       read_place(*table.get("resp"), "resp", node.name, *node.resp, "clients need no password and nothing is encrypted");
   }
@@ -315,15 +347,10 @@ caf::expected<cluster> parse_cluster(std::string_view text, const std::string& n
 }
 
 caf::expected<cluster> read_cluster(const std::filesystem::path& file, const registry& known) {
-  std::error_code ignored; // What cannot be looked at cannot be read.
-  std::ifstream in{file};
-  std::ostringstream text;
-  auto opened = in.is_open() && !std::filesystem::is_directory(file, ignored);
-  if (opened && in.peek() != std::ifstream::traits_type::eof())
-    text << in.rdbuf(); // Of an empty file that would be a failure.
-  if (!opened || in.bad() || !text)
+  auto text = content_of(file);
+  if (!text)
     return caf::make_error(caf::sec::cannot_open_file, file.string() + ": cannot be read");
-  return parse_cluster(text.str(), file.string(), known);
+  return parse_cluster(*text, file.string(), known);
 }
 
 cluster local_cluster(size_t count, uint16_t first_port, const registry& known) {

@@ -1,13 +1,11 @@
 #include "synod/actors/node/connector.hpp"
 
+#include "synod/actors/node/tcp.hpp"
+
 #include <caf/io/basp_broker.hpp>
 #include <caf/io/middleman_actor_impl.hpp>
 #include <caf/io/network/default_multiplexer.hpp>
 
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,70 +14,86 @@ namespace synod {
 
 namespace {
 
-/// CAF takes a new connection for a silent one when nothing has come by its next heartbeat, however soon that is: so it gets the
-/// socket when the other end's handshake is there.
-bool hears_first_word(int fd) {
-  pollfd wait{fd, POLLIN, 0};
-  return ::poll(&wait, 1, static_cast<int>(first_word_limit.count())) == 1;
+using clock = std::chrono::steady_clock;
+
+/// Something can be read, or the other end is gone.
+bool is_readable(int socket, clock::time_point until) {
+  auto limit = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now()).count();
+  pollfd wait{socket, POLLIN, 0};
+  return ::poll(&wait, 1, static_cast<int>(std::max<int64_t>(0, limit))) == 1;
 }
 
-/// A connected socket, or -1; waits no longer than the limits for each address.
-int connect_within_limit(const std::string& host, uint16_t port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0)
-    return -1;
-  std::unique_ptr<addrinfo, void (*)(addrinfo*)> all{found, ::freeaddrinfo};
-  for (auto* each = found; each; each = each->ai_next) {
-    auto fd = ::socket(each->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-      continue;
-    auto pending = ::connect(fd, each->ai_addr, each->ai_addrlen);
-    if (pending != 0 && errno == EINPROGRESS) {
-      pollfd wait{fd, POLLOUT, 0};
-      int failure = 0;
-      socklen_t size = sizeof failure;
-      if (::poll(&wait, 1, static_cast<int>(connect_limit.count())) == 1
-          && ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) == 0)
-        pending = failure;
-    }
-    if (pending == 0 && hears_first_word(fd)) {
-      // A host that vanished before the first heartbeat is noticed by the kernel.
-      int on = 1, idle = 3, interval = 1, count = 3;
-      ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-      ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-      ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-      ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      return fd;
-    }
-    ::close(fd);
+/// As many bytes as the limit lets come; fewer: no more come.
+std::string read_exactly(int socket, size_t count, clock::time_point until) {
+  std::string bytes(count, '\0');
+  size_t got = 0;
+  while (got < count && is_readable(socket, until)) {
+    auto size = ::recv(socket, bytes.data() + got, count - got, 0);
+    if (size <= 0)
+      break;
+    got += static_cast<size_t>(size);
   }
-  return -1;
+  bytes.resize(got);
+  return bytes;
+}
+
+/// Why the other end and this one do not take each other; none: they do. An empty text: it says nothing.
+std::optional<std::string> refusal_by(int socket, admission greeting) {
+  auto until = clock::now() + admission_limit;
+  while (greeting.wants() > 0) {
+    auto bytes = greeting.output();
+    if (::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+      return std::string{};
+    auto answer = read_exactly(socket, greeting.wants(), until);
+    if (answer.empty())
+      return std::string{};
+    greeting.input(answer);
+  }
+  return greeting.admitted() ? std::nullopt : std::optional{greeting.refusal()};
 }
 
 class connector : public caf::io::middleman_actor_impl {
 public:
-  using middleman_actor_impl::middleman_actor_impl;
+  connector(caf::actor_config& config, caf::actor broker, const cluster_key& key, std::string name)
+    : middleman_actor_impl{config, std::move(broker)}, key_{key}, name_{std::move(name)} {}
 
   const char* name() const override { return "connector"; }
 
 protected:
   // The seam for encrypted connections: what wraps the socket is chosen here.
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, uint16_t port) override {
-    auto fd = connect_within_limit(host, port);
-    if (fd < 0)
+    auto socket = connect_to({host, port}, connect_limit);
+    if (socket < 0)
       return caf::sec::cannot_connect_to_node;
-    return system().middleman().backend().new_scribe(fd);
+    auto refusal = refusal_by(socket, {admission::side::connects, key_, name_, fresh_random_bytes()});
+    // CAF takes a new connection for a silent one when nothing has come by its next heartbeat, however soon that is: so it gets
+    // the socket when the other end's handshake is there.
+    if (!refusal && is_readable(socket, clock::now() + first_word_limit))
+      return system().middleman().backend().new_scribe(socket);
+    ::close(socket);
+    if (!refusal || refusal->empty())
+      return caf::sec::cannot_connect_to_node;
+    return caf::make_error(caf::sec::invalid_argument, *refusal);
   }
+
+private:
+  cluster_key key_;
+  std::string name_;
 };
 
 } // namespace
 
-caf::io::middleman_actor spawn_connector(caf::actor_system& system) {
-  auto broker = system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-  return system.spawn<connector, caf::detached + caf::hidden>(std::move(broker));
+caf::actor connection_broker(caf::actor_system& system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+}
+
+caf::io::middleman_actor spawn_connector(caf::actor_system& system, const cluster_key& key, const std::string& name) {
+  return system.spawn<connector, caf::detached + caf::hidden>(connection_broker(system), key, name);
+}
+
+void take_connection(caf::actor_system& system, int socket, uint16_t port, const caf::strong_actor_ptr& node) {
+  caf::anon_send(connection_broker(system), caf::publish_atom::value, system.middleman().backend().new_scribe(socket), port, node,
+                 std::set<std::string>{});
 }
 
 } // namespace synod

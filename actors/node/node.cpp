@@ -32,6 +32,8 @@ node::behavior_type node::make_behavior() {
         link.problem.clear(); // Of somebody else who came as that node.
         return link_down(other);
       }
+    if (options_.refused && connection_broker(system()).address() == down.source)
+      options_.fatal("what connects this node with others has ended: " + text_of(down.reason));
     for (auto& role : options_.roles)
       if (role.handle.address() == down.source && down.reason != caf::exit_reason::user_shutdown)
         options_.fatal("role " + role.name + " has ended: " + text_of(down.reason)); // Half a node is worse than none.
@@ -48,10 +50,12 @@ node::behavior_type node::make_behavior() {
     link.lost = clock().now();
     link.pauses.reset();
     if (each.name > name_of(options_.self)) {
-      link.connector = spawn_connector(system());
+      link.connector = spawn_connector(system(), key_of(*options_.config), name_of(options_.self));
       connect(other);
     }
   }
+  if (options_.refused)
+    monitor(connection_broker(system()));
   if (options_.connects)
     delayed_send(this, look_interval, tick_atom_v, options_.self);
   return {
@@ -95,7 +99,11 @@ void node::connect(node_id other) {
         else
           connect_later(other);
       },
-      [this, other](const caf::error&) { connect_later(other); });
+      [this, other](const caf::error& why) {
+        if (why == caf::sec::invalid_argument) // There is somebody.
+          refuse(other, text_of(why));
+        connect_later(other);
+      });
 }
 
 void node::connect_later(node_id other) {
@@ -336,6 +344,13 @@ void node::on_status(caf::typed_response_promise<message<schema::NodeStatus>> pr
         [one_less](const caf::error&) mutable { one_less(); });
 }
 
+/// Why that node is not connected, if it has come so far that anybody knows.
+std::string node::problem_of(node_id other) const {
+  auto& link = links_.at(other);
+  return link.problem.empty() && options_.refused ? options_.refused->why(name_of(other), std::chrono::steady_clock::now())
+                                                  : link.problem;
+}
+
 message<schema::NodeStatus> node::write_status(const std::vector<message<schema::RoleStatus>>& roles) const {
   builder<schema::NodeStatus> built{8192};
   built->setNode(name_of(options_.self));
@@ -348,7 +363,7 @@ message<schema::NodeStatus> node::write_status(const std::vector<message<schema:
   for (auto& [other, link] : links_) {
     connections[i].setNode(name_of(other));
     if (!link.other)
-      connections[i].setProblem(link.problem);
+      connections[i].setProblem(problem_of(other));
     connections[i++].setUp(link.other != nullptr);
   }
   return built.finish();

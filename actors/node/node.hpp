@@ -3,6 +3,7 @@
 
 #include "synod/actors/node/greeting.hpp"
 #include "synod/actors/node/known_nodes.hpp"
+#include "synod/actors/node/turned_away.hpp"
 #include "synod/actors/role/backoff.hpp"
 #include "synod/actors/role/cluster.hpp"
 #include "synod/messages/roles.hpp"
@@ -47,7 +48,8 @@ public:
     uint64_t seed = 1;    ///< for jitter
     uint64_t token = 0;   ///< of this node's data directory
     std::shared_ptr<known_nodes> known;
-    disk* files = nullptr; ///< where `known` is kept; outlives the node
+    disk* files = nullptr;                ///< where `known` is kept; outlives the node
+    std::shared_ptr<turned_away> refused; ///< at this node's door; null: it has none
     std::shared_ptr<spdlog::logger> log;
     std::function<void(const std::string& why)> fatal; ///< ends the process: a role is gone
   };
@@ -82,6 +84,7 @@ private:
   void on_remembered(const done_aside& x);
   void refuse(node_id other, const std::string& why);
   void connect(node_id other);
+  std::string problem_of(node_id other) const;
   void connect_later(node_id other);
   void give_up(node_id other);
   std::string refusal_of(node_id other, const schema::Hello::Reader& answer) const;

@@ -2,6 +2,7 @@
 
 #include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/logging.hpp"
@@ -127,6 +128,7 @@ std::optional<int> process::start(const node_description& self, const std::files
   options.token = started.environment->token();
   options.known = started.environment->known;
   options.files = &started.environment->files();
+  options.refused = started.refused = std::make_shared<turned_away>(config_);
   options.seed = random();
   options.log = started.environment->shared_log();
   options.fatal = [environment = started.environment.get()](const std::string& why) { environment->fatal(why); };
@@ -162,13 +164,19 @@ std::optional<int> process::publish() {
     auto& where = each.self->address;
     if (where.port == 0) // Of a cluster without a file.
       continue;
-    auto address = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host;
-    auto port = system_.middleman().publish(caf::actor_cast<node_actor>(each.actor), where.port, address.c_str(), true);
-    if (port)
+    if (!is_loopback(where.host) && config_->secret.empty())
+      each.environment->log().warn("the cluster file names no secret-file: whoever knows the cluster's name can connect to {}",
+                                   to_string(where));
+    auto let_in = [this, port = where.port, actor = caf::actor_cast<caf::strong_actor_ptr>(each.actor)](int socket) {
+      take_connection(system_, socket, port, actor);
+    };
+    each.door = std::make_unique<door>(
+      door::options{key_of(*config_), each.self->name, each.refused, each.environment->shared_log(), std::move(let_in)});
+    auto problem = each.door->open({where.host == "localhost" ? "127.0.0.1" : where.host, where.port});
+    if (problem.empty())
       continue;
     std::cerr << "error: node " << each.self->name << ": cannot listen at " << to_string(where)
-              << " for other nodes: is the port taken, or the address not this host's? (" << to_string(port.error()) << ")"
-              << std::endl;
+              << " for other nodes: is the port taken, or the address not this host's? (" << problem << ")" << std::endl;
     return exit_status::failed;
   }
   return std::nullopt;
@@ -217,6 +225,8 @@ void process::end() {
   for (auto& each : nodes_)
     if (each.actor)
       each.environment->log().info("ends");
+  for (auto& each : nodes_)
+    each.door = nullptr;
   for (auto& each : nodes_)
     caf::anon_send_exit(each.actor, caf::exit_reason::user_shutdown);
   for (auto& each : nodes_)

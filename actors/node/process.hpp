@@ -1,6 +1,7 @@
 // A process: the nodes in it, and what lies around their roles.
 #pragma once
 
+#include "synod/actors/node/door.hpp"
 #include "synod/actors/node/node.hpp"
 #include "synod/actors/node/system_config.hpp"
 #include "synod/actors/role/registry.hpp"
@@ -44,6 +45,8 @@ private:
     std::shared_ptr<local_environment> environment;
     std::vector<node::local_role> roles;
     caf::actor actor;
+    std::shared_ptr<turned_away> refused;
+    std::unique_ptr<synod::door> door{}; // null: other nodes are all in this process
   };
 
   caf::error start_role(running& of, const std::string& name, const identity& who);

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 
@@ -62,6 +63,15 @@ void hold_standard_descriptors() {
   for (auto each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (::fcntl(each, F_GETFD) < 0 && errno == EBADF)
       static_cast<void>(::open("/dev/null", each == STDIN_FILENO ? O_RDONLY : O_WRONLY)); // Gets the lowest free number.
+}
+
+/// What nobody catches, in whatever thread, ends the process with its reason.
+void tell_what_nobody_catches() {
+  std::set_terminate([] {
+    auto thrown = std::current_exception();
+    std::cerr << "error: " << (thrown ? text_of(thrown) : "a thread was still running at the end") << std::endl;
+    ::_exit(exit_status::failed);
+  });
 }
 
 /// Signals are waited for by `wait_for_signal` alone; called before any thread is started.
@@ -133,6 +143,7 @@ void say_what_runs(const process& running, const cluster& config, const std::str
 
 int run_node(const registry& known, int argc, char** argv) {
   hold_standard_descriptors();
+  tell_what_nobody_catches();
   common_options options;
   std::string name;
   CLI::App app{"Runs one node of a Synod cluster until SIGTERM, SIGINT or SIGHUP.", "synod-node"};
@@ -176,6 +187,7 @@ int run_node(const registry& known, int argc, char** argv) {
 
 int run_dev(const registry& known, int argc, char** argv) {
   hold_standard_descriptors();
+  tell_what_nobody_catches();
   common_options options;
   size_t count = 3;
   uint16_t first_port = 7101;

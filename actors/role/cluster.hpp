@@ -46,6 +46,7 @@ struct cluster {
   std::vector<node_description> nodes;
   std::string state_machine = "key-value";
   bool allow_plain_traffic = false;
+  std::string secret; ///< what whoever connects to a node must know; empty: the file names none
 
   std::map<std::string, option_values> role_options;
   option_values machine_options;

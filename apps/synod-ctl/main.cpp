@@ -16,21 +16,27 @@ namespace {
 using synod::message;
 namespace schema = synod::schema;
 
-constexpr std::chrono::seconds answer_limit{3};
+constexpr std::chrono::seconds answer_limit{5};
 
-/// What one node says of itself; empty when it is not reached.
-message<schema::NodeStatus> ask(caf::scoped_actor& self, const synod::endpoint& where) {
-  message<schema::NodeStatus> status;
+/// What one node says of itself.
+struct answer {
+  message<schema::NodeStatus> status; // null: it is not reached, and
+  std::string problem;                // why not
+};
+
+answer ask(caf::scoped_actor& self, const synod::cluster& config, const synod::endpoint& where) {
+  answer got;
   caf::strong_actor_ptr node;
-  auto connector = synod::spawn_connector(self->system());
+  auto failed = [&](const caf::error& why) { got.problem = synod::text_of(why); };
+  auto connector = synod::spawn_connector(self->system(), synod::key_of(config), {});
   self->request(connector, answer_limit, caf::connect_atom::value, where.host, where.port)
     .receive([&](const caf::node_id&, const caf::strong_actor_ptr& found, const std::set<std::string>&) { node = found; },
-             [](const caf::error&) {});
+             failed);
   if (node)
     self->request(caf::actor_cast<synod::node_actor>(node), answer_limit, synod::status_atom_v)
-      .receive([&](const message<schema::NodeStatus>& found) { status = found; }, [](const caf::error&) {});
+      .receive([&](const message<schema::NodeStatus>& found) { got.status = found; }, failed);
   self->send_exit(connector, caf::exit_reason::user_shutdown);
-  return status;
+  return got;
 }
 
 /// Those that the cluster file gives the node, and that did not tell of themselves.
@@ -41,10 +47,13 @@ std::vector<std::string> silent_roles(const synod::node_description& node, const
   return silent;
 }
 
-nlohmann::json to_json(const synod::node_description& node, const message<schema::NodeStatus>& status) {
+nlohmann::json to_json(const synod::node_description& node, const answer& got) {
+  auto& status = got.status;
   nlohmann::json result{{"node", node.name}, {"address", to_string(node.address)}, {"reached", static_cast<bool>(status)}};
-  if (!status)
+  if (!status) {
+    result["problem"] = got.problem;
     return result;
+  }
   result["version"] = status->getVersion().cStr();
   for (auto role : status->getRoles())
     for (auto entry : role.getEntries()) {
@@ -64,8 +73,10 @@ nlohmann::json to_json(const synod::node_description& node, const message<schema
   return result;
 }
 
-void print(const synod::node_description& node, const message<schema::NodeStatus>& status) {
-  std::cout << "node " << node.name << " at " << to_string(node.address) << (status ? "" : ": not reached") << "\n";
+void print(const synod::node_description& node, const answer& got) {
+  auto& status = got.status;
+  std::cout << "node " << node.name << " at " << to_string(node.address) << (status ? "" : ": not reached: " + got.problem)
+            << "\n";
   if (!status)
     return;
   for (auto role : status->getRoles()) {
@@ -82,7 +93,7 @@ void print(const synod::node_description& node, const message<schema::NodeStatus
     std::cout << "\n";
   }
   for (auto& role : silent_roles(node, status))
-    std::cout << "  PROBLEM: role " << role << " does not answer\n";
+    std::cout << "  PROBLEM: role " << role << " of the cluster file is not there, or does not answer\n";
   if (status->getConnections().size() > 0) {
     std::cout << "  connections:";
     for (auto each : status->getConnections())
@@ -104,9 +115,9 @@ int show_status(const synod::cluster& config, const std::string& only, bool json
   for (auto& node : config.nodes) {
     if (!only.empty() && node.name != only)
       continue;
-    auto status = ask(self, node.address);
-    reached_all &= static_cast<bool>(status);
-    json ? all.push_back(to_json(node, status)) : print(node, status);
+    auto got = ask(self, config, node.address);
+    reached_all &= static_cast<bool>(got.status);
+    json ? all.push_back(to_json(node, got)) : print(node, got);
   }
   if (json)
     std::cout << all.dump(2) << "\n";

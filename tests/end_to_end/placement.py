@@ -2,9 +2,11 @@
 """Any subset of roles on a node: five processes, three of which hold only an acceptor, two a replica, a leader and a gateway;
 a gateway alone; no collisions of slots from clients on all nodes; order and reads within a connection."""
 
+import os
+import subprocess
 import time
 
-from cluster import Client, Cluster, Load, ReplyError, check
+from cluster import BIN, Client, Cluster, Load, ReplyError, check
 
 APART = {"x": ["acceptor"], "y": ["acceptor"], "z": ["acceptor"], "p": ["replica", "leader", "gateway"],
          "q": ["replica", "leader", "gateway"]}
@@ -43,6 +45,26 @@ def gateway_alone():
         check(took < 6, "service by the other replica after %.2f s" % took)
         check(cluster.client("g")("GET", "k") == b"v", "what was acknowledged is there")
     print("placement: a gateway alone")
+
+
+def missing_role():
+    """What the cluster file gives a node and the node does not have, synod-ctl names."""
+    with Cluster() as cluster:
+        cluster.wait_for_service()
+        check(all("silent" not in x for x in cluster.status().values()), "all roles are there")
+        cluster.kill("c")
+        whole = cluster.config
+        cluster.config = whole + ".without"
+        with open(whole) as f:
+            parts = f.read().split('name = "c"')
+        with open(cluster.config, "w") as f:
+            f.write(parts[0] + 'name = "c"' + parts[1].replace(', "gateway"', ""))
+        cluster.start("c")
+        cluster.config = whole
+        check(cluster.status()["c"]["silent"] == ["gateway"], "the gateway is missing: %s" % cluster.status()["c"])
+        said = subprocess.run([os.path.join(BIN, "synod-ctl"), "--config-file=" + whole, "status"], stdout=subprocess.PIPE, text=True)
+        check("role gateway of the cluster file is not there" in said.stdout, said.stdout)
+    print("placement: a role that is missing is named")
 
 
 def no_collisions():
@@ -103,5 +125,6 @@ def no_majority():
 
 separate_acceptors()
 gateway_alone()
+missing_role()
 no_collisions()
 no_majority()

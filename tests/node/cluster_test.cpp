@@ -135,6 +135,29 @@ TEST_CASE("clients come from this host, unless the file says that plain traffic 
   CHECK(error_of("allow-plain-traffic = true\n" + open) == "no error");
 }
 
+TEST_CASE("the secret is the content of a file beside the cluster file, that others cannot read") {
+  temporary_directory scratch;
+  auto file = (scratch.path() / "cluster.conf").string(), beside = (scratch.path() / "secret").string();
+  auto with_secret = "secret-file = \"secret\"\n" + sound;
+  auto read = [&] { return parse_cluster(with_secret, file, built_in()); };
+  auto error = [&] { return text_of(read().error()); };
+  auto write = [&](const std::string& secret) { std::ofstream{beside} << secret; };
+  CHECK(error() == file + ":1: key 'secret-file': " + beside + ": cannot be read");
+  write("sixteen or more bytes \r\n\n");
+  std::filesystem::permissions(beside, std::filesystem::perms{0644});
+  CHECK(error().starts_with(file + ":1: key 'secret-file': " + beside + ": everybody on this host can read it"));
+  std::filesystem::permissions(beside, std::filesystem::perms{0640});
+  REQUIRE(read());
+  CHECK(read()->secret == "sixteen or more bytes");
+  write("too short\n");
+  CHECK(error().starts_with(file + ":1: key 'secret-file': " + beside + ": expected 16 to 1024 bytes, found 9"));
+  write("");
+  CHECK(error().find("found 0") != std::string::npos);
+  write(std::string(1025, 'x'));
+  CHECK(error().find("found 1025") != std::string::npos);
+  CHECK_ERROR("secret-file = 5\n" + sound, "file.conf:1: key 'secret-file': expected a string");
+}
+
 TEST_CASE("what is on this host is told by the address, not by how its name begins") {
   for (auto* host : {"127.0.0.1", "127.200.0.9", "::1", "::ffff:127.0.0.1", "localhost"})
     CHECK_MESSAGE(is_loopback(host), host);

@@ -1,0 +1,32 @@
+// TCP sockets between nodes: how they listen, accept and connect. None of them blocks, or is inherited.
+#pragma once
+
+#include "synod/actors/role/cluster.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace synod {
+
+struct listening_socket {
+  int socket = -1;
+  uint16_t port = 0;   ///< that it has got
+  std::string problem; ///< why there is none
+};
+
+listening_socket listen_at(const endpoint& where, int backlog);
+
+struct accepted_connection {
+  int socket = -1; ///< -1: there is none now
+  std::string host;
+  uint16_t port = 0;
+  bool out_of_descriptors = false;
+};
+
+accepted_connection accept_at(int listener);
+
+/// A connected socket, or -1; waits for each of the host's addresses no longer than `limit`.
+int connect_to(const endpoint& where, std::chrono::milliseconds limit);
+
+} // namespace synod
