@@ -136,7 +136,7 @@ TEST_CASE("clients come from this host, unless the file says that plain traffic 
 }
 
 TEST_CASE("the secret is the content of a file beside the cluster file, that others cannot read") {
-  temporary_directory scratch;
+  test::temporary_directory scratch;
   auto file = (scratch.path() / "cluster.conf").string(), beside = (scratch.path() / "secret").string();
   auto with_secret = "secret-file = \"secret\"\n" + sound;
   auto read = [&] { return parse_cluster(with_secret, file, built_in()); };
