@@ -73,7 +73,7 @@ void client_reply(local_context& of, arguments args, resp::writer out) {
 // -- tracking, blocking, pauses: there are none -------------------------------------
 
 void client_tracking(local_context&, arguments args, resp::writer out) {
-  if (equals_ignoring_case(args[2], "off"))
+  if (args.size() == 3 && equals_ignoring_case(args[2], "off"))
     out.status("OK");
   else
     out.error(equals_ignoring_case(args[2], "on") ? "ERR keys are not tracked for clients: CLIENT TRACKING is always off"
@@ -101,7 +101,7 @@ void client_getredir(local_context&, arguments, resp::writer out) {
 
 void client_unblock(local_context&, arguments args, resp::writer out) {
   if (args.size() > 4)
-    return out.error("ERR unknown subcommand or wrong number of arguments for '" + std::string{args[1]} + "'. Try CLIENT HELP.");
+    return out.error("ERR unknown subcommand or wrong number of arguments for '" + redis::told(args[1]) + "'. Try CLIENT HELP.");
   if (args.size() == 4 && !equals_ignoring_case(args[3], "timeout") && !equals_ignoring_case(args[3], "error"))
     return out.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   redis::parse_integer(args[2]) ? out.integer(0) : out.error(errors::not_an_integer);
@@ -156,7 +156,7 @@ std::optional<client_type> parse_type(std::string_view text) {
 }
 
 std::string unknown_type(std::string_view text) {
-  return "ERR Unknown client type '" + std::string{text.substr(0, text.find('\0'))} + "'";
+  return "ERR Unknown client type '" + redis::told(text) + "'";
 }
 
 void client_info(local_context& of, arguments, resp::writer out) {
@@ -231,7 +231,7 @@ std::string take_option(kill_filter& filter, std::string_view word, std::string_
     filter.local_address = value;
   } else if (equals_ignoring_case(word, "user")) {
     if (value != "default")
-      return "ERR No such user '" + std::string{value.substr(0, value.find('\0'))} + "'";
+      return "ERR No such user '" + redis::told(value) + "'";
   } else if (equals_ignoring_case(word, "skipme") && (equals_ignoring_case(value, "yes") || equals_ignoring_case(value, "no"))) {
     filter.skips_itself = equals_ignoring_case(value, "yes");
   } else {

@@ -230,7 +230,7 @@ void command_list(local_context& of, arguments args, resp::writer out) {
     if (!fits || fits(each, args[4]))
       found.push_back(each.spec.name);
     for (auto& part : subcommands_of(each))
-      if (fits && fits(part, args[4]))
+      if (!fits || fits(part, args[4]))
         found.push_back(part.spec.name);
   }
   out.array(found.size());

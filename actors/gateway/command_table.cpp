@@ -10,22 +10,17 @@ namespace {
 
 constexpr size_t told_bytes = 128; // of a name or an argument, in errors
 
-/// As Redis tells texts of clients: not all of a long one, and up to a zero.
-std::string_view told(std::string_view text, size_t most = told_bytes) {
-  return text.substr(0, std::min(most, text.find('\0')));
-}
-
 std::string unknown_command(arguments args) {
   std::string list;
   for (size_t i = 1; i < args.size() && list.size() < told_bytes; ++i)
-    list += "'" + std::string{told(args[i], told_bytes - list.size())} + "' ";
-  return "ERR unknown command '" + std::string{told(args[0])} + "', with args beginning with: " + list;
+    list += "'" + redis::told(args[i].substr(0, told_bytes - list.size())) + "' ";
+  return "ERR unknown command '" + redis::told(args[0].substr(0, told_bytes)) + "', with args beginning with: " + list;
 }
 
 std::string unknown_subcommand(const command_spec& of, std::string_view name) {
   std::string upper{of.name};
   std::transform(upper.begin(), upper.end(), upper.begin(), [](char x) { return static_cast<char>(std::toupper(x)); });
-  return "ERR unknown subcommand '" + std::string{told(name)} + "'. Try " + upper + " HELP.";
+  return "ERR unknown subcommand '" + redis::told(name.substr(0, told_bytes)) + "'. Try " + upper + " HELP.";
 }
 
 } // namespace

@@ -42,7 +42,7 @@ struct change {
 };
 
 std::string refusal(std::string_view name, const std::string& why) {
-  return "ERR CONFIG SET failed (possibly related to argument '" + std::string{name} + "') - " + why;
+  return "ERR CONFIG SET failed (possibly related to argument '" + redis::told(name) + "') - " + why;
 }
 
 /// The settings that are named; `problem` if there is no such one, or one that does not change, or one twice.
@@ -51,7 +51,7 @@ std::vector<change> read_changes(const local_context& of, arguments words, std::
   for (size_t i = 0; i < words.size(); i += 2) {
     auto* which = find_setting(of, words[i]);
     if (!which) { // Redis tells this before anything else.
-      problem = "ERR Unknown option or number of arguments for CONFIG SET - '" + std::string{words[i]} + "'";
+      problem = "ERR Unknown option or number of arguments for CONFIG SET - '" + redis::told(words[i]) + "'";
       return {};
     }
     auto again = std::any_of(changes.begin(), changes.end(), [&](auto& x) { return x.which == which; });

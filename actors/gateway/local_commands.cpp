@@ -50,7 +50,7 @@ bool read_hello_options(arguments options, std::optional<std::string>& name, res
         return refuse(wrong_name);
       i += 2;
     } else {
-      return refuse("ERR Syntax error in HELLO option '" + std::string{options[i]} + "'");
+      return refuse("ERR Syntax error in HELLO option '" + redis::told(options[i]) + "'");
     }
   }
   return true;

@@ -115,6 +115,8 @@ bool matches_one(std::string_view& pattern, char c) {
 } // namespace
 
 bool matches(std::string_view pattern, std::string_view text) {
+  if (text.empty()) // As with Redis: of all patterns with stars only the single one fits it.
+    return pattern.empty() || pattern == "*";
   // Going back to the last star alone is enough, and keeps the time bounded by the product of the lengths.
   std::optional<std::pair<std::string_view, std::string_view>> star; // pattern behind it, text it ends at
   while (true) {

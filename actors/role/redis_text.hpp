@@ -30,6 +30,11 @@ std::string problem_with_database(std::string_view number);
 /// Whether INFO with these arguments, behind its name, tells a section; `section` in lower case.
 bool wants_section(std::span<const std::string_view> sections, std::string_view section);
 
+/// What an error tells of a client's text: Redis ends it at a zero.
+inline std::string told(std::string_view text) {
+  return std::string{text.substr(0, text.find('\0'))};
+}
+
 bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
 std::string lower_case(std::string_view text);
 

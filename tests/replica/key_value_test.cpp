@@ -453,6 +453,7 @@ TEST_CASE_FIXTURE(fixture, "a damaged snapshot is refused, wherever it ends, and
 TEST_CASE("patterns match as Redis's do") {
   using redis::matches;
   CHECK(matches("*", ""));
+  CHECK_FALSE(matches("**", ""));
   CHECK(matches("h?llo", "hello"));
   CHECK(matches("h*llo", "heeeello"));
   CHECK(matches("h[ae]llo", "hallo"));
