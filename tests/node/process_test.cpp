@@ -57,8 +57,8 @@ TEST_CASE_FIXTURE(fixture, "a role whose making throws keeps its node from start
 
 TEST_CASE_FIXTURE(fixture, "a role that ends while it starts keeps its node from starting, with the reason") {
   CHECK(start([](const role_context& x) -> caf::expected<caf::actor> {
-          return x.environment->system().spawn(
-            [](caf::event_based_actor* self) { self->quit(caf::make_error(caf::sec::runtime_error, "it is too late")); });
+          return x.environment->system().spawn( // With an argument: see local_disk_test.cpp.
+            [](caf::event_based_actor* self, int) { self->quit(caf::make_error(caf::sec::runtime_error, "it is too late")); }, 0);
         })
         == 1);
   CHECK(said.str() == "error: node a: role broken does not start: it has ended, or does not answer: it is too late\n");
@@ -67,7 +67,7 @@ TEST_CASE_FIXTURE(fixture, "a role that ends while it starts keeps its node from
 TEST_CASE_FIXTURE(fixture, "a role whose first step throws keeps its node from starting") {
   CHECK(start([](const role_context& x) -> caf::expected<caf::actor> {
           return x.environment->system().spawn(
-            [](caf::event_based_actor*) -> caf::behavior { throw std::runtime_error{"a bad day"}; });
+            [](caf::event_based_actor*, int) -> caf::behavior { throw std::runtime_error{"a bad day"}; }, 0);
         })
         == 1);
   CHECK(said.str().starts_with("error: node a: role broken does not start: it has ended, or does not answer: runtime error"));
