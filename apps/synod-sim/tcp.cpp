@@ -48,8 +48,6 @@ public:
       return;
     if (!found->second.held.empty())
       of_.arrive(number, std::exchange(found->second.held, {}));
-    if (found->second.ended)
-      of_.arrive_end(number);
   }
 
   void close(uint64_t number) override {
@@ -187,23 +185,6 @@ void tcp::close(uint64_t number) {
       closed->second.server->push([number](socket_events& events) { events.on_close(number); });
     forget(number);
   });
-}
-
-void tcp::end_writing(uint64_t number) {
-  auto found = connections_.find(number);
-  if (found == connections_.end())
-    return;
-  network_.carry_bytes(found->second.from, found->second.node, [this, number] { arrive_end(number); });
-}
-
-/// The gateway sees the end behind all that it has read.
-void tcp::arrive_end(uint64_t number) {
-  auto found = connections_.find(number);
-  if (found == connections_.end() || !found->second.server)
-    return;
-  found->second.ended = !found->second.wanted;
-  if (found->second.wanted)
-    found->second.server->push([number](socket_events& events) { events.on_end(number); });
 }
 
 void tcp::slow_down(uint64_t number, duration reading) {
