@@ -10,6 +10,8 @@ import redis
 
 from cluster import BIN, Client, Cluster, ReplyError, check
 
+PATIENCE = 60  # seconds: a slow machine is no error here
+
 
 def run(*args, **kwargs):
     done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, **kwargs)
@@ -47,14 +49,14 @@ def use_redis_cli_interactively(port):
             said += os.read(terminal, 65536)
     except OSError:
         pass  # It has ended.
-    cli.wait(10)
+    cli.wait(PATIENCE)
     os.close(terminal)
     check(b"GETEX" in said and b"PXAT unix-time-milliseconds|PERSIST" in said, "hints: %r" % said)
     check(b"parameter value" in said, "hints of subcommands: %r" % said)
 
 
 def use_redis_cli_stat(port):
-    c = Client(port)
+    c = Client(port, PATIENCE)
     c("MSET", "stat:1", "x", "stat:2", "x")
     keys = c("DBSIZE")
     cli = subprocess.Popen(["redis-cli", "-p", str(port), "--stat", "-i", "0.1"], stdout=subprocess.PIPE, text=True)
@@ -69,7 +71,7 @@ def use_redis_cli_stat(port):
 
 def use_many_clients(port):
     """What one client sees of others, and does to them."""
-    first, second = Client(port), Client(port)
+    first, second = Client(port, PATIENCE), Client(port, PATIENCE)
     first("CLIENT", "SETNAME", "first")
     mine, other = first("CLIENT", "ID"), second("CLIENT", "ID")
     listed = second("CLIENT", "LIST").decode()
@@ -79,7 +81,7 @@ def use_many_clients(port):
     check("id=%d " % mine not in second("CLIENT", "LIST").decode(), "and not listed")
     try:
         second("CONFIG", "SET", "maxclients", "1")
-        third = Client(port)
+        third = Client(port, PATIENCE)
         check(b"max number of clients" in third.file.readline(), "CONFIG SET maxclients")
     finally:
         second("CONFIG", "SET", "maxclients", "10000")
@@ -89,7 +91,7 @@ def use_many_clients(port):
 
 def write_before_reading(port, count=300000):
     """All commands first, then all replies."""
-    c = Client(port, timeout=60)
+    c = Client(port, PATIENCE)
     c("SET", "hundred", "x" * 100)
     begin = time.monotonic()
     c.sock.sendall(b"*2\r\n$3\r\nGET\r\n$7\r\nhundred\r\n" * count)
@@ -105,7 +107,7 @@ def write_before_reading(port, count=300000):
 
 
 def use_largest_value(port):
-    c = Client(port)
+    c = Client(port, PATIENCE)
     value = b"x" * (8 << 20)
     check(c("SET", "the key of a large value", value) == "OK", "a value as large as value-limit, with its key")
     check(c("GET", "the key of a large value") == value, "comes back")
@@ -179,8 +181,7 @@ def use_redis_py(port):
     r.flushdb()
 
 
-# A slow machine is no error here.
-with Cluster(extra='[gateway]\nrequest-timeout = "60s"\n') as cluster:
+with Cluster(extra='[gateway]\nrequest-timeout = "%ds"\n' % PATIENCE) as cluster:
     cluster.wait_for_service()
     for node, port in cluster.resp.items():
         use_redis_cli(port)
