@@ -95,7 +95,7 @@ void door::accept_all() {
     }
     if (waiting_.size() >= most_waiting)
       make_room();
-    waiting_.push_back({came.socket, came.host, to_string(endpoint{came.host, came.port}), clock::now() + options_.wait_limit,
+    waiting_.push_back({came.socket, came.from.host, to_string(came.from), clock::now() + options_.wait_limit,
                         admission{admission::side::accepts, options_.key, options_.name, fresh_random_bytes()}});
   }
 }

@@ -347,8 +347,7 @@ void node::on_status(caf::typed_response_promise<message<schema::NodeStatus>> pr
 /// Why that node is not connected, if it has come so far that anybody knows.
 std::string node::problem_of(node_id other) const {
   auto& link = links_.at(other);
-  return link.problem.empty() && options_.refused ? options_.refused->why(name_of(other), std::chrono::steady_clock::now())
-                                                  : link.problem;
+  return link.problem.empty() && options_.refused ? options_.refused->why(name_of(other), clock().now()) : link.problem;
 }
 
 message<schema::NodeStatus> node::write_status(const std::vector<message<schema::RoleStatus>>& roles) const {

@@ -1,5 +1,7 @@
 #include "synod/actors/node/socket_server.hpp"
 
+#include "synod/actors/node/tcp.hpp"
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,21 +16,6 @@ constexpr unsigned keepalive_seconds = 300; // Of silence, before the kernel ask
 constexpr size_t read_bytes = 64u << 10;
 constexpr size_t actor_messages_per_turn = 256;
 constexpr size_t kept_bytes = 64u << 10; // of a client's buffer, when all in it was sent
-
-std::string describe(const sockaddr_storage& address) {
-  char host[INET6_ADDRSTRLEN] = "?";
-  uint16_t port = 0;
-  if (address.ss_family == AF_INET) {
-    auto& x = reinterpret_cast<const sockaddr_in&>(address);
-    uv_ip4_name(&x, host, sizeof host);
-    port = ntohs(x.sin_port);
-  } else if (address.ss_family == AF_INET6) {
-    auto& x = reinterpret_cast<const sockaddr_in6&>(address);
-    uv_ip6_name(&x, host, sizeof host);
-    port = ntohs(x.sin6_port);
-  }
-  return std::string{host} + ":" + std::to_string(port);
-}
 
 /// A write that the socket did not take at once.
 struct late_write {
@@ -80,8 +67,7 @@ std::string socket_server::listen(const std::string& host, uint16_t port) {
     return "cannot listen at " + where + ": " + uv_strerror(failure);
   int size = sizeof address;
   uv_tcp_getsockname(&listener_, reinterpret_cast<sockaddr*>(&address), &size);
-  port_ = ntohs(address.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(address).sin_port
-                                             : reinterpret_cast<sockaddr_in6&>(address).sin6_port);
+  port_ = endpoint_of(address).port;
   return {};
 }
 
@@ -148,7 +134,7 @@ void socket_server::on_connection() {
   size = sizeof local;
   uv_tcp_getsockname(&x->socket, reinterpret_cast<sockaddr*>(&local), &size);
   std::string refusal;
-  if (!events_ || !events_->on_connect(x->id, describe(remote), describe(local), refusal)) {
+  if (!events_ || !events_->on_connect(x->id, to_string(endpoint_of(remote)), to_string(endpoint_of(local)), refusal)) {
     uv_buf_t bytes = uv_buf_init(refusal.data(), static_cast<unsigned>(refusal.size()));
     uv_try_write(reinterpret_cast<uv_stream_t*>(&x->socket), &bytes, 1); // Best effort: it is turned away.
     uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);

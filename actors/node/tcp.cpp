@@ -33,18 +33,6 @@ int new_socket(const addrinfo& address) {
   return ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-std::pair<std::string, uint16_t> text_of(const sockaddr_storage& address) {
-  char host[INET6_ADDRSTRLEN] = "?";
-  if (address.ss_family == AF_INET) {
-    auto& x = reinterpret_cast<const sockaddr_in&>(address);
-    ::inet_ntop(AF_INET, &x.sin_addr, host, sizeof host);
-    return {host, ntohs(x.sin_port)};
-  }
-  auto& x = reinterpret_cast<const sockaddr_in6&>(address);
-  ::inet_ntop(AF_INET6, &x.sin6_addr, host, sizeof host);
-  return {host, ntohs(x.sin6_port)};
-}
-
 /// A host that vanishes before CAF's first heartbeat is noticed by the kernel.
 void tune(int socket) {
   int on = 1, idle = 3, interval = 1, count = 3;
@@ -69,6 +57,18 @@ bool connects(int socket, const addrinfo& address, std::chrono::milliseconds lim
 
 } // namespace
 
+endpoint endpoint_of(const sockaddr_storage& address) {
+  char host[INET6_ADDRSTRLEN] = "?";
+  if (address.ss_family == AF_INET) {
+    auto& x = reinterpret_cast<const sockaddr_in&>(address);
+    ::inet_ntop(AF_INET, &x.sin_addr, host, sizeof host);
+    return {host, ntohs(x.sin_port)};
+  }
+  auto& x = reinterpret_cast<const sockaddr_in6&>(address);
+  ::inet_ntop(AF_INET6, &x.sin6_addr, host, sizeof host);
+  return {host, ntohs(x.sin6_port)};
+}
+
 listening_socket listen_at(const endpoint& where, int backlog) {
   auto [all, problem] = addresses_of(where, AI_PASSIVE);
   for (auto* each = all.get(); each; each = each->ai_next) {
@@ -79,7 +79,7 @@ listening_socket listen_at(const endpoint& where, int backlog) {
       sockaddr_storage own{};
       socklen_t size = sizeof own;
       ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size);
-      return {socket, text_of(own).second, {}};
+      return {socket, endpoint_of(own).port, {}};
     }
     problem = std::strerror(errno);
     if (socket >= 0)
@@ -93,10 +93,9 @@ accepted_connection accept_at(int listener) {
   socklen_t size = sizeof from;
   auto socket = ::accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (socket < 0)
-    return {-1, {}, 0, errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM};
+    return {-1, {}, errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM};
   tune(socket);
-  auto [host, port] = text_of(from);
-  return {socket, host, port, false};
+  return {socket, endpoint_of(from), false};
 }
 
 int connect_to(const endpoint& where, std::chrono::milliseconds limit) {

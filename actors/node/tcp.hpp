@@ -3,11 +3,16 @@
 
 #include "synod/actors/role/cluster.hpp"
 
+#include <sys/socket.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 
 namespace synod {
+
+/// The host as an IP address, and the port.
+endpoint endpoint_of(const sockaddr_storage& address);
 
 struct listening_socket {
   int socket = -1;
@@ -19,8 +24,7 @@ listening_socket listen_at(const endpoint& where, int backlog);
 
 struct accepted_connection {
   int socket = -1; ///< -1: there is none now
-  std::string host;
-  uint16_t port = 0;
+  endpoint from{};
   bool out_of_descriptors = false;
 };
 

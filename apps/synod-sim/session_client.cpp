@@ -36,39 +36,19 @@ message<schema::Request> build(uint64_t session, uint64_t first_cid, const std::
 
 } // namespace
 
-/// Where responses arrive.
-class session_client::endpoint : public caf::monitorable_actor {
-public:
-  endpoint(caf::actor_config& config, session_client& of) : caf::monitorable_actor{config}, of_{of} {}
-
-  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
-    auto from = what->sender;
-    auto content = what->move_content_to_message();
-    if (content.match_elements<message<schema::Opened>>())
-      of_.on_opened(content.get_as<message<schema::Opened>>(0));
-    else if (content.match_elements<message<schema::Responses>>())
-      take(from, content.get_as<message<schema::Responses>>(0), &session_client::on_responses);
-    else if (content.match_elements<message<schema::Answers>>())
-      take(from, content.get_as<message<schema::Answers>>(0), &session_client::on_answers);
-  }
-
-private:
-  template <class Message>
-  void take(const caf::strong_actor_ptr& from, const Message& x, void (session_client::*handler)(const Message&)) {
-    (of_.*handler)(x);
-    of_.return_mark(from, x->getMark());
-  }
-
-  session_client& of_;
-};
-
 session_client::session_client(stage& on, uint32_t index, record_book& book)
   : workload_client{on, index, book}, name_{fmt::format("client-{}", index)} {
   strand_.process = ++on.processes;
-  caf::actor_config config;
-  auto& system = on.time.system();
-  roles_.push_back(
-    {"client", caf::make_actor<endpoint, caf::actor>(system.next_actor_id(), system.node(), &system, config, *this), &strand_});
+  roles_.push_back({"client", make_client_endpoint(on.time, [this](const caf::message& content) { take(content); }), &strand_});
+}
+
+void session_client::take(const caf::message& content) {
+  if (content.match_elements<message<schema::Opened>>())
+    on_opened(content.get_as<message<schema::Opened>>(0));
+  else if (content.match_elements<message<schema::Responses>>())
+    on_responses(content.get_as<message<schema::Responses>>(0));
+  else if (content.match_elements<message<schema::Answers>>())
+    on_answers(content.get_as<message<schema::Answers>>(0));
 }
 
 // -- what it asks for ---------------------------------------------------------
@@ -338,22 +318,7 @@ template <class... Ts>
 void session_client::send(const Ts&... xs) {
   // Otherwise it is sent when there is one.
   if (auto to = present_ ? replicas_.find(*present_) : replicas_.end(); to != replicas_.end())
-    send_to(to->second, xs...);
-}
-
-template <class... Ts>
-void session_client::send_to(const caf::strong_actor_ptr& replica, const Ts&... xs) {
-  caf::actor_cast<caf::abstract_actor*>(replica)->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle),
-                                                          caf::make_message_id(), caf::make_message(xs...), nullptr);
-}
-
-/// It is always ready for more: the mark goes back at once.
-void session_client::return_mark(const caf::strong_actor_ptr& replica, uint64_t mark) {
-  if (!replica || mark == 0)
-    return;
-  builder<schema::Received> received;
-  received->setMark(mark);
-  send_to(replica, received.finish());
+    send_as_client(roles_.front().handle, to->second, xs...);
 }
 
 void session_client::open_session() {

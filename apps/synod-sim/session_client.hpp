@@ -1,6 +1,7 @@
 // A client on the typed interface of replicas.
 #pragma once
 
+#include "client_endpoint.hpp"
 #include "workload_client.hpp"
 
 #include <deque>
@@ -26,8 +27,6 @@ public:
   std::string waits_for() const override;
 
 private:
-  class endpoint;
-
   /// A request to be decided: commands with consecutive cids.
   struct write {
     uint64_t first_cid = 0;
@@ -42,6 +41,7 @@ private:
     bool refused = false;             // by the replica, and not sent again since
   };
 
+  void take(const caf::message& content);
   void on_opened(const message<schema::Opened>& opened);
   void on_responses(const message<schema::Responses>& responses);
   void on_answers(const message<schema::Answers>& answers);
@@ -64,9 +64,6 @@ private:
   void ask_again_soon();
   template <class... Ts>
   void send(const Ts&... xs);
-  template <class... Ts>
-  void send_to(const caf::strong_actor_ptr& replica, const Ts&... xs);
-  void return_mark(const caf::strong_actor_ptr& replica, uint64_t mark);
   void send_write(std::vector<place> operations, message<schema::Request> request);
   bool idle() const { return writes_.empty() && reads_.empty(); }
 

@@ -11,35 +11,19 @@ constexpr std::chrono::seconds pause{1};         // between looks; what was not 
 
 } // namespace
 
-/// Where answers arrive.
-class steady_client::endpoint : public caf::monitorable_actor {
-public:
-  endpoint(caf::actor_config& config, steady_client& of) : caf::monitorable_actor{config}, of_{of} {}
-
-  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
-    auto from = what->sender;
-    auto content = what->move_content_to_message();
-    if (content.match_elements<message<schema::Opened>>()) {
-      if (auto& x = content.get_as<message<schema::Opened>>(0); !x->isRefused())
-        of_.on_answer(x->getNumber(), &asked::opened);
-    } else if (content.match_elements<message<schema::Answers>>()) {
-      auto& x = content.get_as<message<schema::Answers>>(0);
-      if (!x->getRefused())
-        of_.on_answer(x->getNumber(), &asked::read);
-      of_.return_mark(from, x->getMark());
-    }
-  }
-
-private:
-  steady_client& of_;
-};
-
 steady_client::steady_client(stage& on) : stage_{on}, random_{on.drawn.options.seed, "steady client"} {
   strand_.process = ++on.processes;
-  caf::actor_config config;
-  auto& system = on.time.system();
-  roles_.push_back(
-    {"client", caf::make_actor<endpoint, caf::actor>(system.next_actor_id(), system.node(), &system, config, *this), &strand_});
+  roles_.push_back({"client", make_client_endpoint(on.time, [this](const caf::message& content) { take(content); }), &strand_});
+}
+
+void steady_client::take(const caf::message& content) {
+  if (content.match_elements<message<schema::Opened>>()) {
+    if (auto& x = content.get_as<message<schema::Opened>>(0); !x->isRefused())
+      on_answer(x->getNumber(), &asked::opened);
+  } else if (content.match_elements<message<schema::Answers>>()) {
+    if (auto& x = content.get_as<message<schema::Answers>>(0); !x->getRefused())
+      on_answer(x->getNumber(), &asked::read);
+  }
 }
 
 void steady_client::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
@@ -72,34 +56,20 @@ void steady_client::look() {
   stage_.time.after(pause, [this] { look(); });
 }
 
-template <class Message>
-void steady_client::send(const caf::strong_actor_ptr& replica, Message content) {
-  caf::actor_cast<caf::abstract_actor*>(replica)->enqueue(caf::actor_cast<caf::strong_actor_ptr>(roles_.front().handle),
-                                                          caf::make_message_id(), caf::make_message(std::move(content)), nullptr);
-}
-
 void steady_client::ask(asked& x) {
   if (!x.replica)
     return;
   if (!x.opened) {
     builder<schema::Request> open;
     open->initOpen().setNumber(x.number);
-    send(x.replica, open.finish());
+    send_as_client(roles_.front().handle, x.replica, open.finish());
   }
   if (!x.read) {
     builder<schema::Query> query;
     query->setNumber(x.number);
     query->initOperations(1)[0].initVersions(1).set(0, as_data("r0"));
-    send(x.replica, query.finish());
+    send_as_client(roles_.front().handle, x.replica, query.finish());
   }
-}
-
-void steady_client::return_mark(const caf::strong_actor_ptr& replica, uint64_t mark) {
-  if (!replica || mark == 0)
-    return;
-  builder<schema::Received> received;
-  received->setMark(mark);
-  send(replica, received.finish());
 }
 
 void steady_client::on_answer(uint64_t number, bool asked::*which) {

@@ -1,6 +1,7 @@
 // Asks while there are faults, where nothing is wrong.
 #pragma once
 
+#include "client_endpoint.hpp"
 #include "simulated_host.hpp"
 
 #include <map>
@@ -31,8 +32,6 @@ public:
   duration longest() const { return longest_; }
 
 private:
-  class endpoint;
-
   struct asked {
     caf::strong_actor_ptr replica; // null: not reached
     uint64_t number = 0;           // of what is asked for; 0: nothing is
@@ -41,11 +40,9 @@ private:
     bool read = false;
   };
 
+  void take(const caf::message& content);
   void look();
   void ask(asked& x);
-  void return_mark(const caf::strong_actor_ptr& replica, uint64_t mark);
-  template <class Message>
-  void send(const caf::strong_actor_ptr& replica, Message content);
   void on_answer(uint64_t number, bool asked::*which);
 
   stage& stage_;
