@@ -153,6 +153,16 @@ caf::error local_disk::sync_directory(const fs::path& directory) {
 
 // -- threads ------------------------------------------------------------------
 
+local_disk::local_disk() {
+  try {
+    for (auto& each : workers_)
+      each.thread = std::thread{[&each] { each.run(); }};
+  } catch (...) {
+    finish();
+    throw;
+  }
+}
+
 local_disk::~local_disk() {
   finish();
 }
@@ -164,8 +174,6 @@ void local_disk::aside(lane where, std::function<caf::error()> work, caf::actor 
     std::lock_guard guard{x.mutex};
     x.jobs.push_back({std::move(work), std::move(asker), number});
     wakes = std::exchange(x.sleeps, false);
-    if (!x.thread.joinable())
-      x.thread = std::thread{[&x] { x.run(); }};
   }
   if (wakes)
     x.wake.notify_one();

@@ -11,11 +11,11 @@
 
 namespace synod {
 
-/// A real disk: one thread for each lane, which is started when there is first something to do in it, and joined at the end. A
-/// thread that has work is not woken for more.
+/// A real disk: one thread for each lane, from its start to its end. A thread that has work is not woken for more.
 class local_disk : public disk {
 public:
-  local_disk() = default;
+  /// Throws `std::system_error` where a thread cannot be made: while a node starts, which says so, rather than while it serves.
+  local_disk();
   ~local_disk() override;
   local_disk(const local_disk&) = delete;
   local_disk& operator=(const local_disk&) = delete;

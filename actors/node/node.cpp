@@ -22,7 +22,13 @@ node::node(caf::actor_config& config, options opts)
   : node_actor::base{config},
     options_{std::move(opts)},
     greeting_{options_.config, options_.self, options_.token, options_.known},
-    random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {}
+    random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {
+  // Here, in the thread that starts the node: each connector has a thread, and where none can be made the node does not start.
+  if (options_.connects)
+    for (auto& each : options_.config->nodes)
+      if (each.name > name_of(options_.self))
+        links_[each.id].connector = spawn_connector(system(), key_of(*options_.config), name_of(options_.self));
+}
 
 node::behavior_type node::make_behavior() {
   robust(*this, options_.fatal);
@@ -49,10 +55,8 @@ node::behavior_type node::make_behavior() {
     auto& link = links_[other];
     link.lost = clock().now();
     link.pauses.reset();
-    if (each.name > name_of(options_.self)) {
-      link.connector = spawn_connector(system(), key_of(*options_.config), name_of(options_.self));
+    if (link.connector)
       connect(other);
-    }
   }
   if (options_.refused)
     monitor(connection_broker(system()));

@@ -171,10 +171,8 @@ int run_node(const registry& known, int argc, char** argv) {
   auto failure = running.start(*shared->find(name), options.data_directory, true);
   if (!failure)
     failure = running.publish();
-  if (failure) {
-    running.end();
-    leave(*failure);
-  }
+  if (failure)
+    leave(*failure); // As by a crash: a role that failed while it started may have left actors that nobody knows to end.
   auto& self = *shared->find(name);
   std::cout << "ready node=" << self.name;
   if (auto clients = running.clients_at(self))
@@ -230,8 +228,8 @@ int run_dev(const registry& known, int argc, char** argv) {
   if (!failure) {
     say_what_runs(running, *shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
     wait_for_signal(waited_for);
+    running.end(); // What does not start together is left as by a crash, like a single node.
   }
-  running.end();
   if (temporary) {
     std::error_code problem;
     fs::remove_all(options.data_directory, problem);
