@@ -36,8 +36,10 @@ void resp_client::start() {
 }
 
 void resp_client::next() {
-  if (connected_ && !finishing_ && pending_.size() < stage_.drawn.pipeline) {
+  if (connected_ && !finishing_ && !parts_ && pending_.size() < stage_.drawn.pipeline) {
     ask();
+    if (!looking_ && random_.below(50) == 0)
+      part();
     flush();
   }
   if (!finishing_)
@@ -94,6 +96,15 @@ void resp_client::send(const std::vector<std::string>& command, std::optional<pl
   pending_.push_back({asked, watch});
 }
 
+/// Asks no more down this connection, and is answered all that it asked for.
+void resp_client::part() {
+  parts_ = true;
+  if (random_.below(2) == 0)
+    return send({"QUIT"});
+  flush();
+  stage_.connections->end_writing(connection_);
+}
+
 /// Sends what has been written, sometimes in two parts.
 void resp_client::flush() {
   if (out_.size() > 1 && random_.below(8) == 0) {
@@ -115,7 +126,7 @@ void resp_client::ask_last() {
 }
 
 void resp_client::ask_next_of_last() {
-  if (!connected_ || last_.empty() || !pending_.empty())
+  if (!connected_ || parts_ || last_.empty() || !pending_.empty())
     return;
   auto& read = last_.front().second;
   auto group = read ? last_.front().first : some_group();
@@ -135,6 +146,8 @@ void resp_client::ask_next_of_last() {
   ask_for(group, std::move(*x));
   send({"PING"});
   send({"PING"});
+  if (random_.below(8) == 0)
+    part();
   flush();
 }
 
@@ -262,15 +275,19 @@ void resp_client::on_connected(uint64_t connection) {
 }
 
 void resp_client::on_closed(uint64_t connection) {
-  if (connection == connection_)
-    lose();
+  if (connection != connection_)
+    return;
+  auto since_faults = !last_.empty() && stage_.time.now() >= connected_since_;
+  if (parts_ && since_faults && !pending_.empty())
+    stage_.checks->fail("gateway", fmt::format("{} has asked all, and is not told {} replies", name_, pending_.size()));
+  lose();
 }
 
 /// What was under way has an unknown outcome; but for reads that are asked for again.
 void resp_client::lose() {
   stage_.connections->close(connection_);
   connection_ = 0;
-  connected_ = false;
+  connected_ = parts_ = false;
   for (auto& each : std::exchange(pending_, {}))
     if (each.asked && !last_.empty() && is_read(at(*each.asked)))
       withdraw(*each.asked);
@@ -285,7 +302,7 @@ void resp_client::lose() {
 void resp_client::watch_silence(uint64_t before) {
   auto patience = std::chrono::seconds{7} + stage_.drawn.client_timeout; // Longer than a gateway's request-timeout.
   stage_.time.after(patience, [this, before, patience] {
-    auto silent = connection_ != 0 && replies_ == before && (!connected_ || !pending_.empty());
+    auto silent = connection_ != 0 && replies_ == before && (!connected_ || !pending_.empty() || parts_);
     if (silent && connected_ && !last_.empty() && stage_.time.now() >= connected_since_ + patience)
       stage_.checks->fail("gateway", fmt::format("{} is told nothing, not even an error, and no fault is left", name_));
     if (silent)

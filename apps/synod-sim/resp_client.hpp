@@ -43,6 +43,7 @@ private:
   void on_reply(const std::string& reply);
   void connect();
   void lose();
+  void part();
   void watch_silence(uint64_t before);
 
   std::string name_;
@@ -53,6 +54,7 @@ private:
   size_t gateway_ = 0;      // that it is connected to, or was last
   duration connected_since_{0};
   bool connected_ = false;
+  bool parts_ = false; // it has said that it asks no more, and waits for what is still to come
   /// A command that was sent: with an operation, or a step towards one.
   struct pending {
     std::optional<place> asked;

@@ -48,6 +48,8 @@ public:
       return;
     if (!found->second.held.empty())
       of_.arrive(number, std::exchange(found->second.held, {}));
+    if (found->second.ended)
+      of_.arrive_end(number);
   }
 
   void close(uint64_t number) override {
@@ -187,6 +189,23 @@ void tcp::close(uint64_t number) {
   });
 }
 
+void tcp::end_writing(uint64_t number) {
+  auto found = connections_.find(number);
+  if (found == connections_.end())
+    return;
+  network_.carry_bytes(found->second.from, found->second.node, [this, number] { arrive_end(number); });
+}
+
+/// The gateway sees the end behind all that it has read.
+void tcp::arrive_end(uint64_t number) {
+  auto found = connections_.find(number);
+  if (found == connections_.end() || !found->second.server)
+    return;
+  found->second.ended = !found->second.wanted;
+  if (found->second.wanted)
+    found->second.server->push([number](socket_events& events) { events.on_end(number); });
+}
+
 void tcp::slow_down(uint64_t number, duration reading) {
   if (auto found = connections_.find(number); found != connections_.end())
     found->second.reading = reading;
@@ -220,13 +239,18 @@ void tcp::read_by_client(uint64_t number, const std::string& bytes) {
     x.who->on_bytes(number, bytes);
 }
 
+/// The client reads what was sent before, and then the end.
 void tcp::close_client(uint64_t number) {
   auto found = connections_.find(number);
   if (found == connections_.end())
     return;
-  // What was sent before is read before.
-  if (auto until = found->second.read_until; until > timeline_.now())
-    return timeline_.at(until, [this, number] { close_client(number); });
+  timeline_.at(std::max(found->second.read_until, timeline_.now()), [this, number] { end_client(number); });
+}
+
+void tcp::end_client(uint64_t number) {
+  auto found = connections_.find(number);
+  if (found == connections_.end())
+    return;
   auto* who = found->second.who;
   forget(number);
   if (who)

@@ -41,6 +41,8 @@ public:
   uint64_t connect(uint32_t from, uint32_t node, client_end& who);
   void write(uint64_t connection, std::string bytes);
   void close(uint64_t connection);
+  /// It writes no more, and goes on reading.
+  void end_writing(uint64_t connection);
   /// How long the client takes to read what has arrived.
   void slow_down(uint64_t connection, duration reading);
 
@@ -54,6 +56,7 @@ private:
     std::shared_ptr<listener> server; // null: not accepted, or closed
     bool wanted = true;               // the gateway reads
     std::string held;                 // arrived, not read by the gateway
+    bool ended = false;               // and nothing will come behind that
     size_t unread_bytes = 0;          // sent to the client, not read by it
     duration reading{0};
     duration read_until{0};
@@ -61,9 +64,11 @@ private:
 
   void accept(uint64_t number);
   void arrive(uint64_t number, std::string bytes);
+  void arrive_end(uint64_t number);
   void deliver(uint64_t number, std::string bytes);
   void read_by_client(uint64_t number, const std::string& bytes);
   void close_client(uint64_t number);
+  void end_client(uint64_t number);
   void forget(uint64_t number);
 
   timeline& timeline_;
