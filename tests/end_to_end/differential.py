@@ -289,12 +289,16 @@ def compare(seed, theirs, ours):
 # -- all of them --------------------------------------------------------------------
 
 
+# The same program under two names: the package that has the server's own would start one wherever it is installed.
+REDIS_SERVER = shutil.which("redis-check-rdb")
+
+
 class RedisServer:
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="redis-test-")
         self.port = free_ports(1)[0]
         self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--databases", "1",
-                                         "--dir", self.dir], stdout=subprocess.DEVNULL)
+                                         "--dir", self.dir], executable=REDIS_SERVER, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -318,8 +322,8 @@ def main():
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--all", action="store_true", help="go on after a difference")
     options = parser.parse_args()
-    if not shutil.which("redis-server"):
-        print("differential: redis-server is not installed")
+    if not REDIS_SERVER:
+        print("differential: redis-tools is not installed")
         sys.exit(77)
     fresh = int.from_bytes(os.urandom(4), "big") // 1000
     seeds = options.seed or SHORT + [fresh]
