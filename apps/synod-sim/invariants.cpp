@@ -131,7 +131,6 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
     }
   } else if (auto* p1b = as<schema::P1b>(content)) {
     on_promised(from, ballot_of((*p1b)->getBallot()));
-    promisers_[ballot_of((*p1b)->getBallot())] |= uint64_t{1} << from;
     for (auto encoded : (*p1b)->getPvalues()) {
       borrowed<schema::Pvalue> pvalue{words_of(encoded)};
       on_told(from, pvalue->getSlot(), ballot_of(pvalue->getBallot()));
@@ -154,6 +153,8 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
 void invariants::on_arrival(uint32_t to, const caf::message& content) {
   if (auto* pvalue = as<schema::Pvalue>(content, 1); pvalue && content.match_element<p2a_atom>(0))
     acceptors_[to].touched.push_back((*pvalue)->getSlot());
+  else if (auto* p1b = as<schema::P1b>(content))
+    on_p1b(to, *p1b);
 }
 
 invariants::slot_view& invariants::view_of(slot_number slot) {
@@ -209,8 +210,20 @@ void invariants::on_p1a(uint32_t from, const message<schema::P1a>& request) {
   if (request->getEndSlot() != 0)
     return; // Under the ballot that its leader is active under.
   auto asked = ballot_of(request->getBallot());
-  if (auto known = candidate_for_.emplace(asked, request->getScout()).first; known->second != request->getScout())
+  auto [known, fresh] = candidates_.try_emplace(asked, candidacy{request->getScout(), request->getFirstSlot(), {}});
+  if (known->second.scout != request->getScout())
     fail("C1", fmt::format("leader {} becomes a candidate with ballot {} for a second time", name(from), to_string(asked)));
+}
+
+/// A piece of what an acceptor has accepted: the next one, one that came before, or no answer to that candidate's scout.
+void invariants::on_p1b(uint32_t to, const message<schema::P1b>& answer) {
+  auto* asker = leaders_[to].role;
+  auto known = candidates_.find(ballot_of(answer->getBallot()));
+  if (!asker || known == candidates_.end() || asker->own_ballot() != known->first || answer->getScout() != known->second.scout)
+    return;
+  auto& told = known->second.told.try_emplace(answer->getAcceptor(), known->second.first_slot).first->second;
+  if (told == answer->getFirstSlot())
+    told = answer->getNextSlot();
 }
 
 /// An acceptor tells what it promised.

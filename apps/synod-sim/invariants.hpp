@@ -29,7 +29,8 @@ struct violation {
 ///
 /// A1-A5, C1, C2 and R1-R5 are those of the paper (section 2, and "Paxos made moderately complex" figure by figure);
 /// beside them: an acceptor tells only what is durable, and tells reads of all that it has told leaders ("stable storage"); only
-/// a leader that a majority promised is active; state machines agree ("one state"); queues keep their bounds ("bounds").
+/// a leader that a majority promised, and told all that it had accepted, is active; state machines agree ("one state"); queues
+/// keep their bounds ("bounds").
 class invariants {
 public:
   /// `true_time_ms`: what clocks that are right show when the run begins.
@@ -83,6 +84,13 @@ private:
     std::deque<slot_number> touched; // slots of p2a that have arrived and may not have been handled, in their order
   };
 
+  /// What a leader has come to know by asking for a ballot.
+  struct candidacy {
+    uint64_t scout = 0;
+    slot_number first_slot = 0;
+    std::map<node_id, slot_number> told; // how far each acceptor has told what it accepted; 0: all
+  };
+
   struct leader_view {
     const leader* role = nullptr;
     bool active = false;
@@ -114,6 +122,7 @@ private:
   void on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue);
   void on_told(uint32_t acceptor, slot_number slot, ballot under);
   void on_p1a(uint32_t from, const message<schema::P1a>& request);
+  void on_p1b(uint32_t to, const message<schema::P1b>& answer);
   void on_promised(uint32_t acceptor, ballot promised);
   void on_highest(uint32_t acceptor, slot_number highest);
   void check_durable(uint32_t acceptor, slot_number slot, ballot under);
@@ -135,14 +144,13 @@ private:
   size_t majority_;
   reference reference_;
   std::vector<acceptor_view> acceptors_;
-  std::set<ballot> active_under_;            // that any leader was active under
-  std::map<ballot, uint64_t> candidate_for_; // the scout that asked for its adoption
+  std::set<ballot> active_under_; // that any leader was active under
+  std::map<ballot, candidacy> candidates_;
   std::vector<leader_view> leaders_;
   std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
-  std::set<uint32_t> without_disk_;      // nodes that are out
-  std::vector<slot_view> slots_;         // index: slot - 1
-  std::map<ballot, uint64_t> promisers_; // acceptors that answered a scout's p1a with that ballot, a bit each
+  std::set<uint32_t> without_disk_; // nodes that are out
+  std::vector<slot_view> slots_;    // index: slot - 1
   int64_t true_time_ms_;
   int64_t latest_time_ = 0;
   int64_t last_proposed_ms_ = 0; // the true time, when a batch was

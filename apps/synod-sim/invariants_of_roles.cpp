@@ -1,7 +1,7 @@
 // What is looked at behind every step of a process: its roles, against what they were and what was chosen.
 #include "invariants.hpp"
 
-#include <bit>
+#include <algorithm>
 
 namespace synod::simulation {
 
@@ -111,10 +111,11 @@ void invariants::look_at_leader(uint32_t node) {
   view.active = role.leads();
   if (!view.active)
     return;
-  auto promised = static_cast<size_t>(std::popcount(promisers_[view.own]));
-  if (promised < majority_)
-    fail("adopted", fmt::format("leader {} is active under ballot {}, which {} acceptors have promised", name(node),
-                                to_string(view.own), promised));
+  auto& told = candidates_[view.own].told;
+  auto all = static_cast<size_t>(std::count_if(told.begin(), told.end(), [](auto& each) { return each.second == 0; }));
+  if (all < majority_)
+    fail("adopted", fmt::format("leader {} is active under ballot {}, and {} acceptors have told it all that they accepted",
+                                name(node), to_string(view.own), all));
   if (!active_under_.insert(view.own).second)
     fail("C1", fmt::format("leader {} becomes active under ballot {} for a second time", name(node), to_string(view.own)));
 }
