@@ -68,6 +68,17 @@ TEST_CASE_FIXTURE(fixture, "a vote does not wait for what came after its write h
   CHECK(due.votes[0].slots == std::vector<slot_number>{2});
 }
 
+TEST_CASE_FIXTURE(fixture, "votes that wait for one write are one answer, whatever was told before") {
+  subject.accept(one.ptr(), low, 1, 10, 1);
+  subject.write_begins();
+  subject.release(1);
+  subject.accept(one.ptr(), low, 2, 20, 2);
+  subject.accept(one.ptr(), low, 3, 30, 3);
+  auto due = subject.release(3);
+  REQUIRE(due.votes.size() == 1);
+  CHECK(due.votes[0].slots == std::vector<slot_number>{2, 3});
+}
+
 TEST_CASE_FIXTURE(fixture, "leaders and ballots have votes of their own") {
   subject.accept(one.ptr(), low, 1, 1, 1);
   subject.accept(other.ptr(), low, 2, 1, 2);

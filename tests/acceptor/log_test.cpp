@@ -138,6 +138,7 @@ TEST_CASE_FIXTURE(fixture, "a log is closed behind the write that is under way; 
   REQUIRE(!close.run());
   auto again = open();
   CHECK(again.found == numbers(1, 1));
+  CHECK(again.log->cut().empty()); // Its end is part of the log.
   again.log->append(record_kind::pvalue, numbered(2));
   REQUIRE(!settle(*again.log));
   CHECK(open().found == numbers(1, 2));

@@ -106,6 +106,15 @@ TEST_CASE_FIXTURE(fixture, "what was cut is zeros behind the end, so that nothin
   CHECK(after.find_first_not_of('\0', end) == std::string::npos);
 }
 
+TEST_CASE_FIXTURE(fixture, "what was cut becomes zeros in a log that was closed in order once and then went on, too") {
+  write(1, 2, true);
+  write(3, 5);
+  auto end = offset_of(5);
+  overwrite(end + 40, "torn");
+  CHECK(replayed() == numbers(1, 4));
+  CHECK(bytes().find_first_not_of('\0', end) == std::string::npos);
+}
+
 TEST_CASE_FIXTURE(fixture, "records of one unfinished sync may be lost in any combination") {
   write(1, 3);
   {
@@ -125,6 +134,15 @@ TEST_CASE_FIXTURE(fixture, "damage before the last sync is refused with file and
   overwrite(offset + 50, "damage");
   replayed();
   CHECK(problem().find(segment().string()) != std::string::npos);
+  CHECK(problem().find("offset " + std::to_string(offset)) != std::string::npos);
+  CHECK(problem().find("damaged") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(fixture, "damage in a segment before the last one is refused, though the next one begins with a whole record") {
+  write(1, 2000);
+  auto offset = offset_of(4);
+  overwrite(offset + 50, "damage");
+  replayed();
   CHECK(problem().find("offset " + std::to_string(offset)) != std::string::npos);
   CHECK(problem().find("damaged") != std::string::npos);
 }
