@@ -43,6 +43,12 @@ public:
     }
   }
 
+  /// Time passes while nothing runs, as on a machine that was suspended.
+  void stand_still(std::chrono::milliseconds time) {
+    scheduler_.advance_time(time);
+    run();
+  }
+
   template <class Actor, class... Args>
   auto spawn(Args&&... args) {
     auto handle = system.spawn<Actor>(std::forward<Args>(args)...);

@@ -29,13 +29,15 @@ TEST_CASE_FIXTURE(leader_fixture, "a commander sends p2a again to those that hav
   CHECK(has_p2a(2));
 }
 
-TEST_CASE_FIXTURE(leader_fixture, "a vote under an earlier ballot does not count") {
+TEST_CASE_FIXTURE(leader_fixture, "a vote under an earlier ballot does not count, and keeps nobody from counting the others") {
   start();
   become_active();
   propose(value_of(mine, 1, 10));
   vote(0, mine, {1});
   vote(1, {0, 0, 0}, {1});
   CHECK_FALSE(has_decision());
+  vote(1, mine, {1});
+  CHECK(has_decision());
 }
 
 TEST_CASE_FIXTURE(leader_fixture, "A4: all acceptors are sent the same pvalue for a ballot and slot") {
@@ -118,4 +120,44 @@ TEST_CASE_FIXTURE(leader_fixture, "what an acceptor's credit held back is sent a
   while (has_p2a(2))
     next.push_back(p2a(2)->getSlot());
   CHECK(next == std::vector<slot_number>{sent + 1, sent + 2, sent + 3});
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "what is owed to a silent replica stays within the limit, until it tells what arrived") {
+  auto small = initial();
+  small.peer_limit_bytes = 3 * value_of({0, 0, 1}, 1, 1).size_bytes();
+  start(small);
+  become_active();
+  uint64_t mark = 0;
+  auto decide = [&](slot_number from, slot_number to) {
+    size_t told = 0;
+    for (auto slot = from; slot <= to; ++slot) {
+      propose(value_of(mine, slot, 1));
+      for (uint32_t i = 0; i < 2; ++i)
+        vote(i, mine, {slot}, std::get<2>(acceptors[i]->take<p2a_atom, message<schema::Pvalue>, uint64_t>()));
+      for (; has_decision(); ++told)
+        mark = std::get<2>(replicas[0]->take<decision_atom, message<schema::Pvalue>, uint64_t>());
+    }
+    return told;
+  };
+  CHECK(decide(1, 10) == 3);
+  builder<schema::Received> received;
+  received->setNode(0);
+  received->setMark(mark);
+  replicas[0].send(subject, received.finish());
+  run();
+  CHECK(decide(11, 20) == 3);
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a commander turns to an acceptor and a replica that come back where they are reached now") {
+  start();
+  become_active();
+  propose(value_of(mine, 1, 10));
+  probe acceptor{*this}, replica{*this};
+  caf::anon_send(subject, peer{2, "acceptor", acceptor.ptr()});
+  caf::anon_send(subject, peer{2, "replica", replica.ptr()});
+  run();
+  CHECK(acceptor->has<p2a_atom, message<schema::Pvalue>, uint64_t>());
+  vote(0, mine, {1});
+  vote(1, mine, {1});
+  CHECK(replica->has<decision_atom, message<schema::Pvalue>, uint64_t>());
 }

@@ -433,3 +433,119 @@ TEST_CASE_FIXTURE(leader_fixture, "what no acceptor could tell is not proposed")
   propose(pvalue_of(mine, 1, {request_of(7, 1, {{"SET", "k", std::string(pvalue_limit_bytes, 'x')}})}));
   CHECK_FALSE(has_p2a());
 }
+
+TEST_CASE_FIXTURE(leader_fixture, "a hole that a replica asks about is filled with a no-op") {
+  start();
+  become_active();
+  propose(value_of(mine, 3, 10));
+  vote(0, mine, {3});
+  vote(1, mine, {3});
+  forget_messages();
+  ask_to_decide_again(1, 3);
+  promise(0, asked(0));
+  promise(1, asked(1));
+  for (slot_number slot = 1; slot <= 2; ++slot) {
+    auto pvalue = p2a();
+    CHECK(pvalue->getSlot() == slot);
+    CHECK(pvalue->getValue().getTime() == 0);
+  }
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "replicas are told of the first slot behind all that is proposed or decided") {
+  start();
+  become_active();
+  auto free_slot = [&] {
+    forget_messages();
+    pass(std::chrono::milliseconds{150});
+    return std::get<0>(replicas[0]->take<message<schema::Leading>>())->getFreeSlot();
+  };
+  CHECK(free_slot() == 1);
+  propose(value_of(mine, 5, 10));
+  CHECK(free_slot() == 6);
+  vote(0, mine, {5});
+  vote(1, mine, {5});
+  CHECK(free_slot() == 6);
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a leader says that it is active when it is, and neither before nor as a candidate") {
+  auto options = initial();
+  options.first = false;
+  start(options);
+  auto says_active = [&] {
+    ping({});
+    return std::get<0>(other->take<message<schema::Pong>>())->getActive();
+  };
+  CHECK_FALSE(says_active());
+  pass(std::chrono::milliseconds{800});
+  auto request = asked(0);
+  CHECK_FALSE(says_active());
+  promise(0, request);
+  promise(1, request);
+  CHECK(says_active());
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "other leaders are told what is decided, also by one that does not lead any more") {
+  start();
+  become_active({}, 10);
+  auto told = [&] {
+    ping({});
+    return std::get<0>(other->take<message<schema::Pong>>())->getDecidedBelow();
+  };
+  CHECK(told() == 10);
+  vote(1, {4, 1, 1}, {});
+  CHECK(told() == 10);
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a passive leader pings with the ballot that it watches, and never with its own") {
+  auto options = initial();
+  options.first = false;
+  start(options);
+  auto told = [&] {
+    forget_messages();
+    pass(std::chrono::milliseconds{150});
+    return ballot_of(std::get<0>(other->take<message<schema::Ping>>())->getBallot());
+  };
+  CHECK(told() == ballot{}); // Its own would preempt the first leader's, which is in the same round.
+  pong({5, 1, 1});
+  CHECK(told() == ballot{5, 1, 1});
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "an active leader takes nobody else's word for the time") {
+  start();
+  become_active();
+  pass(std::chrono::milliseconds{11'000}); // No acceptor shows its clock any more: what was agreed is carried on.
+  builder<schema::Ping> ping;
+  ping->setNode(1);
+  write(cluster_clock::interval{9'000'000, 9'000'000}, ping->initClusterTime());
+  other.send(subject, ping.finish()); // It was active, and does not know yet that it is not.
+  run();
+  forget_messages();
+  pass(std::chrono::milliseconds{150});
+  CHECK(std::get<0>(replicas[0]->take<message<schema::Leading>>())->getClusterTime().getAtLeast() < 2'000'000);
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a leader that stood still does not take that for another's silence") {
+  auto options = initial();
+  options.first = false;
+  start(options);
+  pong({5, 1, 1});
+  pass(std::chrono::milliseconds{60});
+  stand_still(std::chrono::milliseconds{3000});
+  pass(std::chrono::milliseconds{300});
+  CHECK_FALSE(acceptors[0]->has<message<schema::P1a>>());
+  pass(std::chrono::milliseconds{600});
+  CHECK(acceptors[0]->has<message<schema::P1a>>());
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a leader that does not reach a majority of the acceptors becomes no candidate until it does") {
+  auto options = initial();
+  options.first = false;
+  start(options);
+  for (uint32_t i = 1; i < 3; ++i)
+    caf::anon_send(subject, peer{i, "acceptor", nullptr});
+  pass(std::chrono::milliseconds{3000});
+  CHECK_FALSE(acceptors[0]->has<message<schema::P1a>>());
+  caf::anon_send(subject, peer{1, "acceptor", acceptors[1].ptr()});
+  pass(std::chrono::milliseconds{60});
+  CHECK(acceptors[0]->has<message<schema::P1a>>());
+}
