@@ -79,6 +79,8 @@ TEST_CASE_FIXTURE(fixture, "a node without an acceptor does not count, nor this 
   subject.note(1, 1, now);
   subject.note(3, 0, now);
   CHECK_FALSE(time(10'000));
+  subject.note(2, 12'000, now);
+  CHECK(subject.find(10'000, now) == interval{10'000, 12'000});
   cluster_clock elsewhere{9, configuration{{}, {}, {1, 2, 3}}, milliseconds{1000}};
   elsewhere.note(1, 10'000, now);
   CHECK_FALSE(elsewhere.find(5000, now));

@@ -90,6 +90,12 @@ TEST_CASE_FIXTURE(fixture, "its own ballot of an earlier start is waited for by 
   CHECK(subject.stand(0) == 4);
 }
 
+TEST_CASE_FIXTURE(fixture, "the highest ballot that is known is watched, whichever preempts") {
+  subject.preempted({8, 1, 1}, now);
+  subject.preempted({5, 2, 1}, now);
+  CHECK(subject.watched() == ballot{8, 1, 1});
+}
+
 TEST_CASE_FIXTURE(fixture, "a candidate's round is above its own last one and every other that is known") {
   CHECK(subject.stand(0) == 1);
   subject.on_higher_ballot({8, 1, 1}, now);
