@@ -31,7 +31,6 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   if (!log)
     return log.error();
   found.log = std::move(*log);
-  found.accepted.durable(found.log->durable());
   if (!found.log->cut().empty())
     here.log().warn("acceptor: {}", found.log->cut());
   return found;
