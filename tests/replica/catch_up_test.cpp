@@ -145,6 +145,24 @@ TEST_CASE_FIXTURE(fixture, "chosen is what a quorum accepted under one ballot; t
   CHECK(subject.on_progress(3, 3, reached, now).acceptors.empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "an acceptor that has accepted anew counts with what it accepted last") {
+  subject.on_acceptor(1, 1, reached);
+  subject.on_learned(learned(1, {value_of({1, 0, 1}, 1, 5)}, true));
+  subject.on_learned(learned(1, {value_of({2, 0, 1}, 1, 6)}, true));
+  auto chosen = subject.on_learned(learned(0, {value_of({2, 0, 1}, 1, 6)}, false));
+  REQUIRE(chosen.size() == 1);
+  CHECK(chosen[0]->getValue().getTime() == 6);
+}
+
+TEST_CASE_FIXTURE(fixture, "acceptors that could not help are asked for their ballots again: they may have accepted anew") {
+  look(1, 5);
+  look(1, 5);
+  for (node_id acceptor : reached)
+    subject.on_learned(learned(acceptor, {value_of({acceptor, 0, 1}, 1, 0)}, acceptor == 2));
+  now += milliseconds{100};
+  CHECK(look(1, 5).acceptors.size() == 3);
+}
+
 TEST_CASE_FIXTURE(fixture, "the mark of a piece goes back with the next question, and not to a fresh acceptor") {
   subject.on_learned(learned(2, {}, true, 1, 77));
   look(1, 5);

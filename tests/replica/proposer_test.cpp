@@ -140,6 +140,16 @@ TEST_CASE_FIXTURE(fixture, "another leader: slots are free from where it says, w
   CHECK(subject.unsent().size() == 1);
 }
 
+TEST_CASE("nothing else is proposed for a slot that has a proposal, though another leader says that it is free") {
+  fixture of{{4, 1, 3, 1 << 20}};
+  of.add(1);
+  CHECK(of.propose()->getSlot() == 1);
+  of.subject.begin_anew(1);
+  of.add(1); // Its client sends it again.
+  CHECK(of.propose()->getSlot() == 2);
+  CHECK(of.subject.in_flight() == 2);
+}
+
 TEST_CASE("requests of own clients find room where those of others have taken theirs") {
   fixture of{{4, 1024, 3, 1000}};
   for (uint64_t cid = 1; of.subject.has_room(request_of(70, cid, {{"INCR", "n"}}), false); ++cid)

@@ -51,6 +51,16 @@ TEST_CASE_FIXTURE(replica_fixture, "a command takes no slot before its predecess
   CHECK_FALSE(has_proposal());
 }
 
+TEST_CASE_FIXTURE(replica_fixture, "a command does not count as sent before its predecessor has come") {
+  start();
+  leads(first_ballot);
+  open();
+  ask(2, {{"INCR", "n"}});
+  ask(1, {{"INCR", "n"}}); // Before a tick looks at the other one again.
+  decide(proposal());
+  CHECK(number("commands performed") == 2);
+}
+
 TEST_CASE_FIXTURE(replica_fixture, "behind what an earlier leader had under way any command may be the next") {
   start();
   leads(second_ballot, 1, 1);
