@@ -74,6 +74,27 @@ TEST_CASE_FIXTURE(fixture, "a write waits for the reads before it") {
   CHECK(submitted(1) == "decide SET a 1");
 }
 
+TEST_CASE_FIXTURE(fixture, "WATCH behind a write is decided behind it, and what comes behind WATCH waits for it") {
+  say("SET a 1");
+  say("WATCH a");
+  say("SET a 2");
+  CHECK(submitted(1) == "decide-versions a");
+  CHECK(submitted(2) == "nothing");
+  answer(0, "OK");
+  answer_list(1, {5});
+  CHECK(submitted(2) == "decide SET a 2");
+}
+
+TEST_CASE_FIXTURE(fixture, "EXEC waits for the reads before it") {
+  say("GET a");
+  say("MULTI");
+  say("SET a 1");
+  say("EXEC");
+  CHECK(submitted(1) == "nothing");
+  answer(0, "old");
+  CHECK(submitted(1) == "transaction 1 commands");
+}
+
 TEST_CASE_FIXTURE(fixture, "wrong arity and unknown commands are answered here") {
   CHECK(say("GET") == "-ERR wrong number of arguments for 'get' command\r\n");
   CHECK(say("get a b") == "-ERR wrong number of arguments for 'get' command\r\n");

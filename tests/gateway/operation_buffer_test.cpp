@@ -60,3 +60,24 @@ TEST_CASE("what is dropped leaves nothing behind, although others come without e
   }
   CHECK(subject.empty());
 }
+
+TEST_CASE("a transaction that is dropped takes its watched keys and their versions with it") {
+  operation_buffer subject;
+  auto add_watching = [&](std::string_view key, int64_t version) {
+    transaction whole{1000};
+    std::vector<std::string_view> keys{key};
+    whole.begin_watch(keys);
+    builder<schema::Reply> told;
+    told->initArray(1)[0].setInteger(version);
+    whole.watched(*told.finish());
+    subject.add_transaction(whole);
+  };
+  add_watching("k", 7);
+  add_watching("l", 8);
+  subject.drop();
+  auto request = subject.take_request(1, 1);
+  auto watched = request->getCommands().getOperations()[0].getTransaction().getWatched();
+  REQUIRE(watched.size() == 1);
+  CHECK(text(watched[0].getKey()) == "l");
+  CHECK(watched[0].getVersion() == 8);
+}
