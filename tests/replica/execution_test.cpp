@@ -77,6 +77,12 @@ TEST_CASE_FIXTURE(fixture, "of a request that was performed in part the rest is 
   CHECK(subject.commands_skipped() == 1);
 }
 
+TEST_CASE_FIXTURE(fixture, "a request was performed when its last command was, not when its first one was") {
+  perform({open_request(5), request_of(first_session, 1, {{"INCR", "n"}})});
+  CHECK(subject.is_performed(*request_of(first_session, 1, {{"INCR", "n"}})));
+  CHECK_FALSE(subject.is_performed(*request_of(first_session, 1, {{"INCR", "n"}, {"INCR", "n"}})));
+}
+
 TEST_CASE_FIXTURE(fixture, "what is not a session's turn is skipped, and told") {
   using turn = session_table::turn;
   perform({open_request(5), request_of(first_session, 2, {{"INCR", "n"}}), request_of(99, 1, {{"INCR", "n"}}),
@@ -84,6 +90,26 @@ TEST_CASE_FIXTURE(fixture, "what is not a session's turn is skipped, and told") 
   using skipped = std::vector<std::pair<uint64_t, turn>>;
   CHECK(heard.skipped == skipped{{first_session, turn::too_early}, {99, turn::unknown}, {first_session, turn::performed}});
   CHECK(subject.commands_performed() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a transaction is performed only if none of its watched keys has changed, not even the last one") {
+  perform({open_request(5), request_of(first_session, 1, {{"SET", "a", "1"}, {"SET", "b", "1"}})}); // Versions 1 and 2.
+  heard.waits = first_session;
+  auto is_performed = [&](uint64_t cid, uint64_t version_of_b) {
+    builder<schema::Request> built;
+    auto commands = built->initCommands();
+    commands.setSession(first_session);
+    commands.setFirstCid(cid);
+    auto watched = commands.initOperations(1)[0].initTransaction().initWatched(2);
+    watched[0].setKey(as_data("a"));
+    watched[0].setVersion(1);
+    watched[1].setKey(as_data("b"));
+    watched[1].setVersion(version_of_b);
+    perform({built.finish()});
+    return heard.replies.back()->getReplies()[0].isArray();
+  };
+  CHECK_FALSE(is_performed(3, 1));
+  CHECK(is_performed(4, 2));
 }
 
 TEST_CASE_FIXTURE(fixture, "a client without room is told that its commands were performed") {
@@ -124,6 +150,29 @@ TEST_CASE_FIXTURE(fixture, "log time is the highest that a batch carries, and en
   CHECK(subject.state().log_time == 5000);
   perform({}, 6001);
   CHECK(subject.sessions().size() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a session that has ended by time leaves its number free") {
+  perform({open_request(5)});
+  perform({open_request(5)}, 2000);
+  CHECK(heard.opened.back() == std::pair<uint64_t, uint64_t>{5, 2 * most_requests});
+}
+
+TEST_CASE_FIXTURE(fixture, "sessions are looked at once per hundredth of their lifetime, which log time alone tells") {
+  perform({open_request(5)});
+  perform({}, 995);
+  perform({}, 1004);
+  CHECK(subject.sessions().size() == 1);
+  perform({}, 1005);
+  CHECK(subject.sessions().size() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a session keeps its last results, and not more than so many") {
+  perform({open_request(5, true)});
+  perform({request_of(first_session, 1, std::vector<std::vector<std::string>>(session_table::results_limit + 1, {"INCR", "n"}))});
+  CHECK_FALSE(subject.sessions().result(first_session, 1));
+  CHECK(subject.sessions().result(first_session, 2)->getInteger() == 2);
+  CHECK(subject.sessions().result(first_session, session_table::results_limit + 1));
 }
 
 TEST_CASE_FIXTURE(fixture, "a reply has a limit, and one that is above it takes nothing from those beside it") {
