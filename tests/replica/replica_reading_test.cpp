@@ -175,3 +175,51 @@ TEST_CASE_FIXTURE(replica_fixture, "a request that no batch could carry is refus
   ask(1, {{"SET", "k", "x"}});
   CHECK(has_proposal());
 }
+
+TEST_CASE_FIXTURE(replica_fixture, "late answers to a round of reads are none to the next one") {
+  start();
+  query({"GET", "k"}, 1);
+  pass(std::chrono::milliseconds{200}); // All are asked again.
+  tell_highest(0, 0);
+  tell_highest(1, 0);
+  CHECK(answers()->getNumber() == 1);
+  query({"GET", "k"}, 2);
+  tell_highest(0, 0); // To the second question of the first round.
+  tell_highest(1, 0);
+  tell_highest(2, 0);
+  CHECK_FALSE(client->has<message<schema::Answers>>());
+}
+
+namespace {
+
+/// One whose acceptors have told that nothing was decided so far.
+struct informed_fixture : replica_fixture {
+  informed_fixture() {
+    limits.window = 1; // 64 slots are kept ahead.
+    start();
+    acceptors[0].send(subject, learned(0, 1, {}, true, 1, 77));
+    run();
+    acceptors[0]->inbox.clear();
+  }
+  message<schema::Learn> asked() { return std::get<0>(acceptors[0]->take<message<schema::Learn>>()); }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(informed_fixture, "a decision that is too far ahead to be kept tells that there is something to learn") {
+  decide(100);
+  pass(std::chrono::milliseconds{200});
+  CHECK(asked()->getFirstSlot() == 1);
+}
+
+TEST_CASE_FIXTURE(informed_fixture, "what a decision tells to be decided below a slot is learned") {
+  decide(value_of(first_ballot, 1, 0, 5));
+  pass(std::chrono::milliseconds{200});
+  CHECK(asked()->getFirstSlot() == 2);
+}
+
+TEST_CASE_FIXTURE(informed_fixture, "who learns returns the mark of the last piece with the next question") {
+  decide(3);
+  pass(std::chrono::milliseconds{200});
+  CHECK(asked()->getMark() == 77);
+}

@@ -33,6 +33,15 @@ TEST_CASE_FIXTURE(replica_fixture,
   CHECK(other->count<forward_atom, message<schema::Request>, uint64_t>() <= 14);
 }
 
+TEST_CASE_FIXTURE(replica_fixture, "a decision under an earlier ballot tells nothing of who leads") {
+  start();
+  leads(second_ballot);
+  decide(1, {open_request(77)}, 0, first_ballot);
+  ask(1, {{"INCR", "n"}});
+  CHECK_FALSE(has_proposal());
+  CHECK(other->has<forward_atom, message<schema::Request>, uint64_t>());
+}
+
 TEST_CASE_FIXTURE(replica_fixture, "what waits is limited, and refused above") {
   limits.waiting_limit_bytes = 4000;
   start();
@@ -41,6 +50,31 @@ TEST_CASE_FIXTURE(replica_fixture, "what waits is limited, and refused above") {
   CHECK(number("bytes outstanding") <= 4000);
   auto answer = response();
   CHECK(answer->getRefused());
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "what other replicas send on leaves room for own clients") {
+  limits.waiting_limit_bytes = 4000;
+  start();
+  leads(first_ballot);
+  open();
+  for (uint64_t cid = 1; cid <= 20; ++cid) {
+    other.send(subject, forward_atom_v, request_of(session, cid, {{"SET", "k", std::string(500, 'x')}}), uint64_t{0});
+    run();
+  }
+  auto waiting = number("requests waiting");
+  CHECK(waiting * 500 <= 4000);
+  client.send(subject, open_request(78));
+  run();
+  CHECK(number("requests waiting") == waiting + 1);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "what another replica sends on and no batch could carry is not proposed") {
+  start();
+  leads(first_ballot);
+  open();
+  other.send(subject, forward_atom_v, request_of(session, 1, {{"SET", "k", std::string(request_limit_bytes, 'x')}}), uint64_t{0});
+  run();
+  CHECK_FALSE(has_proposal());
 }
 
 TEST_CASE_FIXTURE(replica_fixture, "what comes behind a refused request is refused too, until that one comes again") {
