@@ -40,6 +40,27 @@ TEST_CASE_FIXTURE(replica_fixture, "what waits while a slot is in flight becomes
   CHECK(proposal()->getValue().getRequests().size() == 3);
 }
 
+TEST_CASE_FIXTURE(replica_fixture, "a proposal without a decision is sent again, but not with each tick") {
+  start();
+  leads(first_ballot);
+  open();
+  ask(1, {{"INCR", "n"}});
+  auto sent = [&] { return leader->count<propose_atom, message<schema::Pvalue>, uint64_t>(); };
+  pass(std::chrono::milliseconds{200});
+  CHECK(sent() == 1);
+  pass(std::chrono::milliseconds{200});
+  CHECK(sent() == 2);
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "marks go back to the leader with the next tick") {
+  start();
+  leader.send(subject, decision_atom_v, pvalue_of(first_ballot, 1), uint64_t{500});
+  run();
+  CHECK_FALSE(leader->has<message<schema::Received>>());
+  pass(std::chrono::milliseconds{60});
+  CHECK(std::get<0>(leader->take<message<schema::Received>>())->getMark() == 500);
+}
+
 TEST_CASE_FIXTURE(replica_fixture, "batches are limited in bytes and count, and full ones do not wait for the slot in flight") {
   limits.batch_limit_bytes = 1024;
   limits.batch_limit_requests = 5;
@@ -135,6 +156,14 @@ TEST_CASE_FIXTURE(replica_fixture, "log time never goes back, and expiry depends
   CHECK(there());
   decide(4, {}, 5100);
   CHECK_FALSE(there());
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "what is proposed has no earlier time than what was decided before") {
+  start();
+  leads(first_ballot);
+  decide(1, {open_request(77)}, wall_clock + 10'000);
+  ask(1, {{"INCR", "n"}});
+  CHECK(proposal()->getValue().getTime() >= wall_clock + 10'000);
 }
 
 TEST_CASE_FIXTURE(replica_fixture, "when nothing else carries the time, the proposer does at the next deadline") {
