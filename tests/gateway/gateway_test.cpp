@@ -199,6 +199,30 @@ TEST_CASE_FIXTURE(fixture, "marks go back to the replica they came from: with th
   CHECK(std::get<0>(beside->take<message<schema::Received>>())->getMark() == 3'000'000);
 }
 
+TEST_CASE_FIXTURE(fixture, "nothing more is read from a client whose command waits, until that goes on") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  receive(5, "WATCH a\r\n");
+  CHECK(clients->reading[5]);
+  receive(5, "SET a 1\r\n");
+  CHECK_FALSE(clients->reading[5]);
+  builder<schema::Answers> versions;
+  versions->setNumber(1);
+  versions->setAnswered(1);
+  versions->initReplies(1)[0].initArray(1)[0].setInteger(7);
+  beside.send(subject, versions.finish());
+  in.run();
+  clients->turn_end();
+  CHECK(clients->reading[5]);
+}
+
+TEST_CASE_FIXTURE(fixture, "an opening that is not answered is asked for again") {
+  reach(beside, 1);
+  in.pass(std::chrono::milliseconds{200});
+  CHECK(beside->count<message<schema::Request>>() == 2);
+}
+
 TEST_CASE_FIXTURE(fixture, "however much is answered here, it goes on while the socket takes it") {
   clients->connect(5);
   std::string all;
@@ -289,7 +313,10 @@ TEST_CASE_FIXTURE(fixture, "commands that find no room for too long are answered
   clients->connect(6);
   receive(6, "SET b 1\r\nSET b 2\r\nPING\r\n");
   CHECK(clients->take(6).empty());
-  in.pass(std::chrono::milliseconds{5200});
+  in.pass(std::chrono::milliseconds{4800});
+  clients->turn_end();
+  CHECK(clients->take(6).empty()); // There may be room yet.
+  in.pass(std::chrono::milliseconds{400});
   clients->turn_end();
   auto told = clients->take(6);
   CHECK(std::count(told.begin(), told.end(), '\n') == 3);
@@ -436,6 +463,15 @@ TEST_CASE_FIXTURE(unread_fixture,
   for (int i = 0; i < 30; ++i)
     tick();
   CHECK(clients->closed == std::set<uint64_t>{5});
+}
+
+TEST_CASE_FIXTURE(unread_fixture, "what a client that has left did not read counts no longer") {
+  clients->connect(5);
+  ask(5, 20);
+  answer_all();
+  CHECK(unread() > 0);
+  clients->close(5);
+  CHECK(unread() == 0);
 }
 
 TEST_CASE_FIXTURE(unread_fixture, "who quits with replies unread gets them, and is closed then") {

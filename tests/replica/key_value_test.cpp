@@ -220,6 +220,43 @@ TEST_CASE_FIXTURE(fixture, "expiry by log time") {
   CHECK(r("EXISTS k") == ":0");
 }
 
+TEST_CASE_FIXTURE(fixture, "what changes a value in place keeps its expiry, what sets it anew removes it") {
+  at(1000);
+  auto& r = *this;
+  r("SET k 1 PX 500");
+  for (auto* change : {"INCR k", "INCRBYFLOAT k 1", "APPEND k 1", "SETRANGE k 0 2"}) {
+    CAPTURE(change);
+    r(change);
+    CHECK(r("PTTL k") == ":500");
+  }
+  r("GETSET k 1");
+  CHECK(r("PTTL k") == ":-1");
+}
+
+TEST_CASE_FIXTURE(fixture, "a key expires at its last deadline, and not at one that it had before") {
+  at(1000);
+  auto& r = *this;
+  r("SET k v PX 10");
+  r("PEXPIRE k 100");
+  at(1010);
+  CHECK(r("GET k") == "$v");
+  r("SET k v");
+  at(1100);
+  CHECK(r("GET k") == "$v");
+  r("PEXPIRE k 100");
+  r("DEL k");
+  CHECK_FALSE(subject.next_deadline());
+}
+
+TEST_CASE_FIXTURE(fixture, "keys that are over are not told of, though nothing has removed them yet") {
+  at(1000);
+  auto& r = *this;
+  r("SET k v PXAT 900");
+  CHECK(r("KEYS *") == "*");
+  CHECK(r("SCAN 0 COUNT 100000") == "*$0 * ");
+  CHECK(r("RANDOMKEY") == "nil");
+}
+
 TEST_CASE_FIXTURE(fixture, "names") {
   at(1000);
   auto& r = *this;
