@@ -253,6 +253,7 @@ TEST_CASE_FIXTURE(fixture, "a replica learns ballots, and values if it asks for 
     REQUIRE(answer->getAccepted().size() == 2);
     CHECK(ballot_of(answer->getAccepted()[1].getBallot()) == high);
     CHECK(answer->getPvalues().size() == (with_values ? 2 : 0));
+    CHECK(answer->getNextSlot() == 3); // What it accepts there later it has not told of.
   }
 }
 
