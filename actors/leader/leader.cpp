@@ -188,8 +188,10 @@ void leader::on_decided(const decided& x) {
          x.under.round, x.under.leader);
   if (!now->waiting.empty())
     now->waiting.erase(x.slot);
-  now->decided.insert(x.slot);
   ++decisions_;
+  if (now->decided.contains(x.slot))
+    return; // Once more, for a replica that is behind: no sign that this leader gets on.
+  now->decided.insert(x.slot);
   leadership_.on_decisions(1);
 }
 
