@@ -18,12 +18,13 @@ public:
   /// No slot from here on is known to be decided.
   slot_number end() const { return above_.empty() ? below_ : *above_.rbegin() + 1; }
 
-  void insert(slot_number slot) {
-    if (slot == below_)
-      ++below_;
-    else if (slot > below_)
-      above_.insert(slot);
+  /// False: it was known already.
+  bool insert(slot_number slot) {
+    if (slot != below_)
+      return slot > below_ && above_.insert(slot).second;
+    ++below_;
     close_up();
+    return true;
   }
 
   /// Somebody has told that every slot below this one is decided.

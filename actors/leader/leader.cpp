@@ -189,10 +189,8 @@ void leader::on_decided(const decided& x) {
   if (!now->waiting.empty())
     now->waiting.erase(x.slot);
   ++decisions_;
-  if (now->decided.contains(x.slot))
-    return; // Once more, for a replica that is behind: no sign that this leader gets on.
-  now->decided.insert(x.slot);
-  leadership_.on_decisions(1);
+  if (now->decided.insert(x.slot)) // Once more, for a replica that is behind, is no sign that this leader gets on.
+    leadership_.on_decisions(1);
 }
 
 void leader::on_held_back(const held_back& x) {
