@@ -141,7 +141,9 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
   } else if (auto* highest = as<schema::Highest>(content)) {
     on_highest(from, (*highest)->getSlot());
   } else if (auto* pvalue = as<schema::Pvalue>(content, 1)) {
-    if (content.match_element<p2a_atom>(0))
+    if (content.match_element<propose_atom>(0))
+      on_propose(*pvalue);
+    else if (content.match_element<p2a_atom>(0))
       on_p2a(from, *pvalue);
     else if (content.match_element<decision_atom>(0) && content.size() == 3)
       on_decision(from, *pvalue);
@@ -163,6 +165,12 @@ invariants::slot_view& invariants::view_of(slot_number slot) {
   return slots_[slot - 1];
 }
 
+void invariants::on_propose(const message<schema::Pvalue>& pvalue) {
+  auto& asked = view_of(pvalue->getSlot()).asked_ms;
+  if (asked == 0)
+    asked = true_time_now();
+}
+
 /// A commander's p2a: one value for a ballot and slot (C1, hence A4), and no other than what may be chosen (C2).
 void invariants::on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue) {
   auto slot = pvalue->getSlot();
@@ -178,21 +186,25 @@ void invariants::on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue) {
       return;
     }
   latest_time_ = std::max(latest_time_, pvalue->getValue().getTime());
-  check_time(from, *pvalue, view.values.empty());
+  check_time(from, *pvalue, view);
   view.values.push_back({under, sum, 0, pvalue});
   check_against_chosen(slot, view, view.values.back());
 }
 
 /// No wrong clock makes log time run ahead of the true time: nothing ends early. (That it does not stand still is seen at the
 /// end.)
-void invariants::check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, bool first_of_slot) {
-  auto now = true_time_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(timeline_.now()).count();
+void invariants::check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, const slot_view& view) {
+  auto now = true_time_now();
   auto time = pvalue.getValue().getTime();
-  if (first_of_slot && time > 0) // A leader's no-op has none.
-    last_proposed_ms_ = now;
+  if (view.values.empty() && time > 0) // A leader's no-op has none.
+    last_asked_ms_ = std::max(last_asked_ms_, view.asked_ms);
   if (time > now + clocks_differ_ms)
     fail("log time",
          fmt::format("leader {} proposes slot {} with time {}, and it is {}", name(from), pvalue.getSlot(), time, now));
+}
+
+int64_t invariants::true_time_now() const {
+  return true_time_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(timeline_.now()).count();
 }
 
 /// A5, C2: under a higher ballot than the one it was chosen under, only the chosen value.

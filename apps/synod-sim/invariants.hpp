@@ -116,9 +116,11 @@ private:
   struct slot_view {
     std::vector<proposed> values;
     size_t chosen = SIZE_MAX; // in values
+    int64_t asked_ms = 0;     // the true time, when a replica first proposed for it
   };
 
   slot_view& view_of(slot_number slot);
+  void on_propose(const message<schema::Pvalue>& pvalue);
   void on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue);
   void on_told(uint32_t acceptor, slot_number slot, ballot under);
   void on_p1a(uint32_t from, const message<schema::P1a>& request);
@@ -127,7 +129,8 @@ private:
   void on_highest(uint32_t acceptor, slot_number highest);
   void check_durable(uint32_t acceptor, slot_number slot, ballot under);
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
-  void check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, bool first_of_slot);
+  void check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, const slot_view& view);
+  int64_t true_time_now() const;
   void check_against_chosen(slot_number slot, const slot_view& view, const proposed& later);
   void look_at_acceptor(uint32_t node);
   bool look_at_entry(uint32_t node, slot_number slot, bool restarted);
@@ -153,7 +156,7 @@ private:
   std::vector<slot_view> slots_;    // index: slot - 1
   int64_t true_time_ms_;
   int64_t latest_time_ = 0;
-  int64_t last_proposed_ms_ = 0; // the true time, when a batch was
+  int64_t last_asked_ms_ = 0;    // the true time, when a replica first proposed a batch that a leader took
   uint64_t largest_message_ = 0; // of those with a value
   uint64_t processes_ = 0;       // with a replica
   std::optional<violation> broken_;

@@ -92,6 +92,7 @@ void resp_client::look_at(unsigned group) {
 }
 
 void resp_client::send(const std::vector<std::string>& command, std::optional<place> asked, bool watch) {
+  stage_.told.say(stage_.time.now(), "{} sends {}", name_, fmt::join(command, " "));
   out_ += encode(command);
   pending_.push_back({asked, watch});
 }
@@ -219,6 +220,7 @@ bool resp_client::take_reply(std::string& text, size_t& position) const {
 
 void resp_client::on_reply(const std::string& reply) {
   ++replies_;
+  stage_.told.say(stage_.time.now(), "{} is told {}", name_, reply);
   if (pending_.empty()) {
     stage_.checks->fail("gateway", fmt::format("{} is told {} and has asked nothing", name_, reply));
     return lose();
@@ -242,7 +244,7 @@ void resp_client::on_reply(const std::string& reply) {
     end(*asked, reply);
   if (!last_.empty()) {
     if (at(*asked).returned == operation::never)
-      return lose(); // This gateway may have no majority; the next one asks again.
+      return lose(); // The next gateway is asked.
     last_.pop_front();
     return ask_next_of_last();
   }
@@ -256,11 +258,13 @@ void resp_client::on_reply(const std::string& reply) {
 
 // -- the connection -----------------------------------------------------------
 
-/// To any gateway; at the end to one after the other.
+/// To any gateway; at the end to one after the other, until one answers.
 void resp_client::connect() {
   if (connection_ != 0)
     return;
-  gateway_ = last_.empty() ? random_.below(gateways_.size()) : (gateway_ + 1) % gateways_.size();
+  if (last_.empty())
+    gateway_ = random_.below(gateways_.size());
+  stage_.told.say(stage_.time.now(), "{} connects with gateway {}", name_, gateway_);
   connection_ = stage_.connections->connect(participant_index_, gateways_[gateway_], *this);
 }
 
@@ -285,7 +289,10 @@ void resp_client::on_closed(uint64_t connection) {
 
 /// What was under way has an unknown outcome; but for reads that are asked for again.
 void resp_client::lose() {
+  stage_.told.say(stage_.time.now(), "{} has no connection with its gateway any more", name_);
   stage_.connections->close(connection_);
+  if (!connected_ || !pending_.empty())
+    gateway_ = (gateway_ + 1) % gateways_.size(); // It may have no majority, or be gone.
   connection_ = 0;
   connected_ = parts_ = false;
   for (auto& each : std::exchange(pending_, {}))
