@@ -69,6 +69,8 @@ public:
   }
   /// Some reads are to be asked again, and nothing that the client could read waits.
   bool waits_for_room_for_one() const { return postponed_from_ != 0 && room_.unsent_bytes + output_.size() == 0; }
+  /// A read is under way that was asked again because there is room for any one reply: it is to be there when that comes.
+  bool takes_any() const { return any_ != 0; }
   /// True when nothing more is to be read for now.
   bool blocked() const { return blocked_ || pending_.size() >= pending_limit_ || out_of_room(); }
   /// That wait here: replies, and reads that are to be asked again.
@@ -125,6 +127,7 @@ private:
   ticket next_ticket() const { return {client_.id, next_ticket_}; }
   void begin_pending(kind what, bool as_read);
   pending_reply* waiting_for(uint64_t ticket);
+  bool fits(size_t bytes, size_t waiting) const;
   bool has_room_for(size_t bytes, size_t waiting) const;
   bool has_room_for(const pending_reply& x, size_t bytes) const;
   void leave_out(pending_reply& x, schema::Reply::Reader reply);
@@ -151,6 +154,7 @@ private:
   room room_{1u << 20, 0, true};
   uint64_t postponed_from_ = 0; // the first read that is to be asked again; 0: none
   size_t postponed_bytes_ = 0;  // of those
+  uint64_t any_ = 0;            // the read that was asked again though its reply is larger than the room; 0: none
   size_t asked_ = 0;            // reads that will be answered
   size_t pending_limit_ = first_pending;
   size_t reply_bytes_ = pending_limit_bytes / first_pending; // smoothed

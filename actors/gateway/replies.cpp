@@ -86,6 +86,7 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
   if (!x->may_be_asked_again())
     return write_reply(*x, reply);
   auto bytes = size_of(reply);
+  any_ = any_ == ticket ? 0 : any_;
   auto behind_postponed = postponed_from_ != 0 && postponed_from_ < ticket;
   if (!behind_postponed && has_room_for(*x, bytes)) {
     --asked_;
@@ -103,11 +104,14 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
   note_reply_size(bytes);
 }
 
-/// A small one always has: there are no more of them than commands may be under way.
-bool connection::has_room_for(size_t bytes, size_t waiting) const {
+/// A small one always does: there are no more of them than commands may be under way.
+bool connection::fits(size_t bytes, size_t waiting) const {
   constexpr size_t small = 256;
-  waiting += room_.unsent_bytes;
-  return bytes <= small || waiting + bytes <= room_.limit_bytes || (waiting == 0 && room_.for_any);
+  return bytes <= small || room_.unsent_bytes + waiting + bytes <= room_.limit_bytes;
+}
+
+bool connection::has_room_for(size_t bytes, size_t waiting) const {
+  return fits(bytes, waiting) || (room_.unsent_bytes + waiting == 0 && room_.for_any);
 }
 
 /// The first one goes to the client next, so only what waits in front of it counts.
@@ -137,6 +141,8 @@ void connection::ask_postponed() {
         || !services_.submit_read({client_.id, x.ticket}, unpack(x.bytes)))
       return;
     ++asked_;
+    if (!fits(x.postponed, waiting))
+      any_ = x.ticket;
     waiting += std::exchange(x.postponed, 0);
     postponed_bytes_ -= x.bytes.size();
     x.bytes = {};
@@ -176,6 +182,7 @@ void connection::deliver_error(uint64_t ticket, std::string_view text) {
   if (x->what == kind::versions)
     transaction_.watch_failed();
   asked_ -= x->may_be_asked_again();
+  any_ = any_ == ticket ? 0 : any_;
   std::string bytes;
   if (x->what == kind::info)
     writer_to(bytes, *x).verbatim(x->bytes); // What is known here is told without a majority, too.

@@ -1,8 +1,25 @@
 #include "synod/actors/leader/leader_role.hpp"
 
-#include <algorithm>
+#include <spdlog/fmt/fmt.h>
 
 namespace synod {
+
+namespace {
+
+std::optional<std::string> contradiction(const option_values& own) {
+  auto ping = own.duration("ping-interval"), smallest = own.duration("smallest-timeout"),
+       largest = own.duration("largest-timeout");
+  if (smallest < 2 * ping)
+    return fmt::format("smallest-timeout is {} ms, and ping-interval {} ms: leaders would depose each other between two pings; "
+                       "expected at least twice as long a timeout",
+                       smallest.count(), ping.count());
+  if (largest < smallest)
+    return fmt::format("largest-timeout is {} ms, shorter than smallest-timeout, which is {} ms", largest.count(),
+                       smallest.count());
+  return std::nullopt;
+}
+
+} // namespace
 
 leader::options leader_options(const role_context& context) {
   auto& config = *context.self.config;
@@ -16,8 +33,7 @@ leader::options leader_options(const role_context& context) {
     .members = members,
     .window = static_cast<uint64_t>(config.options_of("replica").number("window")),
     .peer_limit_bytes = own.bytes("peer-limit"),
-    .leading = {own.duration("ping-interval"), own.duration("smallest-timeout"),
-                std::max(own.duration("smallest-timeout"), own.duration("largest-timeout"))},
+    .leading = {own.duration("ping-interval"), own.duration("smallest-timeout"), own.duration("largest-timeout")},
     .clock_limit = own.duration("clock-limit"),
   };
 }
@@ -35,7 +51,8 @@ role_definition leader_role() {
     [](const role_context& context) -> caf::expected<caf::actor> {
       return caf::actor_cast<caf::actor>(
         context.environment->system().spawn<leader>(context.environment, leader_options(context)));
-    }};
+    },
+    contradiction};
 }
 
 } // namespace synod

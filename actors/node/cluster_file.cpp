@@ -109,7 +109,7 @@ private:
       else if (name == "node")
         read_nodes(value);
       else if (auto* role = known_.role(name))
-        read_options(value, name, role->options, result_.role_options[name], {});
+        read_options_of(*role, value);
       else if (!known_.accepts_unknown() || !value.is_table())
         unknown_key(key.source(), name, "the cluster file", tables);
     }
@@ -165,6 +165,13 @@ private:
     auto* machine = choose_machine(name ? name->source() : value.source(), name ? text(*name, "name") : result_.state_machine);
     if (machine)
       read_options(value, "state-machine", machine->options, result_.machine_options, {"name"});
+  }
+
+  void read_options_of(const role_definition& role, const toml::node& value) {
+    auto& options = result_.role_options[role.name];
+    read_options(value, role.name, role.options, options, {});
+    if (auto problem = role.contradiction ? role.contradiction(options) : std::nullopt)
+      refuse(value.source(), "[" + role.name + "]: " + *problem);
   }
 
   void read_options(const toml::node& value, const std::string& table_name, const std::vector<option_spec>& specs,

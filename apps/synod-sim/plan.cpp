@@ -130,7 +130,7 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   say("session-lifetime", random.of<int>({20, 3600, 3600, 3600, 3600}), "s");
   text += "\n[leader]\n";
   say("ping-interval", duel ? 20 : 100, "ms");
-  say("smallest-timeout", duel ? random.between(30, 100) : 500, "ms");
+  say("smallest-timeout", duel ? random.between(40, 100) : 500, "ms");
   say("largest-timeout", duel ? 1000 : 5000, "ms");
   text += "\n[acceptor]\n";
   say("segment-size", 64, "KiB");

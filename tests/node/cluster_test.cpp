@@ -63,6 +63,8 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR(sound + "[replica]\nwindow = 0\n", "out of range (1 to 1024)");
   CHECK_ERROR(sound + "[leader]\nping-interval = \"5 minutes\"\n", "expected a duration like");
   CHECK_ERROR(sound + "[leader]\nping-interval = 5\n", "wrong type");
+  CHECK_ERROR(sound + "[leader]\nping-interval = \"300ms\"\n", "smallest-timeout is 500 ms, and ping-interval 300 ms");
+  CHECK_ERROR(sound + "[leader]\nlargest-timeout = \"100ms\"\n", "largest-timeout is 100 ms, shorter than smallest-timeout");
   CHECK_ERROR(replaced(sound, "\"127.0.0.1:7302\"", "7302"), "key 'address': expected a string, found a integer");
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1"), "expected \"HOST:PORT\", found '127.0.0.1'");
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:77777"), "expected \"HOST:PORT\"");

@@ -36,6 +36,8 @@ TEST_CASE_FIXTURE(fixture, "it goes on by the steady clock") {
   subject.saw(noon + 1000, at(60'000));
   CHECK(read(60'000) == 60'000);
   CHECK(read(59'000) == 60'000);
+  subject.saw(noon + 59'900, at(60'000)); // A batch that waited.
+  CHECK(read(60'000) == 60'000);
 }
 
 TEST_CASE_FIXTURE(fixture, "it is drawn to a time that is a little off, and by no more than a fiftieth of what passes") {
