@@ -1,5 +1,7 @@
 #include "synod/actors/gateway/gateway_role.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 namespace synod {
 
 gateway::options gateway_options(const role_context& context, uint16_t port) {
@@ -32,6 +34,24 @@ gateway::options gateway_options(const role_context& context, uint16_t port) {
   };
 }
 
+namespace {
+
+/// The replica refuses what is above its own limit: then a session would end, and all that was under way with it.
+std::optional<std::string> contradiction(const cluster& config) {
+  if (!config.role_options.contains("replica") || config.nodes_with("gateway").empty())
+    return std::nullopt;
+  auto& own = config.options_of("gateway");
+  auto under_way = own.bytes("outstanding-limit") + own.bytes("command-limit");
+  auto taken = config.options_of("replica").bytes("waiting-limit");
+  if (under_way <= taken)
+    return std::nullopt;
+  return fmt::format("outstanding-limit and command-limit are {} bytes together, and [replica] waiting-limit is {}: a replica "
+                     "would refuse what its gateway takes; expected a larger waiting-limit, or less here",
+                     under_way, taken);
+}
+
+} // namespace
+
 role_definition gateway_role() {
   using kind = option_spec::kind;
   return {"gateway",
@@ -44,7 +64,8 @@ role_definition gateway_role() {
            {"unread-timeout", kind::duration, "60s", "clients that have as much and read nothing so long are disconnected", 100},
            {"idle-timeout", kind::duration, "0s", "connections that are silent so long are closed; 0: never"},
            {"request-timeout", kind::duration, "5s", "after which a command that has no majority gets an error", 10}},
-          spawn_gateway<gateway>};
+          spawn_gateway<gateway>,
+          contradiction};
 }
 
 } // namespace synod

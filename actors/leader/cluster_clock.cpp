@@ -38,7 +38,7 @@ std::optional<cluster_clock::interval> cluster_clock::find(int64_t own, time_poi
     offsets.push_back(own - ms(now));
   }
   for (auto& [node, x] : readings_)
-    if (now - x.heard <= most_age) {
+    if (now - x.heard <= most_age || !agreed_) { // An old one is better than no time at all.
       heard.insert(node);
       offsets.push_back(x.offset);
     }

@@ -41,7 +41,7 @@ public:
   void note(node_id node, int64_t shown, time_point now);
 
   /// The median, with this node's own clock as it is now. Where fewer are heard than promise a ballot, the last one is carried
-  /// on; none: there was none.
+  /// on, and where there was none, of what was heard ever; none: that is too few.
   std::optional<interval> find(int64_t own, time_point now);
   /// The active leader has found it.
   void told(interval x, time_point now);

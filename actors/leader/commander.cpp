@@ -1,9 +1,14 @@
 #include "synod/actors/leader/commander.hpp"
 
+#include "synod/actors/role/robust.hpp"
+
 namespace synod {
 
-commander::commander(caf::actor_config& config, leader_actor leader, audience_ptr reached, message<schema::Pvalue> pvalue)
-  : commander_actor::base{config}, leader_{std::move(leader)}, reached_{std::move(reached)}, pvalue_{std::move(pvalue)} {}
+commander::commander(caf::actor_config& config, environment_ptr environment, leader_actor leader, audience_ptr reached,
+                     message<schema::Pvalue> pvalue)
+  : commander_actor::base{config}, leader_{std::move(leader)}, reached_{std::move(reached)}, pvalue_{std::move(pvalue)} {
+  robust_part(*this, std::move(environment));
+}
 
 commander::behavior_type commander::make_behavior() {
   send_p2a();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/leader/audience.hpp"
+#include "synod/actors/role/environment.hpp"
 
 namespace synod {
 
@@ -13,7 +14,8 @@ namespace synod {
 /// replica whose flow control does not admit the decision learns it later, from acceptors.
 class commander : public commander_actor::base {
 public:
-  commander(caf::actor_config& config, leader_actor leader, audience_ptr reached, message<schema::Pvalue> pvalue);
+  commander(caf::actor_config& config, environment_ptr environment, leader_actor leader, audience_ptr reached,
+            message<schema::Pvalue> pvalue);
 
   behavior_type make_behavior() override;
   void on_exit() override;

@@ -140,7 +140,7 @@ void leader::become_candidate(bool asked) {
 leader::scouting leader::start_scout(ballot under, slot_number first, slot_number end) {
   scouting x;
   x.number = ++scouts_;
-  x.scout = spawn<scout>(leader_actor{this}, audience_, scout::task{x.number, under, first, end});
+  x.scout = spawn<scout>(environment_, leader_actor{this}, audience_, scout::task{x.number, under, first, end});
   x.again.tried(clock().now());
   return x;
 }
@@ -148,7 +148,7 @@ leader::scouting leader::start_scout(ballot under, slot_number first, slot_numbe
 /// Under its own ballot: a pvalue with another one is copied, the replica's guess was right otherwise.
 void leader::start_commander(active& now, slot_number slot, const message<schema::Pvalue>& proposal) {
   auto pvalue = under_ballot(ballot_, proposal, now.decided.below());
-  auto commander = spawn<synod::commander>(leader_actor{this}, audience_, pvalue);
+  auto commander = spawn<synod::commander>(environment_, leader_actor{this}, audience_, pvalue);
   auto fresh = now.proposals.insert(slot, std::move(pvalue), std::move(commander), clock().now());
   upheld(fresh, "C1", "slot {} has a commander under ballot {} of leader {} already", slot, ballot_.round, ballot_.leader);
 }
@@ -189,6 +189,7 @@ void leader::on_decided(const decided& x) {
   if (!now->waiting.empty())
     now->waiting.erase(x.slot);
   ++decisions_;
+  now->decided_at = clock().now();
   if (now->decided.insert(x.slot)) // Once more, for a replica that is behind, is no sign that this leader gets on.
     leadership_.on_decisions(1);
 }
@@ -208,7 +209,7 @@ void leader::send_waiting(active& now, node_id acceptor) {
     auto* x = now.proposals.find(slot);
     return x ? x->pvalue.size_bytes() : 0;
   };
-  for (auto slot : now.waiting.take(acceptor, credit_bytes, bytes_of))
+  for (auto slot : now.waiting.take(acceptor, credit_bytes, to->flow->owed_bytes() == 0, bytes_of))
     if (auto* x = now.proposals.find(slot))
       send(x->commander, credit{acceptor});
 }

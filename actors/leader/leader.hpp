@@ -83,7 +83,8 @@ private:
     waiting_for_credit waiting; // of the proposals' p2a's
     recovery recovering;
     scouting recovery_scout;
-    time_point announced{}; // to replicas, that it leads
+    time_point announced{};  // to replicas, that it leads
+    time_point decided_at{}; // when a slot was last decided
   };
 
   // the paper's

@@ -11,9 +11,13 @@ namespace synod {
 
 // -- beside the paper: who leads ----------------------------------------------
 
-/// True if a quorum of acceptors no longer answers: somebody better connected should lead.
+/// True if a quorum of acceptors no longer answers: somebody better connected should lead. One whose decisions take long but
+/// come, as with much on the way, is as good as any.
 bool leader::stalled(const active& now) const {
-  return !now.proposals.empty() && clock().now() - now.proposals.begin()->second.since > leadership_.timeout();
+  if (now.proposals.empty())
+    return false;
+  auto waits_since = std::max(now.proposals.begin()->second.since, now.decided_at);
+  return clock().now() - waits_since > leadership_.timeout();
 }
 
 void leader::ping(bool everybody) {
@@ -149,10 +153,13 @@ void leader::on_peer(const peer& x) {
       return;
     leaders_.renew(x);
     readiness_.lost(x.node);
-    if (x.handle)
-      leadership_.on_found(x.node);
-    else if (leadership_.on_lost(x.node) && !leads())
+    if (x.handle) {
+      leadership_.on_found(x.node, clock().now());
+      if (!leads())
+        send_ping(leaders_.handle_of(x.node), false);
+    } else if (leadership_.on_lost(x.node) && !leads()) {
       ping(true);
+    }
     return;
   }
   auto renewed = std::make_shared<audience>(*audience_);
@@ -163,18 +170,20 @@ void leader::on_peer(const peer& x) {
   else
     return;
   audience_ = std::move(renewed);
+  auto tell = [&](auto& actor) {
+    send(actor, audience_);
+    if (x.role == "acceptor" && x.handle) // What was on its way there is lost.
+      send(actor, tick_atom_v);
+  };
   if (auto* mine = std::get_if<candidate>(&state_))
-    send(mine->adoption.scout, audience_);
+    tell(mine->adoption.scout);
   auto* now = std::get_if<active>(&state_);
   if (!now)
     return;
-  for (auto& [slot, each] : now->proposals) {
-    send(each.commander, audience_);
-    if (x.role == "acceptor" && x.handle) // What was on its way there is lost.
-      send(each.commander, tick_atom_v);
-  }
+  for (auto& [slot, each] : now->proposals)
+    tell(each.commander);
   if (now->recovery_scout.scout)
-    send(now->recovery_scout.scout, audience_);
+    tell(now->recovery_scout.scout);
   lead(*now);
 }
 

@@ -6,7 +6,8 @@ namespace synod {
 
 namespace {
 
-std::optional<std::string> contradiction(const option_values& own) {
+std::optional<std::string> contradiction(const cluster& config) {
+  auto& own = config.options_of("leader");
   auto ping = own.duration("ping-interval"), smallest = own.duration("smallest-timeout"),
        largest = own.duration("largest-timeout");
   if (smallest < 2 * ping)

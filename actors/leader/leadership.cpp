@@ -19,6 +19,7 @@ leadership::leadership(node_id self, limits x, uint64_t seed)
   : self_{self}, limits_{x}, random_{static_cast<std::minstd_rand::result_type>(seed)}, timeout_{x.smallest_timeout} {}
 
 void leadership::begin(bool first, time_point now) {
+  first_ = first;
   begun_ = heard_ = now;
   patience_ = first ? milliseconds{0} : timeout_ + jitter();
 }
@@ -36,6 +37,8 @@ void leadership::stood_still(milliseconds so_long, time_point now) {
 bool leadership::silent(time_point now) const {
   auto to_be_met = watched_ && watched_->leader != self_ && !met_.contains(watched_->leader);
   if (to_be_met && now - begun_ < time_to_connect)
+    return false;
+  if (now < answer_until_ && (watched_ || !first_))
     return false;
   return now - heard_ >= patience_ || (all_deaf_until_ && now >= *all_deaf_until_);
 }
@@ -107,8 +110,9 @@ bool leadership::on_lost(node_id node) {
   return true;
 }
 
-void leadership::on_found(node_id node) {
-  met_.insert(node);
+void leadership::on_found(node_id node, time_point now) {
+  if (met_.insert(node))
+    answer_until_ = now + limits_.smallest_timeout;
   if (watched_ && node == watched_->leader)
     connection_stands();
 }

@@ -18,7 +18,8 @@ namespace synod {
 ///   higher ballot preempts this leader, and shrink by a step with each decision, made here or told of by others.
 /// - A broken connection is no silence: it may come back. Only when all other leaders that are reached say that they do not
 ///   hear the watched one any more, either, the jitter alone is waited for.
-/// - A leader that has just started gives the watched one the time that it takes to connect.
+/// - A leader that has just started gives the watched one the time that it takes to connect; and one that it meets for the first
+///   time, which may lead or know who does, a timeout to say so.
 /// - Where the network is cut in part, the best connected one leads: one that hears the watched leader, when this one does not,
 ///   is asked to lead (it is the relay) before this one becomes a candidate.
 class leadership {
@@ -56,7 +57,7 @@ public:
   void on_decisions(uint64_t count);
   /// The connection with that node's leader broke; true: it is the watched one, so the others are to be asked about it.
   bool on_lost(node_id node);
-  void on_found(node_id node);
+  void on_found(node_id node, time_point now);
 
   /// It is time to do something about it: to ask the relay, if there is one, or to become a candidate.
   bool silent(time_point now) const;
@@ -77,7 +78,9 @@ private:
   std::minstd_rand random_;
 
   time_point begun_{};
-  node_set met_; // leaders that were connected since then
+  bool first_ = false;        // its first ballot is below any other's: it deposes nobody
+  node_set met_;              // leaders that were connected since then
+  time_point answer_until_{}; // one that was met has to say what it knows
   std::optional<ballot> watched_;
   time_point heard_{};      // the last sign of life
   milliseconds patience_{}; // the timeout with this round's jitter

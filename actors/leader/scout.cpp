@@ -1,11 +1,14 @@
 #include "synod/actors/leader/scout.hpp"
 
+#include "synod/actors/role/robust.hpp"
+
 #include <algorithm>
 
 namespace synod {
 
-scout::scout(caf::actor_config& config, leader_actor leader, audience_ptr reached, task what)
+scout::scout(caf::actor_config& config, environment_ptr environment, leader_actor leader, audience_ptr reached, task what)
   : scout_actor::base{config}, leader_{std::move(leader)}, reached_{std::move(reached)}, task_{what} {
+  robust_part(*this, std::move(environment));
   result_.scout = task_.number;
   result_.promised = task_.candidate;
   result_.first_slot = task_.first_slot;

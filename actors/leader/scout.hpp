@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/leader/audience.hpp"
+#include "synod/actors/role/environment.hpp"
 
 #include <map>
 
@@ -20,7 +21,7 @@ public:
     slot_number end_slot = 0; ///< 0: no end
   };
 
-  scout(caf::actor_config& config, leader_actor leader, audience_ptr reached, task what);
+  scout(caf::actor_config& config, environment_ptr environment, leader_actor leader, audience_ptr reached, task what);
 
   behavior_type make_behavior() override;
   void on_exit() override;

@@ -12,6 +12,8 @@ namespace synod {
 /// First pause before a p1a or p2a is sent again; pauses double up to `last_retry_pause`.
 constexpr std::chrono::milliseconds first_retry_pause{200};
 constexpr std::chrono::milliseconds last_retry_pause{2000};
+/// What is large is on its way for longer: so much more for each.
+constexpr size_t retry_bytes_per_ms = 4096;
 
 /// Figure 7's `proposals`, each with its commander: one for each slot (C1). Decided ones leave; they are the acceptors' and the
 /// replicas' to keep. It also knows when each commander has to send again, so that one timer serves them all.
@@ -24,7 +26,7 @@ public:
     message<schema::Pvalue> pvalue;
     Commander commander;
     time_point since;
-    backoff again{first_retry_pause, last_retry_pause};
+    backoff again;
   };
 
   size_t size() const { return proposals_.size(); }
@@ -44,7 +46,9 @@ public:
 
   /// The commander has just sent its p2a's. False: the slot has a proposal, which stays.
   bool insert(slot_number slot, message<schema::Pvalue> pvalue, Commander commander, time_point now) {
-    auto [place, fresh] = proposals_.try_emplace(slot, proposal{std::move(pvalue), std::move(commander), now});
+    auto longer = std::chrono::milliseconds{pvalue.size_bytes() / retry_bytes_per_ms};
+    backoff again{first_retry_pause + longer, last_retry_pause + longer};
+    auto [place, fresh] = proposals_.try_emplace(slot, proposal{std::move(pvalue), std::move(commander), now, again});
     if (!fresh)
       return false;
     place->second.again.tried(now);

@@ -3,6 +3,7 @@
 
 #include "synod/messages/ballot.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <vector>
@@ -25,9 +26,10 @@ public:
     }
   }
 
-  /// Takes out those that fit into so much credit of that acceptor, the lowest slots first.
+  /// Takes out those that fit into so much credit of that acceptor, the lowest slots first. `idle`: nothing is on its way there,
+  /// so one passes whatever its size.
   template <class SizeOf>
-  std::vector<slot_number> take(node_id acceptor, uint64_t credit_bytes, SizeOf bytes_of) {
+  std::vector<slot_number> take(node_id acceptor, uint64_t credit_bytes, bool idle, SizeOf bytes_of) {
     std::vector<slot_number> fit;
     auto waiting = slots_.find(acceptor);
     if (waiting == slots_.end())
@@ -35,9 +37,9 @@ public:
     auto& slots = waiting->second;
     while (!slots.empty()) {
       uint64_t bytes = bytes_of(*slots.begin());
-      if (bytes > credit_bytes)
+      if (bytes > credit_bytes && !(idle && fit.empty()))
         return fit;
-      credit_bytes -= bytes;
+      credit_bytes -= std::min(bytes, credit_bytes);
       fit.push_back(*slots.begin());
       slots.erase(slots.begin());
     }

@@ -48,6 +48,7 @@ public:
       auto document = toml::parse(text, file_);
       read_document(document);
       check();
+      check_contradictions(document);
       return std::move(result_);
     } catch (const toml::parse_error& problem) {
       return error(problem.source(), std::string{problem.description()});
@@ -109,7 +110,7 @@ private:
       else if (name == "node")
         read_nodes(value);
       else if (auto* role = known_.role(name))
-        read_options_of(*role, value);
+        read_options(value, name, role->options, result_.role_options[name], {});
       else if (!known_.accepts_unknown() || !value.is_table())
         unknown_key(key.source(), name, "the cluster file", tables);
     }
@@ -167,11 +168,14 @@ private:
       read_options(value, "state-machine", machine->options, result_.machine_options, {"name"});
   }
 
-  void read_options_of(const role_definition& role, const toml::node& value) {
-    auto& options = result_.role_options[role.name];
-    read_options(value, role.name, role.options, options, {});
-    if (auto problem = role.contradiction ? role.contradiction(options) : std::nullopt)
-      refuse(value.source(), "[" + role.name + "]: " + *problem);
+  void check_contradictions(const toml::table& document) const {
+    for (auto& [name, role] : known_.roles()) {
+      auto problem = role.contradiction ? role.contradiction(result_) : std::nullopt;
+      if (!problem)
+        continue;
+      auto* table = document.get(name);
+      refuse(table ? table->source() : toml::source_region{}, "[" + name + "]: " + *problem);
+    }
   }
 
   void read_options(const toml::node& value, const std::string& table_name, const std::vector<option_spec>& specs,

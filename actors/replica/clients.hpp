@@ -17,9 +17,9 @@ namespace synod {
 ///
 /// Bounds: a client that is owed `limit_bytes` is not sent answers to its reads until it returns marks, but for a message a
 /// second, so that one whose marks were lost is found to be well. While one that is owed as much returns marks, no further slot
-/// is performed: its replies would have no room, and it is about to have. One that is owed eight times as much is refused what it
-/// asks for newly, and told of performed commands only that they were performed; one that is owed ten times as much is told
-/// nothing more. `most` clients at a time; of further ones nothing is taken.
+/// is performed, for `most_pause` at most: its replies would have no room, and it is about to have. One that is owed eight times
+/// as much is refused what it asks for newly, and told of performed commands only that they were performed; one that is owed ten
+/// times as much is told nothing more. `most` clients at a time; of further ones nothing is taken.
 class clients {
 public:
   using client = caf::strong_actor_ptr; ///< only kept
@@ -47,11 +47,13 @@ public:
   bool has_room_for_responses(const client& whom) const { return is_owed_below(whom, 8 * limit_bytes_); }
   bool has_room_for_refusals(const client& whom) const { return is_owed_below(whom, 10 * limit_bytes_); }
 
-  /// One that is owed much takes it in right now.
+  /// One that is owed much takes it in right now, and has not been waited for too long.
   bool catches_up(time_point now) const {
-    return std::any_of(all_.begin(), all_.end(),
-                       [&](auto& x) { return x.second.owed() >= limit_bytes_ && now - x.second.taking < taking_interval; });
+    return std::any_of(all_.begin(), all_.end(), [&](auto& x) {
+      return x.second.owed() >= limit_bytes_ && now - x.second.taking < taking_interval && now - x.second.much_since < most_pause;
+    });
   }
+  static constexpr std::chrono::seconds most_pause{2};
 
   struct sending {
     uint64_t mark;
@@ -69,6 +71,8 @@ public:
     known->second.last = now;
     if (known->second.owed() == 0)
       known->second.taking = now;
+    if (known->second.owed() < limit_bytes_)
+      known->second.much_since = now;
     return {known->second.sent += bytes, fresh};
   }
 
@@ -97,6 +101,7 @@ public:
     return idle;
   }
 
+  bool knows(const client& whom) const { return all_.contains(whom); }
   size_t size() const { return all_.size(); }
   uint64_t most_owed_bytes() const {
     uint64_t found = 0;
@@ -118,9 +123,10 @@ private:
   struct entry {
     uint64_t sent = 0;
     uint64_t received = 0;
-    time_point last{};   // when something was sent
-    time_point taking{}; // when it returned a mark, or began to owe
-    bool used = false;   // since idle ones were looked for
+    time_point last{};       // when something was sent
+    time_point taking{};     // when it returned a mark, or began to owe
+    time_point much_since{}; // when what it is owed last grew from below the limit
+    bool used = false;       // since idle ones were looked for
     uint64_t owed() const { return sent - received; }
   };
   uint64_t limit_bytes_;

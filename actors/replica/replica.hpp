@@ -55,6 +55,7 @@ public:
 private:
   using request = message<schema::Request>;
   class performing;
+  class telling_again;
   class answering;
 
   // In the order of the protocol.
@@ -100,7 +101,7 @@ private:
   template <class Schema>
   void send_marked(const caf::strong_actor_ptr& client, builder<Schema>& what) {
     auto [mark, fresh] = clients_.sent(client, what.sizeInWords() * sizeof(capnp::word), clock().now());
-    if (fresh)
+    if (fresh && !followers_.has(client)) // Otherwise it is monitored already.
       monitor(client);
     what->setMark(mark);
     send(caf::actor_cast<client_actor>(client), what.finish());

@@ -26,31 +26,44 @@ void replica::on_request(const request& x) {
   propose();
 }
 
+/// Replies to what was performed earlier.
+class replica::telling_again : public reply_sink<commands_format> {
+public:
+  telling_again(replica& self, const caf::strong_actor_ptr& client) : self_{self}, client_{client} {}
+
+  bool has_room() override { return self_.clients_.has_room_for_responses(client_); }
+  void send(builder<schema::Responses>& part) override { self_.send_marked(client_, part); }
+
+private:
+  replica& self_;
+  const caf::strong_actor_ptr& client_;
+};
+
 /// A client that turned here from another replica asks for what was performed already: its kept results.
 bool replica::answer_again(const request& x, const caf::strong_actor_ptr& client) {
   if (!execution_->is_performed(*x))
     return false;
+  auto& sessions = execution_->sessions();
   if (x->isOpen()) {
     auto number = x->getOpen().getNumber();
-    send(caf::actor_cast<client_actor>(client), opened_as(number, execution_->sessions().opened_by(number)));
+    send(caf::actor_cast<client_actor>(client), opened_as(number, sessions.opened_by(number)));
     return true;
   }
+  if (!clients_.has_room_for_refusals(client))
+    return true;
   auto commands = x->getCommands();
+  auto session = commands.getSession(), first = commands.getFirstCid();
   auto count = commands.getOperations().size();
-  auto has_room = clients_.has_room_for_responses(client);
-  builder<schema::Responses> answer;
-  answer->setSession(commands.getSession());
-  answer->setFirstCid(commands.getFirstCid());
-  answer->setAnswered(count);
-  auto replies = answer->initReplies(count);
+  telling_again to{*this, client};
+  response_writer<commands_format> answers{{session, first}, 0, count, to};
   for (unsigned i = 0; i < count; ++i) {
-    auto kept = execution_->sessions().result(commands.getSession(), commands.getFirstCid() + i);
-    if (kept && has_room)
-      replies.setWithCaveats(i, *kept);
+    auto answer = answers.next();
+    if (auto kept = sessions.result(session, first + i))
+      answer.copy(*kept);
     else
-      replies[i].setError(kept ? commands_format::no_room : "ERR the command was performed, its result is no longer kept");
+      answer.error("ERR the command was performed, its result is no longer kept");
   }
-  send_marked(client, answer);
+  answers.finish();
   return true;
 }
 

@@ -24,8 +24,20 @@ void session_table::close(uint64_t id) {
   auto found = sessions_.find(id);
   if (found == sessions_.end())
     return;
-  by_number_.erase(found->second.number);
+  forget(found->second);
   sessions_.erase(found);
+}
+
+void session_table::forget(const session& x) {
+  by_number_.erase(x.number);
+  all_results_bytes_ -= x.results_bytes;
+}
+
+void session_table::forget_first_result(session& x) {
+  auto bytes = x.results.front().second.size_bytes();
+  x.results_bytes -= bytes;
+  all_results_bytes_ -= bytes;
+  x.results.pop_front();
 }
 
 session_table::turn session_table::turn_of(uint64_t id, uint64_t cid) const {
@@ -56,11 +68,11 @@ void session_table::keep(uint64_t id, uint64_t cid, message<schema::Reply> resul
     return;
   auto& x = found->second;
   x.results_bytes += result.size_bytes();
+  all_results_bytes_ += result.size_bytes();
   x.results.emplace_back(cid, std::move(result));
-  while (x.results.size() > results_limit || (x.results_bytes > results_limit_bytes && x.results.size() > 1)) {
-    x.results_bytes -= x.results.front().second.size_bytes();
-    x.results.pop_front();
-  }
+  while (x.results.size() > results_limit || (x.results_bytes > results_limit_bytes && x.results.size() > 1)
+         || (all_results_bytes_ > all_results_limit_ && !x.results.empty()))
+    forget_first_result(x);
 }
 
 message<schema::Reply> session_table::result(uint64_t id, uint64_t cid) const {
@@ -85,7 +97,7 @@ void session_table::expire(int64_t now) {
   std::erase_if(sessions_, [&](auto& x) {
     auto ends = now - x.second.used > lifetime_ms_;
     if (ends)
-      by_number_.erase(x.second.number);
+      forget(x.second);
     return ends;
   });
 }

@@ -16,17 +16,20 @@ namespace synod {
 /// The same at every replica: changed by decided commands and log time only (messages/protocol.md, exactly once).
 ///
 /// Bounds: `limit` sessions, an opening one beyond it is refused; a session that keeps
-/// results keeps the last `results_limit` of them, at most `results_limit_bytes`, none that is larger than `result_limit_bytes`.
+/// results keeps the last `results_limit` of them, at most `results_limit_bytes`, none that is larger than `result_limit_bytes`;
+/// all sessions together keep `all_results_limit_bytes`: one that would pass that keeps fewer of its own, or none.
 class session_table {
 public:
   static constexpr size_t limit = 65536;
   static constexpr size_t results_limit = 128;
   static constexpr size_t results_limit_bytes = 1u << 20;
   static constexpr size_t result_limit_bytes = 256u << 10;
+  static constexpr size_t all_results_limit_bytes = 256u << 20;
 
   enum class turn { now, performed, too_early, unknown };
 
-  explicit session_table(int64_t lifetime_ms) : lifetime_ms_{lifetime_ms} {}
+  explicit session_table(int64_t lifetime_ms, size_t all_results_limit = all_results_limit_bytes)
+    : lifetime_ms_{lifetime_ms}, all_results_limit_{all_results_limit} {}
 
   /// Opens a session for the client's random number, with an id that was never used: made of the slot and the place in its
   /// batch. The same number again, while its session lasts, opens no second one. Returns the session's id; none: the table
@@ -63,7 +66,12 @@ private:
     size_t results_bytes = 0;
   };
 
+  void forget_first_result(session& x);
+  void forget(const session& x);
+
   int64_t lifetime_ms_;
+  size_t all_results_limit_;
+  size_t all_results_bytes_ = 0;
   std::map<uint64_t, session> sessions_;
   std::unordered_map<uint64_t, uint64_t> by_number_; // that opened it: its id
   int64_t expired_at_ = 0;

@@ -8,8 +8,9 @@ namespace synod {
 // -- followers, flow control, time --------------------------------------------
 
 void replica::on_follow(uint64_t window_bytes) {
-  if (current_sender() && followers_.follow(current_sender(), window_bytes))
-    monitor(current_sender());
+  auto& from = current_sender();
+  if (from && followers_.follow(from, window_bytes) && !clients_.knows(from)) // Otherwise it is monitored already.
+    monitor(from);
 }
 
 void replica::on_down(const caf::down_msg& x) {

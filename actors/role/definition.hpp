@@ -39,8 +39,9 @@ struct role_definition {
   /// Spawns it; an error is told to the user as the reason why the node does not start. It runs in the thread that starts the
   /// node, so it may take its time: a log is replayed here. The node goes on when the role answers `status_atom`.
   std::function<caf::expected<caf::actor>(const role_context&)> spawn;
-  /// What is wrong with its options together, each of which is within its limits: told to whoever wrote the file. None: nothing.
-  std::function<std::optional<std::string>(const option_values&)> contradiction = {};
+  /// What is wrong with its options together, or with those of others, each of which is within its limits: told to whoever wrote
+  /// the file. None: nothing.
+  std::function<std::optional<std::string>(const cluster&)> contradiction = {};
 };
 
 struct state_machine_definition {

@@ -14,8 +14,9 @@ namespace synod {
 
 /// At the sender: counts what is owed to one receiver, bytes sent and not yet known to be received.
 /// Every message bears a mark, the count of bytes sent with it; the receiver returns the
-/// highest mark it saw. Above `limit_bytes`, or a single larger message, only a probe a second passes, so that a
-/// stopped receiver costs a stated amount and one whose answers were lost is found again.
+/// highest mark it saw. Above `limit_bytes`, or a single larger message, only a probe a second passes, and above twice as much
+/// one after pauses that double until something is received: so a stopped receiver costs a stated amount, however long it is
+/// stopped, and one whose answers were lost is found again.
 /// May be shared by several senders.
 class flow_control {
 public:
@@ -26,13 +27,10 @@ public:
   /// True if a message of `bytes` may be sent now; counts it and sets its `mark`.
   bool admit(uint64_t bytes, time_point now, uint64_t& mark) {
     auto owed = owed_bytes();
-    if (owed > 0 && owed + bytes > limit_bytes_) { // Whatever its size, a message passes when nothing else is on its way.
-      auto last = last_probe_.load(std::memory_order_relaxed);
-      if (now.time_since_epoch() - last < std::chrono::seconds{1}
-          || !last_probe_.compare_exchange_strong(last, now.time_since_epoch())) {
-        held_back_.store(true, std::memory_order_relaxed);
-        return false;
-      }
+    // Whatever its size, a message passes when nothing else is on its way.
+    if (owed > 0 && owed + bytes > limit_bytes_ && !may_probe(owed + bytes, now)) {
+      held_back_.store(true, std::memory_order_relaxed);
+      return false;
     }
     mark = sent_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     return true;
@@ -41,18 +39,33 @@ public:
   /// The receiver has everything up to `mark`. True: something was not admitted since the last time that this was true, and
   /// there is credit now, so it is to be sent.
   bool received(uint64_t mark) {
-    if (mark > received_.load(std::memory_order_relaxed) && mark <= sent_.load(std::memory_order_relaxed))
+    if (mark > received_.load(std::memory_order_relaxed) && mark <= sent_.load(std::memory_order_relaxed)) {
       received_.store(mark, std::memory_order_relaxed);
+      probe_pause_.store(first_pause, std::memory_order_relaxed);
+    }
     return owed_bytes() < limit_bytes_ && held_back_.exchange(false, std::memory_order_relaxed);
   }
 
   uint64_t owed_bytes() const { return sent_.load(std::memory_order_relaxed) - received_.load(std::memory_order_relaxed); }
 
 private:
+  static constexpr time_point::duration first_pause = std::chrono::seconds{1};
+
+  bool may_probe(uint64_t owed, time_point now) {
+    auto pause = owed > 2 * limit_bytes_ ? probe_pause_.load(std::memory_order_relaxed) : first_pause;
+    auto last = last_probe_.load(std::memory_order_relaxed);
+    if (now.time_since_epoch() - last < pause || !last_probe_.compare_exchange_strong(last, now.time_since_epoch()))
+      return false;
+    if (owed > 2 * limit_bytes_)
+      probe_pause_.store(2 * pause, std::memory_order_relaxed);
+    return true;
+  }
+
   uint64_t limit_bytes_;
   std::atomic<uint64_t> sent_{0};
   std::atomic<uint64_t> received_{0};
   std::atomic<time_point::duration> last_probe_{};
+  std::atomic<time_point::duration> probe_pause_{first_pause}; // beyond twice the limit
   std::atomic<bool> held_back_{false};
 };
 

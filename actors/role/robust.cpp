@@ -6,8 +6,29 @@
 
 namespace synod {
 
+namespace {
+
+using fatal_end = std::function<void(const std::string& why)>;
+
+fatal_end fatal_of(environment_ptr environment) {
+  return [environment = std::move(environment)](const std::string& why) { environment->fatal(why); };
+}
+
+void end_by_exception(caf::scheduled_actor& self, fatal_end fatal) {
+  self.set_exception_handler([fatal = std::move(fatal)](caf::scheduled_actor* by, std::exception_ptr& thrown) -> caf::error {
+    fatal(std::string{by->name()} + ": " + text_of(thrown));
+    return caf::sec::runtime_error;
+  });
+}
+
+} // namespace
+
 void robust(caf::scheduled_actor& self, environment_ptr environment) {
-  robust(self, [environment = std::move(environment)](const std::string& why) { environment->fatal(why); });
+  robust(self, fatal_of(std::move(environment)));
+}
+
+void robust_part(caf::scheduled_actor& self, environment_ptr environment) {
+  end_by_exception(self, fatal_of(std::move(environment)));
 }
 
 void robust(caf::scheduled_actor& self, std::function<void(const std::string& why)> fatal) {
@@ -19,10 +40,7 @@ void robust(caf::scheduled_actor& self, std::function<void(const std::string& wh
     if (x.source == by->address()) // CAF puts the receiver's own address into what is sent anonymously.
       by->quit(x.reason);
   });
-  self.set_exception_handler([fatal = std::move(fatal)](caf::scheduled_actor* by, std::exception_ptr& thrown) -> caf::error {
-    fatal(std::string{by->name()} + ": " + text_of(thrown));
-    return caf::sec::runtime_error;
-  });
+  end_by_exception(self, std::move(fatal));
 }
 
 } // namespace synod

@@ -18,6 +18,9 @@ namespace synod {
 /// without the role. Its node ends it by `anon_send_exit`.
 void robust(caf::scheduled_actor& self, environment_ptr environment);
 
+/// For a part of a role that is an actor of its own, as a scout: an exception out of one of its handlers ends the process, too.
+void robust_part(caf::scheduled_actor& self, environment_ptr environment);
+
 /// The same for what is no role: `fatal` ends the process.
 void robust(caf::scheduled_actor& self, std::function<void(const std::string& why)> fatal);
 

@@ -128,6 +128,24 @@ TEST_CASE_FIXTURE(fixture, "after a failed write nothing is written any more") {
   CHECK(first->run());
 }
 
+TEST_CASE_FIXTURE(fixture,
+                  "where the next segment cannot be opened the log is not closed: its end would be written over records") {
+  auto x = open();
+  auto& log = *x.log;
+  REQUIRE(!settle(log)); // The next segment is prepared.
+  auto first_segment = log.append(record_kind::pvalue, numbered(1)).where.segment;
+  while (log.append(record_kind::pvalue, numbered(2)).where.segment == first_segment) {
+  }
+  auto write = log.next_write();
+  REQUIRE(!write->run());
+  log.done(write->number);
+  write = log.next_write();
+  auto close = log.close();
+  REQUIRE(!files->remove(log_segments{{"/log", "test", "a", 64 << 10}}.path_of(first_segment + 1)));
+  CHECK(write->run());
+  CHECK(close.run());
+}
+
 TEST_CASE_FIXTURE(fixture, "a log is closed behind the write that is under way; what waits is dropped") {
   auto x = open();
   x.log->append(record_kind::pvalue, numbered(1));

@@ -74,6 +74,13 @@ TEST_CASE_FIXTURE(fixture, "what was heard long ago does not count; where too fe
   CHECK(time(99'000, now + std::chrono::hours{1}) == 17'000 + 3'588'000);
 }
 
+TEST_CASE_FIXTURE(fixture, "the first time is found of what was heard ever: without one nothing could be proposed") {
+  cluster_clock elsewhere{9, configuration{{}, {}, {1, 2, 3}}, milliseconds{1000}};
+  elsewhere.note(1, 10'000, now);
+  elsewhere.note(2, 40'000, now + std::chrono::seconds{30});
+  CHECK(elsewhere.find(5000, now + std::chrono::seconds{30}) == interval{40'000, 40'000});
+}
+
 TEST_CASE_FIXTURE(fixture, "a node without an acceptor does not count, nor this node's own word by way of another, nor none") {
   subject.note(7, 1, now);
   subject.note(1, 1, now);

@@ -73,6 +73,15 @@ TEST_CASE_FIXTURE(leader_fixture, "an active leader that no majority answers say
   };
   propose(value_of(mine, 1, 10));
   CHECK(says_active());
+  // What takes long, but goes on, is well: there is much on the way.
+  for (slot_number slot = 1; slot <= 10; ++slot) {
+    propose(value_of(mine, slot + 1, 10));
+    pass(std::chrono::milliseconds{300});
+    vote(0, mine, {slot});
+    vote(1, mine, {slot});
+    pass(std::chrono::milliseconds{300});
+    CHECK(says_active());
+  }
   pass(std::chrono::milliseconds{800});
   CHECK_FALSE(says_active());
 }

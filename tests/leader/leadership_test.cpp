@@ -112,7 +112,7 @@ TEST_CASE_FIXTURE(fixture, "a connection that breaks is no silence, but the watc
   pong(2, of_one, false, true); // Another one hears it still.
   pong(3, of_one, false, false);
   CHECK(silence() >= milliseconds{500});
-  subject.on_found(1);
+  subject.on_found(1, now);
   CHECK(subject.hears(now));
 }
 
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(fixture, "when nobody hears the watched leader any more, the j
   pong(2, of_one, false, false);
   CHECK(silence() == jitter);
   SUBCASE("it is found again") {
-    subject.on_found(1);
+    subject.on_found(1, now);
   }
   SUBCASE("one hears it again") {
     pong(2, of_one, false, true);
@@ -179,7 +179,7 @@ TEST_CASE_FIXTURE(fixture, "one that has just started waits until it can have me
   pong(2, of_one, false, true);
   CHECK(silence() >= milliseconds{2000});
   SUBCASE("it is connected") {
-    subject.on_found(1);
+    subject.on_found(1, now);
   }
   SUBCASE("it answers") {
     pong(1, of_one, true);
@@ -197,4 +197,30 @@ TEST_CASE_FIXTURE(fixture, "the time that this leader itself stood still is nobo
   now += milliseconds{1000};
   subject.stood_still(std::chrono::hours{1}, now);
   CHECK(silence() == before); // It was not heard after now.
+}
+
+TEST_CASE_FIXTURE(fixture, "one that is met for the first time has a timeout to say who leads") {
+  now += std::chrono::seconds{10};
+  CHECK(subject.silent(now));
+  subject.on_found(2, now);
+  CHECK(silence() == milliseconds{500});
+  now += milliseconds{400};
+  pong(2, of_one, false, true); // It hears one that this leader has not met.
+  now += std::chrono::seconds{1};
+  CHECK(subject.silent(now));
+  subject.on_found(1, now);
+  CHECK(silence() == milliseconds{500});
+  pong(1, of_one, true);
+  CHECK(silence() >= milliseconds{500});
+  now += std::chrono::seconds{10};
+  subject.on_found(1, now); // A connection that comes back again and again keeps nobody waiting.
+  CHECK(subject.silent(now));
+}
+
+TEST_CASE("the first leader of a new cluster waits for nobody") {
+  leadership subject{0, {milliseconds{100}, milliseconds{500}, milliseconds{5000}}, 7};
+  auto now = leadership::time_point{} + std::chrono::hours{1};
+  subject.begin(true, now);
+  subject.on_found(1, now);
+  CHECK(subject.silent(now));
 }

@@ -79,3 +79,18 @@ TEST_CASE_FIXTURE(fixture, "one that is owed its limit is waited for while it re
   now += std::chrono::milliseconds{200};
   CHECK_FALSE(subject.catches_up(now));
 }
+
+TEST_CASE_FIXTURE(fixture, "one that is owed much is waited for while it takes that in, but not for ever") {
+  auto mark = subject.sent(one.ptr(), 5000, now).mark - 4000;
+  for (int i = 0; i < 9; ++i) {
+    now += std::chrono::milliseconds{200};
+    subject.received(one.ptr(), mark + static_cast<uint64_t>(i), now);
+    CHECK(subject.catches_up(now));
+  }
+  now += std::chrono::milliseconds{200};
+  subject.received(one.ptr(), mark + 9, now);
+  CHECK_FALSE(subject.catches_up(now)); // It returns marks of a byte each.
+  subject.received(one.ptr(), mark + 3500, now);
+  subject.sent(one.ptr(), 5000, now);
+  CHECK(subject.catches_up(now)); // It took in all but a little meanwhile.
+}

@@ -28,6 +28,27 @@ TEST_CASE("flow control lets through what its limit allows, then a probe a secon
   CHECK(to.admit(100, now + milliseconds{1500}, mark));
 }
 
+TEST_CASE("beyond twice its limit flow control probes after pauses that double, until something is received") {
+  using std::chrono::seconds;
+  flow_control to{100};
+  auto now = caf::actor_clock::time_point{} + std::chrono::hours{1};
+  uint64_t mark = 0;
+  auto probes = [&](int for_seconds) {
+    int passed = 0;
+    for (int i = 0; i < for_seconds; ++i) {
+      passed += to.admit(100, now, mark);
+      now += seconds{1};
+    }
+    return passed;
+  };
+  CHECK(probes(2) == 2); // The limit, and a probe up to twice as much.
+  CHECK(probes(3600) <= 12);
+  CHECK(to.owed_bytes() <= 1400);
+  to.received(mark - 150);
+  CHECK(to.owed_bytes() == 150);
+  CHECK(probes(4) >= 2);
+}
+
 TEST_CASE("a mark is returned once, and is urgent when a mebibyte came since the last one was returned") {
   test::actor_world in;
   test::probe sender{in}, other{in};

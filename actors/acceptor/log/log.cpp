@@ -83,8 +83,10 @@ std::optional<write_ahead_log::work> write_ahead_log::next_write() {
               [&files = files_, segments = segments_, to = tail_, batch, durable = durable_, begins, number]() -> caf::error {
                 if (begins && !to->ended) {
                   auto file = segments->open(files, number);
-                  if (!file)
+                  if (!file) {
+                    to->ended = true; // What follows belongs into that file, the record of an orderly end too.
                     return file.error();
+                  }
                   to->file = std::move(*file);
                 }
                 return write(*to, *batch, durable, segments->token());

@@ -27,6 +27,12 @@ std::string at(size_t offset) {
   return "offset " + std::to_string(offset) + ": ";
 }
 
+size_t content_bytes(std::span<const std::byte> header) {
+  uint32_t words = 0;
+  std::memcpy(&words, header.data() + offsetof(record_header, words), sizeof words);
+  return size_t{words} * sizeof(uint64_t);
+}
+
 /// A segment's bytes, a part of them in memory at a time.
 class window {
 public:
@@ -55,9 +61,7 @@ public:
       return header.error();
     if (header->size() < record_header_bytes)
       return std::optional<found_record>{};
-    uint32_t words = 0;
-    std::memcpy(&words, header->data() + offsetof(record_header, words), sizeof words);
-    auto size = record_header_bytes + size_t{words} * sizeof(uint64_t);
+    auto size = record_header_bytes + content_bytes(*header);
     if (size > file_.size() - offset || size > record_header_bytes + record_limit_bytes)
       return std::optional<found_record>{};
     auto bytes = from(offset, size);
@@ -75,6 +79,16 @@ private:
   size_t begin_ = 0;
   size_t bytes_ = 0;
 };
+
+/// Whether a header can be that of a record behind the missing one: looked at before its content is read and summed up, for any
+/// word of a value may look like one.
+bool may_be_later(std::span<const std::byte> bytes, record_number missing) {
+  if (bytes.size() < record_header_bytes)
+    return false;
+  record_header x;
+  std::memcpy(&x, bytes.data(), sizeof x);
+  return x.sequence > missing && x.durable >= missing && x.durable < x.sequence && schema_of(x.kind);
+}
 
 caf::error write_bytes(disk::file& to, size_t offset, std::span<const std::byte> bytes) {
   return to.write(offset, {&bytes, 1});
@@ -252,6 +266,12 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
       constexpr auto in_header = offsetof(record_header, durable);
       if (word < missing || offset < begin + in_header)
         continue;
+      auto header = records.from(offset - in_header, record_header_bytes);
+      if (!header)
+        return header.error();
+      if (looked_at_bytes_ > most_looked_at_bytes || !may_be_later(*header, missing))
+        continue;
+      looked_at_bytes_ += content_bytes(*header);
       auto found = records.record(offset - in_header);
       if (!found)
         return found.error();

@@ -33,6 +33,8 @@ struct log_end {
 ///   log is then refused, and the error names file and offset.
 /// - Zeros or a file without a `SegmentStart` at the end: a segment that was prepared, not used. It is removed.
 /// - Segments that the log's extent counts and that are not there, or no extent: somebody has removed them. The log is refused.
+/// - Behind the end at most `most_looked_at_bytes` of what looks like records are summed up: a value that is made to look like
+///   many would keep the acceptor from starting otherwise.
 /// A flipped bit in the very last sync of a crashed log cannot be told from a torn write; a log that was closed in order ends
 /// with a `closed` record, which leaves no such doubt.
 class log_recovery {
@@ -41,6 +43,8 @@ public:
   using visitor = std::function<void(record_kind, const block_ptr&, const record_position&)>;
 
   log_recovery(disk& files, log_segments& segments) : files_{files}, segments_{segments} {}
+
+  static constexpr uint64_t most_looked_at_bytes = uint64_t{4} << 30;
 
   /// A log that is not there yet is begun.
   caf::expected<log_end> run(const visitor& visit);
@@ -73,6 +77,7 @@ private:
   bool closed_ = false;                                     // the last record says so
   uint64_t kept_from_ = 0;                                  // the first segment, as the last segment's start tells it
   std::deque<std::pair<record_number, size_t>> not_synced_; // and their offsets: none behind says that they are durable
+  uint64_t looked_at_bytes_ = 0;                            // behind the end, of what looked like records
   log_end result_;
 };
 
