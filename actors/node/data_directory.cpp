@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ namespace {
 
 constexpr const char* identity_file = "identity";
 constexpr const char* incarnation_file = "incarnation";
+constexpr const char* former_lock_file = "lock";
 
 using failure = data_directory::failure;
 using fault = data_directory::fault;
@@ -43,7 +45,7 @@ bool is_nothing(const std::string& name) {
 
 /// Not a file that is there before a role, or somebody else, has written to the directory.
 bool is_foreign(const std::string& name) {
-  return name != identity_file && name != directory_lock::file_name && !is_nothing(name);
+  return name != identity_file && name != former_lock_file && !is_nothing(name);
 }
 
 /// The rest are folders.
@@ -202,18 +204,32 @@ std::optional<failure> data_directory::seal(disk& files, const std::vector<std::
 
 // -- lock ---------------------------------------------------------------------
 
+namespace {
+
+/// The path still leads to what was opened there.
+bool is_at(int opened, const fs::path& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(opened, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev
+         && held.st_ino == named.st_ino;
+}
+
+} // namespace
+
 directory_lock::~directory_lock() {
-  if (file_ >= 0)
-    ::close(file_);
+  if (directory_ >= 0)
+    ::close(directory_);
 }
 
 std::optional<failure> directory_lock::take(const fs::path& directory) {
-  auto path = directory / file_name;
-  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file_ < 0)
-    return unusable(path, std::string{"cannot open: "} + std::strerror(errno));
-  if (::flock(file_, LOCK_EX | LOCK_NB) != 0)
-    return unusable(directory, "another process uses this data directory");
+  directory_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory_ < 0)
+    return unusable(directory, std::string{"cannot open: "} + std::strerror(errno));
+  if (::flock(directory_, LOCK_EX | LOCK_NB) != 0)
+    return unusable(directory, errno == EWOULDBLOCK ? "another process uses this data directory"
+                                                    : std::string{"cannot lock: "} + std::strerror(errno));
+  if (!is_at(directory_, directory))
+    return unusable(directory, "has been replaced by another directory meanwhile");
   return std::nullopt;
 }
 

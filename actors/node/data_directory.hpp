@@ -16,7 +16,7 @@ namespace synod {
 /// A directory that belongs to one node of one cluster, and holds what that node promised and accepted.
 ///
 /// Files: `identity` (schema::Identity), `incarnation` (schema::Incarnation), `nodes` (known_nodes), each a durable message;
-/// `lock` (directory_lock); a folder for each role that stores, by the role's name.
+/// a folder for each role that stores, by the role's name. A file `lock` is one of an earlier version, and means nothing.
 ///
 /// `identity` bears a random token: an emptied directory that is begun anew is another one, and other nodes notice. It also says
 /// what the directory held when its node had started last, so that one in which something is missing is refused, not begun
@@ -73,11 +73,10 @@ private:
   uint32_t incarnation_ = 0;
 };
 
-/// Lets one process at a time use a data directory of this machine; released with the process at the latest.
+/// Lets one process at a time use a data directory of this machine; released with the process at the latest. It is the directory
+/// itself that is locked: no file in it, which might be deleted or replaced while the process runs.
 class directory_lock {
 public:
-  static constexpr const char* file_name = "lock";
-
   directory_lock() = default;
   ~directory_lock();
   directory_lock(const directory_lock&) = delete;
@@ -87,7 +86,7 @@ public:
   std::optional<data_directory::failure> take(const std::filesystem::path& directory);
 
 private:
-  int file_ = -1;
+  int directory_ = -1;
 };
 
 } // namespace synod

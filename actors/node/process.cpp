@@ -7,6 +7,7 @@
 #include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/logging.hpp"
 #include "synod/actors/node/socket_server.hpp"
+#include "synod/actors/node/tcp.hpp"
 #include "synod/actors/role/error_text.hpp"
 
 #include <caf/io/all.hpp>
@@ -17,6 +18,29 @@
 #include <iostream>
 
 namespace synod {
+
+namespace {
+
+/// Where the node is to listen for other nodes.
+endpoint door_of(const node_description& node) {
+  return {node.address.host == "localhost" ? "127.0.0.1" : node.address.host, node.address.port};
+}
+
+std::string cannot_listen_for_nodes(const node_description& node, const std::string& why) {
+  return fmt::format("node {}: cannot listen at {} for other nodes: is the port taken, or the address not this host's? ({})",
+                     node.name, to_string(node.address), why);
+}
+
+/// Why the node cannot listen at its ports now; empty: it can. Port 0 is whatever is free.
+std::string cannot_listen(const node_description& node) {
+  if (auto why = node.address.port == 0 ? "" : listening_problem(door_of(node)); !why.empty())
+    return cannot_listen_for_nodes(node, why);
+  if (auto why = node.has("gateway") && node.resp->port != 0 ? listening_problem(*node.resp) : ""; !why.empty())
+    return fmt::format("node {}: cannot listen at {} for clients: {}", node.name, to_string(*node.resp), why);
+  return {};
+}
+
+} // namespace
 
 /// What one node's roles see of this machine.
 class process::local_environment : public environment {
@@ -30,6 +54,9 @@ public:
       return wrong;
     if (auto locked = lock_.take(path))
       return locked;
+    if (auto problem = cannot_listen(self);
+        !problem.empty()) // Before anything there is changed: it may be another process's yet.
+      return synod::data_directory::failure{synod::data_directory::fault::unusable, problem};
     if (auto wrong = directory_.open(files_, path, whose, random()))
       return wrong;
     if (auto problem = known->open(files_, path))
@@ -172,11 +199,10 @@ std::optional<int> process::publish() {
     };
     each.door = std::make_unique<door>(
       door::options{key_of(*config_), each.self->name, each.refused, each.environment->shared_log(), std::move(let_in)});
-    auto problem = each.door->open({where.host == "localhost" ? "127.0.0.1" : where.host, where.port});
+    auto problem = each.door->open(door_of(*each.self));
     if (problem.empty())
       continue;
-    std::cerr << "error: node " << each.self->name << ": cannot listen at " << to_string(where)
-              << " for other nodes: is the port taken, or the address not this host's? (" << problem << ")" << std::endl;
+    std::cerr << "error: " << cannot_listen_for_nodes(*each.self, problem) << std::endl;
     return exit_status::failed;
   }
   return std::nullopt;

@@ -55,6 +55,26 @@ bool connects(int socket, const addrinfo& address, std::chrono::milliseconds lim
          && ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &failure, &size) == 0 && failure == 0;
 }
 
+/// A socket that does not listen yet.
+listening_socket bind_to(const endpoint& where) {
+  auto [all, problem] = addresses_of(where, AI_PASSIVE);
+  for (auto* each = all.get(); each; each = each->ai_next) {
+    auto socket = new_socket(*each);
+    int on = 1;
+    if (socket >= 0 && ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0
+        && ::bind(socket, each->ai_addr, each->ai_addrlen) == 0) {
+      sockaddr_storage own{};
+      socklen_t size = sizeof own;
+      ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size);
+      return {socket, endpoint_of(own).port, {}};
+    }
+    problem = std::strerror(errno);
+    if (socket >= 0)
+      ::close(socket);
+  }
+  return {-1, 0, problem};
+}
+
 } // namespace
 
 endpoint endpoint_of(const sockaddr_storage& address) {
@@ -70,22 +90,19 @@ endpoint endpoint_of(const sockaddr_storage& address) {
 }
 
 listening_socket listen_at(const endpoint& where, int backlog) {
-  auto [all, problem] = addresses_of(where, AI_PASSIVE);
-  for (auto* each = all.get(); each; each = each->ai_next) {
-    auto socket = new_socket(*each);
-    int on = 1;
-    if (socket >= 0 && ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0
-        && ::bind(socket, each->ai_addr, each->ai_addrlen) == 0 && ::listen(socket, backlog) == 0) {
-      sockaddr_storage own{};
-      socklen_t size = sizeof own;
-      ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size);
-      return {socket, endpoint_of(own).port, {}};
-    }
-    problem = std::strerror(errno);
-    if (socket >= 0)
-      ::close(socket);
+  auto bound = bind_to(where);
+  if (bound.socket >= 0 && ::listen(bound.socket, backlog) != 0) {
+    bound.problem = std::strerror(errno);
+    ::close(std::exchange(bound.socket, -1));
   }
-  return {-1, 0, problem};
+  return bound;
+}
+
+std::string listening_problem(const endpoint& where) {
+  auto bound = bind_to(where); // Not where somebody listens.
+  if (bound.socket >= 0)
+    ::close(bound.socket);
+  return bound.problem;
 }
 
 accepted_connection accept_at(int listener) {

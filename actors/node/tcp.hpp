@@ -22,6 +22,9 @@ struct listening_socket {
 
 listening_socket listen_at(const endpoint& where, int backlog);
 
+/// Why nobody could listen there now; empty: one could. It is not kept, and whoever listens has to look again.
+std::string listening_problem(const endpoint& where);
+
 struct accepted_connection {
   int socket = -1; ///< -1: there is none now
   endpoint from{};

@@ -65,8 +65,22 @@ def bad_cluster_files(cluster):
         refused(2, expected, *options(cluster, config=path))
 
 
+def content_of(directory):
+    """The names of all files below, and what is in them."""
+    paths = [os.path.join(at, name) for at, _, names in os.walk(directory) for name in names]
+    return {path: open(path, "rb").read() for path in paths}
+
+
 def bad_surroundings(cluster):
     refused(1, "another process uses this data directory", *options(cluster))
+    lock = os.path.join(cluster.data("a"), "lock")  # Of an earlier version.
+    for there in (False, True):
+        if there:
+            open(lock, "w").close()
+        before = content_of(cluster.data("a"))
+        refused(1, "another process uses this data directory", *options(cluster))
+        check(content_of(cluster.data("a")) == before, "what is in use was changed by who was refused")
+    os.remove(lock)
     cluster.kill("b")
     refused(2, "belongs to node 'b'", *options(cluster, data=cluster.data("b")))
     other = os.path.join(cluster.dir, "other.conf")
@@ -78,7 +92,9 @@ def bad_surroundings(cluster):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
         taken.listen(1)
-        refused(1, "cannot listen at 127.0.0.1:%d" % port, *options(cluster, node="b"))
+        before = content_of(cluster.data("b"))
+        refused(1, "node b: cannot listen at 127.0.0.1:%d" % port, *options(cluster, node="b"))
+        check(content_of(cluster.data("b")) == before, "a port was found to be taken when the data directory had been changed")
         taken.close()
     refused(1, "/proc/none", *options(cluster, node="b", data="/proc/none"))
     cluster.start("b")

@@ -240,3 +240,14 @@ TEST_CASE("one process at a time uses a directory") {
   REQUIRE(wrong);
   CHECK(wrong->text.find("another process uses this data directory") != std::string::npos);
 }
+
+TEST_CASE("a lock is the directory's, whatever becomes of the files in it") {
+  temporary_directory directory;
+  directory_lock first, second, third;
+  CHECK(!first.take(directory.path()));
+  std::filesystem::remove_all(directory.path());
+  CHECK(second.take(directory.path())->text.find("cannot open") != std::string::npos);
+  std::filesystem::create_directory(directory.path());
+  CHECK(!third.take(directory.path())); // Another one by the same name.
+  CHECK(std::filesystem::is_empty(directory.path()));
+}

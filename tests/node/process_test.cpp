@@ -26,6 +26,7 @@ roles = ["replica", "leader", "acceptor", "broken"]
 )",
                                 "file.conf", known);
     REQUIRE(config);
+    config->nodes[0].address.port = 0; // Nobody connects.
     auto shared = std::make_shared<const cluster>(*config);
     process subject{known, shared, {"off", false}};
     auto* before = std::cerr.rdbuf(said.rdbuf());
