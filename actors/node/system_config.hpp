@@ -9,8 +9,15 @@ namespace synod {
 
 /// Defaults that were measured (README, how fast): one worker that shares its queue, so that a message to an actor
 /// of the same process costs no wake-up; and the options without which a stopped peer is never noticed.
+///
+/// CAF counts a message that is under way as silence until it is whole, so its limit is what the largest one may take on the
+/// slowest link: 64 MiB in `longest_silence`. A host that is gone and a link that is cut are found long before by the kernel
+/// (tcp.hpp, `unacknowledged_limit`), as heartbeats are bytes that must be acknowledged.
 class system_config : public caf::actor_system_config {
 public:
+  static constexpr std::chrono::milliseconds heartbeat_interval{500};
+  static constexpr std::chrono::seconds longest_silence{60};
+
   system_config() {
     load<caf::io::middleman>();
     add_message_types<caf::id_block::synod>();
@@ -18,8 +25,8 @@ public:
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", size_t{1});
     set("middleman.workers", size_t{0});
-    set("middleman.heartbeat-interval", caf::timespan{std::chrono::milliseconds{500}});
-    set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{3}});
+    set("middleman.heartbeat-interval", caf::timespan{heartbeat_interval});
+    set("middleman.connection-timeout", caf::timespan{longest_silence});
     set("logger.console", caf::atom("none"));
   }
 };

@@ -33,8 +33,10 @@ int new_socket(const addrinfo& address) {
   return ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/// A host that vanishes before CAF's first heartbeat is noticed by the kernel.
+/// A host that vanishes is noticed by the kernel, before CAF's first heartbeat (by being asked) and behind it.
 void tune(int socket) {
+  auto limit = static_cast<unsigned>(unacknowledged_limit.count());
+  ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
   int on = 1, idle = 3, interval = 1, count = 3;
   ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
@@ -87,6 +89,26 @@ endpoint endpoint_of(const sockaddr_storage& address) {
   auto& x = reinterpret_cast<const sockaddr_in6&>(address);
   ::inet_ntop(AF_INET6, &x.sin6_addr, host, sizeof host);
   return {host, ntohs(x.sin6_port)};
+}
+
+std::string plain_host(const std::string& host) {
+  if (host == "localhost")
+    return "127.0.0.1";
+  char plain[INET6_ADDRSTRLEN];
+  in_addr four{};
+  in6_addr six{};
+  if (::inet_pton(AF_INET, host.c_str(), &four) == 1)
+    return ::inet_ntop(AF_INET, &four, plain, sizeof plain);
+  if (::inet_pton(AF_INET6, host.c_str(), &six) != 1)
+    return host;
+  if (IN6_IS_ADDR_V4MAPPED(&six))
+    return ::inet_ntop(AF_INET, &six.s6_addr[12], plain, sizeof plain);
+  return ::inet_ntop(AF_INET6, &six, plain, sizeof plain);
+}
+
+bool is_any_address(const std::string& host) {
+  auto plain = plain_host(host);
+  return plain == "0.0.0.0" || plain == "::";
 }
 
 listening_socket listen_at(const endpoint& where, int backlog) {

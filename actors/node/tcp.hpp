@@ -11,8 +11,18 @@
 
 namespace synod {
 
+/// A connection breaks when what was sent on it has not been acknowledged by the other end's kernel for so long, or when the
+/// other end takes nothing more for so long: a host that is gone, a link that is cut, a process that stands still.
+constexpr std::chrono::milliseconds unacknowledged_limit{3000};
+
 /// The host as an IP address, and the port.
 endpoint endpoint_of(const sockaddr_storage& address);
+
+/// One way to write an IP address, and localhost, which is 127.0.0.1; any other name as it is.
+std::string plain_host(const std::string& host);
+
+/// True for 0.0.0.0 and ::, and the former as IPv6: a host listens there at all its addresses, and nobody reaches it by it.
+bool is_any_address(const std::string& host);
 
 struct listening_socket {
   int socket = -1;

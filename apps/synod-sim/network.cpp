@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr size_t nobody = SIZE_MAX;
-constexpr milliseconds shortest_silence{3000}; // until a peer counts as lost (middleman.connection-timeout, heartbeats)
+constexpr milliseconds shortest_silence{3000}; // until a peer counts as lost (actors/node/tcp.hpp)
 constexpr milliseconds longest_silence{3700};
 
 /// Messages of clients, which need a connection that keeps them and their order.
