@@ -1,13 +1,18 @@
 #include "synod/actors/node/cluster_file.hpp"
 
+#include "synod/actors/node/tcp.hpp"
+
 // Bad input is an error here, never an abort: the library asserts on some of it in builds without NDEBUG.
 #define TOML_ASSERT(expression) static_cast<void>(0)
 #include <spdlog/fmt/fmt.h>
 #include <toml++/toml.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <sstream>
 
 namespace synod {
@@ -17,6 +22,8 @@ namespace {
 constexpr size_t most_nodes = 64;
 constexpr size_t longest_name = 64;
 constexpr size_t shortest_secret = 16, longest_secret = 1024;
+constexpr size_t largest_secret_file = 4096; // With what follows the secret.
+constexpr size_t largest_cluster_file = 1 << 20;
 
 bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= longest_name && std::all_of(text.begin(), text.end(), [](char c) {
@@ -24,16 +31,42 @@ bool is_name(const std::string& text) {
   });
 }
 
-/// None: it cannot be read.
-std::optional<std::string> content_of(const std::filesystem::path& file) {
-  std::error_code ignored; // What cannot be looked at cannot be read.
-  std::ifstream in{file};
-  std::ostringstream text;
-  if (!in.is_open() || std::filesystem::is_directory(file, ignored))
-    return std::nullopt;
-  if (in.peek() != std::ifstream::traits_type::eof())
-    text << in.rdbuf(); // Of an empty file that would be a failure.
-  return in.bad() || !text ? std::nullopt : std::optional{text.str()};
+struct file_content {
+  std::string text;
+  mode_t mode = 0;     // of the file that was read, whatever has its name now
+  std::string problem; // why there is none
+};
+
+file_content read_from(int opened, size_t most) {
+  struct stat info {};
+  if (::fstat(opened, &info) != 0)
+    return {{}, 0, "cannot be read"};
+  if (!S_ISREG(info.st_mode)) // One that ends.
+    return {{}, 0, "cannot be read: expected a regular file"};
+  std::string text(most + 1, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    auto count = ::read(opened, text.data() + size, text.size() - size);
+    if (count < 0)
+      return {{}, 0, "cannot be read"};
+    if (count == 0)
+      break;
+    size += static_cast<size_t>(count);
+  }
+  if (size > most)
+    return {{}, 0, fmt::format("is too large: expected at most {} bytes", most)};
+  text.resize(size);
+  return {std::move(text), info.st_mode, {}};
+}
+
+/// All of a regular file, or of what a link leads to.
+file_content content_of(const std::filesystem::path& file, size_t most) {
+  auto opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); // A pipe that nobody writes to is not waited for.
+  if (opened < 0)
+    return {{}, 0, "cannot be read"};
+  auto found = read_from(opened, most);
+  ::close(opened);
+  return found;
 }
 
 /// Reads one file; the first thing wrong ends it.
@@ -127,15 +160,13 @@ private:
   void read_secret(const toml::node& value) {
     auto path = std::filesystem::path{file_}.parent_path() / text(value, "secret-file");
     auto wrong = [&](const std::string& what) { refuse(value.source(), "key 'secret-file': " + path.string() + ": " + what); };
-    std::error_code failure;
-    auto allowed = std::filesystem::status(path, failure).permissions();
-    auto found = failure ? std::nullopt : content_of(path);
-    if (!found)
-      wrong("cannot be read");
-    if ((allowed & std::filesystem::perms::others_read) != std::filesystem::perms::none)
+    auto found = content_of(path, largest_secret_file);
+    if (!found.problem.empty())
+      wrong(found.problem);
+    if ((found.mode & S_IROTH) != 0)
       wrong("everybody on this host can read it: expected a file that others cannot read (chmod o=)");
-    auto end = found->find_last_not_of(" \t\r\n");
-    result_.secret = found->substr(0, end == std::string::npos ? 0 : end + 1);
+    auto end = found.text.find_last_not_of(" \t\r\n");
+    result_.secret = found.text.substr(0, end == std::string::npos ? 0 : end + 1);
     if (result_.secret.size() < shortest_secret || result_.secret.size() > longest_secret)
       wrong(fmt::format("expected {} to {} bytes, found {}: for example what \"openssl rand -base64 32\" says", shortest_secret,
                         longest_secret, result_.secret.size()));
@@ -244,6 +275,9 @@ private:
         auto where = parse_endpoint(text(value, name));
         if (!where || where->port == 0)
           refuse(value.source(), "key 'address': expected \"HOST:PORT\", found '" + text(value, name) + "'");
+        if (is_any_address(where->host))
+          refuse(value.source(), "key 'address': expected an address at which other nodes reach this one, found '"
+                                   + text(value, name) + "', which is every address of a host");
         node.address = *where;
       } else if (name == "resp") {
         node.resp = read_resp(value);
@@ -295,7 +329,7 @@ private:
   void read_place(const toml::node& value, const std::string& key, const std::string& node, const endpoint& where,
                   const std::string& why) {
     auto line = value.source().begin.line;
-    auto [taken, fresh] = places_.try_emplace(to_string(where), place{node, key, line});
+    auto [taken, fresh] = places_.try_emplace(to_string(endpoint{plain_host(where.host), where.port}), place{node, key, line});
     if (!fresh && where.port != 0) // 0: whatever is free.
       refuse(value.source(), fmt::format("key '{}': node '{}' has the {} of node '{}' in line {}, {}: expected one of its own",
                                          key, node, taken->second.key, taken->second.node, taken->second.line, taken->first));
@@ -358,10 +392,10 @@ caf::expected<cluster> parse_cluster(std::string_view text, const std::string& n
 }
 
 caf::expected<cluster> read_cluster(const std::filesystem::path& file, const registry& known) {
-  auto text = content_of(file);
-  if (!text)
-    return caf::make_error(caf::sec::cannot_open_file, file.string() + ": cannot be read");
-  return parse_cluster(*text, file.string(), known);
+  auto found = content_of(file, largest_cluster_file);
+  if (!found.problem.empty())
+    return caf::make_error(caf::sec::cannot_open_file, file.string() + ": " + found.problem);
+  return parse_cluster(found.text, file.string(), known);
 }
 
 cluster local_cluster(size_t count, uint16_t first_port, const registry& known) {

@@ -1,11 +1,15 @@
 #include "synod/actors/role/options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
 namespace synod {
 
 namespace {
+
+/// In ms. No clock that a duration is added to overflows, in nanoseconds either.
+constexpr int64_t longest_duration = int64_t{10} * 365 * 24 * 3'600'000;
 
 using units = std::vector<std::pair<const char*, int64_t>>;
 
@@ -24,8 +28,12 @@ std::optional<int64_t> parse_with_unit(const std::string& text, const units& kno
   return std::nullopt;
 }
 
+int64_t most_of(const option_spec& spec) {
+  return spec.type == option_spec::kind::duration ? std::min(spec.most, longest_duration) : spec.most;
+}
+
 std::string range(const option_spec& spec) {
-  auto most = spec.most == INT64_MAX ? std::string{"no limit"} : std::to_string(spec.most);
+  auto most = most_of(spec) == INT64_MAX ? std::string{"no limit"} : std::to_string(most_of(spec));
   return std::to_string(spec.least) + " to " + most;
 }
 
@@ -67,7 +75,7 @@ std::optional<std::string> option_values::parse(const option_spec& spec, const s
   }
   if (!number)
     return "expected " + expected + ", found '" + text + "'";
-  if (*number < spec.least || *number > spec.most)
+  if (*number < spec.least || *number > most_of(spec))
     return "'" + text + "' is out of range (" + range(spec) + (spec.type == option_spec::kind::duration ? " ms)" : ")");
   value = *number;
   return std::nullopt;

@@ -11,8 +11,8 @@
 
 namespace synod {
 
-/// One option that a role or state machine declares. In a cluster file a duration is
-/// written "250ms", "5s", "2min" or "1h", a size "64KiB", "1MiB" or a number of bytes.
+/// One option that a role or state machine declares. In a cluster file a duration is written "250ms", "5s", "2min" or "1h", and
+/// is ten years at most, whatever `most` says; a size is written "64KiB", "1MiB" or as a number of bytes.
 struct option_spec {
   enum class kind { duration, bytes, number, flag, text };
 

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -63,6 +65,9 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR(sound + "[replica]\nwindow = 0\n", "out of range (1 to 1024)");
   CHECK_ERROR(sound + "[leader]\nping-interval = \"5 minutes\"\n", "expected a duration like");
   CHECK_ERROR(sound + "[leader]\nping-interval = 5\n", "wrong type");
+  CHECK_ERROR(sound + "[gateway]\nidle-timeout = \"9999999h\"\n", "'9999999h' is out of range (0 to 315360000000 ms)");
+  CHECK_ERROR(sound + "[gateway]\nidle-timeout = \"87601h\"\n", "out of range");
+  CHECK(error_of(sound + "[gateway]\nidle-timeout = \"87600h\"\n") == "no error");
   CHECK_ERROR(sound + "[leader]\nping-interval = \"300ms\"\n", "smallest-timeout is 500 ms, and ping-interval 300 ms");
   CHECK_ERROR(sound + "[leader]\nlargest-timeout = \"100ms\"\n", "largest-timeout is 100 ms, shorter than smallest-timeout");
   CHECK_ERROR(replaced(sound, "\"127.0.0.1:7302\"", "7302"), "key 'address': expected a string, found a integer");
@@ -70,6 +75,12 @@ TEST_CASE("what is wrong in a cluster file is named with file, line, key, what w
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:77777"), "expected \"HOST:PORT\"");
   CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "127.0.0.1:7301"),
               "file.conf:9: key 'address': node 'b' has the address of node 'a' in line 4");
+  for (auto* same : {"localhost", "[::ffff:127.0.0.1]"})
+    CHECK_ERROR(replaced(sound, "127.0.0.1:7302", std::string{same} + ":7301"),
+                "file.conf:9: key 'address': node 'b' has the address of node 'a' in line 4, 127.0.0.1:7301");
+  for (auto* any : {"0.0.0.0", "[::]", "[0:0::0]", "[::ffff:0.0.0.0]"})
+    CHECK_ERROR(replaced(sound, "127.0.0.1:7302", std::string{any} + ":7302"),
+                "file.conf:9: key 'address': expected an address at which other nodes reach this one, found '");
   auto two = replaced(sound, "7302\"\n", "7302\"\nresp = \"7201\"\n");
   CHECK_ERROR(two,
               "file.conf:10: key 'resp': node 'b' has the resp of node 'a' in line 5, 127.0.0.1:7201: expected one of its own");
@@ -128,7 +139,6 @@ TEST_CASE("an address that others can reach is refused, unless the file says tha
   CHECK_ERROR(open, "allow-plain-traffic = true");
   CHECK_ERROR(open, "file.conf:9: key 'address': node 'b': others can reach 192.0.2.5:7302");
   CHECK(error_of("allow-plain-traffic = true\n" + open) == "no error");
-  CHECK_ERROR(replaced(sound, "127.0.0.1:7302", "0.0.0.0:7302"), "allow-plain-traffic");
 }
 
 TEST_CASE("clients come from this host, unless the file says that plain traffic is allowed") {
@@ -157,6 +167,8 @@ TEST_CASE("the secret is the content of a file beside the cluster file, that oth
   CHECK(error().find("found 0") != std::string::npos);
   write(std::string(1025, 'x'));
   CHECK(error().find("found 1025") != std::string::npos);
+  write(std::string(5000, 'x'));
+  CHECK(error().ends_with(beside + ": is too large: expected at most 4096 bytes"));
   CHECK_ERROR("secret-file = 5\n" + sound, "file.conf:1: key 'secret-file': expected a string");
 }
 
@@ -185,7 +197,23 @@ TEST_CASE("an empty cluster file is said to be empty") {
   auto found = read_cluster(path, built_in());
   REQUIRE(!found);
   CHECK(text_of(found.error()) == path.string() + ": is empty: expected cluster = \"NAME\" and [[node]] tables");
-  CHECK(text_of(read_cluster(scratch.path(), built_in()).error()).ends_with("cannot be read"));
+  CHECK(text_of(read_cluster(scratch.path(), built_in()).error()).ends_with("cannot be read: expected a regular file"));
+}
+
+TEST_CASE("what does not end is not read: only regular files are, of a size that makes sense") {
+  test::temporary_directory scratch;
+  auto path = scratch.path() / "cluster.conf";
+  auto error = [&] { return text_of(read_cluster(path, built_in()).error()); };
+  std::filesystem::create_symlink("/dev/zero", path);
+  CHECK(error() == path.string() + ": cannot be read: expected a regular file");
+  std::filesystem::remove(path);
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  CHECK(error() == path.string() + ": cannot be read: expected a regular file");
+  std::filesystem::remove(path);
+  std::ofstream{path} << sound << std::string((1 << 20) - sound.size(), '#');
+  CHECK(read_cluster(path, built_in()));
+  std::ofstream{path, std::ios::app} << "#";
+  CHECK(error() == path.string() + ": is too large: expected at most 1048576 bytes");
 }
 
 TEST_CASE("the cluster files that are delivered are sound") {
