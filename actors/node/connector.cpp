@@ -1,6 +1,7 @@
 #include "synod/actors/node/connector.hpp"
 
 #include "synod/actors/node/tcp.hpp"
+#include "synod/actors/role/error_text.hpp"
 
 #include <caf/io/basp_broker.hpp>
 #include <caf/io/middleman_actor_impl.hpp>
@@ -59,6 +60,13 @@ public:
 
   const char* name() const override { return "connector"; }
 
+  behavior_type make_behavior() override {
+    // Nobody else would catch it either: the process ends with the reason, and is not left without a connector.
+    set_exception_handler(
+      [](caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error { std::rethrow_exception(thrown); });
+    return middleman_actor_impl::make_behavior();
+  }
+
 protected:
   // The seam for encrypted connections: what wraps the socket is chosen here.
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, uint16_t port) override {
@@ -85,6 +93,17 @@ private:
 
 caf::actor connection_broker(caf::actor_system& system) {
   return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+}
+
+void watch_connection_broker(caf::actor_system& system, std::function<void(const std::string& why)> fatal) {
+  auto broker = connection_broker(system);
+  system.middleman().backend().post([broker, fatal = std::move(fatal)] { // In its thread.
+    auto* actor = static_cast<caf::scheduled_actor*>(caf::actor_cast<caf::abstract_actor*>(broker));
+    actor->set_exception_handler([fatal](caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error {
+      fatal("what connects this node with others has ended: " + text_of(thrown));
+      return caf::sec::runtime_error;
+    });
+  });
 }
 
 caf::io::middleman_actor spawn_connector(caf::actor_system& system, const cluster_key& key, const std::string& name) {

@@ -5,6 +5,7 @@
 
 #include <caf/io/all.hpp>
 
+#include <functional>
 #include <string>
 
 namespace synod {
@@ -21,6 +22,9 @@ caf::io::middleman_actor spawn_connector(caf::actor_system& system, const cluste
 
 /// What of CAF's holds all connections with other nodes: without it there are none.
 caf::actor connection_broker(caf::actor_system& system);
+
+/// An exception out of that ends the process by `fatal`, with its text, where CAF would end the actor without one.
+void watch_connection_broker(caf::actor_system& system, std::function<void(const std::string& why)> fatal);
 
 /// Gives a connection that this node has let in to CAF, which answers with the node actor.
 void take_connection(caf::actor_system& system, int socket, uint16_t port, const caf::strong_actor_ptr& node);

@@ -36,7 +36,7 @@ node::behavior_type node::make_behavior() {
     for (auto& [other, link] : links_)
       if (link.other && link.other->address() == down.source) {
         link.problem.clear(); // Of somebody else who came as that node.
-        return link_down(other);
+        return link_down(other, text_of(down.reason));
       }
     if (options_.refused && connection_broker(system()).address() == down.source)
       options_.fatal("what connects this node with others has ended: " + text_of(down.reason));
@@ -58,8 +58,10 @@ node::behavior_type node::make_behavior() {
     if (link.connector)
       connect(other);
   }
-  if (options_.refused)
+  if (options_.refused) {
     monitor(connection_broker(system()));
+    watch_connection_broker(system(), options_.fatal);
+  }
   if (options_.connects)
     delayed_send(this, look_interval, tick_atom_v, options_.self);
   return {
@@ -172,7 +174,7 @@ void node::part(node_id other, const node_actor& from, const std::string& why, b
   if (tell)
     tell_refusal(from, why);
   if (links_[other].other)
-    link_down(other);
+    link_down(other, why);
   else
     give_up(other);
 }
@@ -194,7 +196,7 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
   if (!why.empty()) {
     refuse(other, why);
     if (links_[other].other && links_[other].other == from)
-      link_down(other);
+      link_down(other, why);
     return {greeting_.refusing(why), handles{}};
   }
   auto promise = make_response_promise<message<schema::Hello>, handles>();
@@ -249,10 +251,12 @@ void node::on_remembered(const done_aside& x) {
 void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
   auto& link = links_[other];
-  if (link.other && link.other != actor) // If that one is still there, it would take itself for connected.
+  if (link.other && link.other != actor) { // If that one is still there, it would take itself for connected.
     tell_refusal(caf::actor_cast<node_actor>(link.other), "another process has connected as this node");
-  if (link.other)
-    link_down(other);
+    link_down(other, "another process has connected as that node");
+  } else if (link.other) {
+    link_down(other, "it has connected once more");
+  }
   link.other = std::move(actor);
   link.pauses.reset();
   link.problem.clear();
@@ -266,9 +270,9 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hel
   }
 }
 
-void node::link_down(node_id other) {
+void node::link_down(node_id other, const std::string& why) {
   auto& link = links_[other];
-  options_.log->info("node {} is not connected any more", name_of(other));
+  options_.log->info("node {} is not connected any more: {}", name_of(other), why);
   demonitor(link.other->address());
   link.other = nullptr;
   link.lost = clock().now();

@@ -96,7 +96,7 @@ private:
   void tell_refusal(const node_actor& to, const std::string& why);
   void part(node_id other, const node_actor& from, const std::string& why, bool tell);
   void link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello, const handles& roles);
-  void link_down(node_id other);
+  void link_down(node_id other, const std::string& why);
   void look_at_links();
   void look_at_majority();
   void tell_roles(const peer& x);

@@ -163,7 +163,7 @@ TEST_CASE_FIXTURE(fixture, "a node that does not take this one is not taken eith
   say(b, of_b.greet->refusing("no"));
   CHECK(role->count<peer>() == 1);
   CHECK_FALSE(told());
-  CHECK(has(logged.str(), "it says: no"));
+  CHECK(has(logged.str(), "node b is not connected any more: it says: no"));
 }
 
 TEST_CASE_FIXTURE(fixture, "what one node has shown those that are connected get to know, and part if they know otherwise") {
@@ -194,6 +194,7 @@ TEST_CASE_FIXTURE(fixture, "who takes the place of a node that is still there ma
   say(copy, of_b.greet->taking({"leader"}), {copy.ptr()});
   auto [refusal, none] = b->take<message<schema::Hello>, handles>();
   CHECK(has(refusal->getRefusal().cStr(), "another process"));
+  CHECK(has(logged.str(), "node b is not connected any more: another process has connected as that node"));
 }
 
 TEST_CASE_FIXTURE(fixture, "a node that is not of the cluster is told of once") {
