@@ -23,7 +23,7 @@ namespace {
 
 /// Where the node is to listen for other nodes.
 endpoint door_of(const node_description& node) {
-  return {node.address.host == "localhost" ? "127.0.0.1" : node.address.host, node.address.port};
+  return {plain_host(node.address.host), node.address.port};
 }
 
 std::string cannot_listen_for_nodes(const node_description& node, const std::string& why) {
@@ -100,6 +100,8 @@ public:
   void fatal(const std::string& why) override {
     // Nothing more is to be sent or written: what is known to be durable stays as it is.
     log_->critical("{}; this process ends", why);
+    if (process_.options_.before_exit)
+      process_.options_.before_exit();
     ::_exit(exit_status::failed);
   }
 

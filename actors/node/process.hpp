@@ -7,6 +7,7 @@
 #include "synod/actors/role/registry.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -21,6 +22,7 @@ public:
   struct options {
     std::string log_level = "info";
     bool log_json = false;
+    std::function<void()> before_exit{}; ///< called when a failure ends the process, from any thread, perhaps from several
   };
 
   process(const registry& known, std::shared_ptr<const cluster> config, options opts);

@@ -15,9 +15,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <mutex>
+#include <thread>
 
 namespace synod {
 
@@ -25,7 +29,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int whole_seconds_to_end = 5;
+constexpr std::chrono::seconds limit_to_end{5};
+constexpr int removal_tries = 5;
+
+// Of the process, set before there is a second thread.
+std::string told_as;             // "node NAME: " before an error that nobody catches
+std::string temporary_directory; // of synod-dev; empty: there is none
 
 struct common_options {
   std::string config_file;
@@ -65,16 +74,36 @@ void hold_standard_descriptors() {
       static_cast<void>(::open("/dev/null", each == STDIN_FILENO ? O_RDONLY : O_WRONLY)); // Gets the lowest free number.
 }
 
+/// Roles may still write there, when a failure or a signal ends the process.
+void remove_temporary_directory() try {
+  if (temporary_directory.empty())
+    return;
+  std::error_code problem;
+  for (int i = 0; i < removal_tries; ++i)
+    if (fs::remove_all(temporary_directory, problem); !problem)
+      return;
+  std::cerr << "warning: cannot delete " << temporary_directory << ": " << problem.message() << std::endl;
+} catch (...) { // There is no memory left: the process ends for some reason, and tells that one.
+}
+
+/// Ends the process when all roles have ended, or as by a crash. CAF's own end would also wait for the memory of every detached
+/// actor, and messages that its middleman still holds for peers keep such memory.
+[[noreturn]] void leave(int status) {
+  remove_temporary_directory();
+  std::cout.flush();
+  ::_exit(status);
+}
+
 /// What nobody catches, in whatever thread, ends the process with its reason.
 void tell_what_nobody_catches() {
   std::set_terminate([] {
     auto thrown = std::current_exception();
-    std::cerr << "error: " << (thrown ? text_of(thrown) : "a thread was still running at the end") << std::endl;
-    ::_exit(exit_status::failed);
+    std::cerr << "error: " << told_as << (thrown ? text_of(thrown) : "a thread was still running at the end") << std::endl;
+    leave(exit_status::failed);
   });
 }
 
-/// Signals are waited for by `wait_for_signal` alone; called before any thread is started.
+/// Signals are waited for by `end_signal` alone; called before any thread is started.
 sigset_t block_signals() {
   sigset_t waited_for;
   sigemptyset(&waited_for);
@@ -110,20 +139,47 @@ void raise_descriptor_limit(cluster& config, size_t gateways) {
   found->second.set("most-clients", static_cast<int64_t>(for_clients));
 }
 
-/// Ends the process when all roles have ended. CAF's own end would also wait for the memory of every detached actor,
-/// and messages that its middleman still holds for peers keep such memory.
-[[noreturn]] void leave(int status) {
-  std::cout.flush();
-  ::_exit(status);
-}
+/// Waits for SIGTERM, SIGINT or SIGHUP, in a thread of its own: while nodes start, which may take as long as reading their logs,
+/// it ends the process at once, as by a crash, which data directories bear at any time. Behind that it is for `wait`, and an
+/// orderly end has a limit. Lives as long as the process.
+class end_signal {
+public:
+  explicit end_signal(const sigset_t& waited_for) : waited_for_{waited_for} {
+    std::thread{[this] { run(); }}.detach();
+  }
 
-/// Waits for SIGTERM or SIGINT; then an orderly end has a limit.
-void wait_for_signal(const sigset_t& waited_for) {
-  int received = 0;
-  sigwait(&waited_for, &received);
-  ::signal(SIGALRM, [](int) { ::_exit(exit_status::failed); });
-  ::alarm(whole_seconds_to_end);
-}
+  /// All nodes have started.
+  void nodes_run() {
+    std::lock_guard guard{mutex_};
+    nodes_run_ = true;
+  }
+
+  void wait() {
+    std::unique_lock guard{mutex_};
+    came_.wait(guard, [this] { return has_come_; });
+  }
+
+private:
+  [[noreturn]] void run() {
+    int received = 0;
+    sigwait(&waited_for_, &received);
+    {
+      std::lock_guard guard{mutex_};
+      if (!nodes_run_)
+        leave(exit_status::clean);
+      has_come_ = true;
+      came_.notify_one();
+    }
+    std::this_thread::sleep_for(limit_to_end);
+    leave(exit_status::failed);
+  }
+
+  sigset_t waited_for_;
+  std::mutex mutex_;
+  std::condition_variable came_;
+  bool nodes_run_ = false;
+  bool has_come_ = false;
+};
 
 void say_what_runs(const process& running, const cluster& config, const std::string& where) {
   std::cout << "Synod " << SYNOD_VERSION << ": " << config.nodes.size() << " nodes in this process, data in " << where << "\n";
@@ -164,21 +220,23 @@ int run_node(const registry& known, int argc, char** argv) {
       names += (names.empty() ? "" : ", ") + each.name;
     return bad_arguments("unknown node '" + name + "': " + options.config_file + " has " + names);
   }
-  auto waited_for = block_signals();
+  told_as = "node " + name + ": ";
+  auto& signal = *new end_signal{block_signals()}; // Lives as long as the process, like the next one.
   raise_descriptor_limit(*config, config->find(name)->has("gateway"));
   auto shared = std::make_shared<const cluster>(std::move(*config));
-  auto& running = *new process{known, shared, {options.log_level, options.log_json}}; // Lives as long as the process.
+  auto& running = *new process{known, shared, {options.log_level, options.log_json}};
   auto failure = running.start(*shared->find(name), options.data_directory, true);
   if (!failure)
     failure = running.publish();
   if (failure)
     leave(*failure); // As by a crash: a role that failed while it started may have left actors that nobody knows to end.
+  signal.nodes_run();
   auto& self = *shared->find(name);
   std::cout << "ready node=" << self.name;
   if (auto clients = running.clients_at(self))
     std::cout << " resp=" << to_string(*clients);
   std::cout << std::endl;
-  wait_for_signal(waited_for);
+  signal.wait();
   running.end();
   leave(exit_status::clean);
 }
@@ -206,18 +264,18 @@ int run_dev(const registry& known, int argc, char** argv) {
     return bad_arguments(text_of(config.error()));
   auto waited_for = block_signals();
   raise_descriptor_limit(*config, config->nodes_with("gateway").size());
-  auto temporary = options.data_directory.empty();
-  if (temporary) {
+  if (options.data_directory.empty()) {
     std::error_code missing;
     std::string pattern = (fs::temp_directory_path(missing) / "synod-dev-XXXXXX").string();
     if (missing || !::mkdtemp(pattern.data())) {
       std::cerr << "error: cannot make a temporary directory " << pattern << std::endl;
       return exit_status::failed;
     }
-    options.data_directory = pattern;
+    options.data_directory = temporary_directory = pattern;
   }
+  auto& signal = *new end_signal{waited_for}; // Lives as long as the process, like the next one.
   auto shared = std::make_shared<const cluster>(std::move(*config));
-  auto& running = *new process{known, shared, {options.log_level, options.log_json}}; // Lives as long as the process.
+  auto& running = *new process{known, shared, {options.log_level, options.log_json, remove_temporary_directory}};
   std::optional<int> failure;
   for (uint32_t i = 0; i < shared->nodes.size() && !failure; ++i)
     failure = running.start(shared->nodes[i], fs::path{options.data_directory} / shared->nodes[i].name, false);
@@ -225,18 +283,13 @@ int run_dev(const registry& known, int argc, char** argv) {
     failure = running.introduce();
   if (!failure)
     failure = running.publish();
-  if (!failure) {
-    say_what_runs(running, *shared, options.data_directory + (temporary ? " (deleted at exit)" : ""));
-    wait_for_signal(waited_for);
-    running.end(); // What does not start together is left as by a crash, like a single node.
-  }
-  if (temporary) {
-    std::error_code problem;
-    fs::remove_all(options.data_directory, problem);
-    if (problem)
-      std::cerr << "warning: cannot delete " << options.data_directory << ": " << problem.message() << std::endl;
-  }
-  leave(failure.value_or(exit_status::clean));
+  if (failure)
+    leave(*failure); // What does not start together is left as by a crash, like a single node.
+  signal.nodes_run();
+  say_what_runs(running, *shared, options.data_directory + (temporary_directory.empty() ? "" : " (deleted at exit)"));
+  signal.wait();
+  running.end();
+  leave(exit_status::clean);
 }
 
 } // namespace synod
