@@ -2,9 +2,13 @@
 
 #include "synod/actors/node/tcp.hpp"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace synod {
@@ -24,12 +28,42 @@ struct late_write {
   size_t taken; // of them, at once
 };
 
+/// Of any size; `uv_buf_init` takes 32 bits of it.
+uv_buf_t buffer_of(char* bytes, size_t size) {
+  uv_buf_t buffer;
+  buffer.base = bytes;
+  buffer.len = size;
+  return buffer;
+}
+
+/// The first loop of a process makes a pipe for signals, behind a descriptor of its own, and aborts when it gets none: so that is
+/// tried before.
+int problem_of_first_loop() {
+  int loop = ::eventfd(0, EFD_CLOEXEC), pipe[2] = {-1, -1};
+  auto failure = loop < 0 || ::pipe2(pipe, O_CLOEXEC) != 0 ? uv_translate_sys_error(errno) : 0;
+  for (auto each : {loop, pipe[0], pipe[1]})
+    if (each >= 0)
+      ::close(each);
+  return failure;
+}
+
 } // namespace
 
-socket_server::socket_server(caf::actor_system& system) : buffer_(read_bytes), unit_{&system} {
-  uv_loop_init(&loop_);
+socket_server::socket_server(caf::actor_system& system) : buffer_(read_bytes), unit_{&system} {}
+
+/// What it takes descriptors for; what is wrong, or nothing.
+std::string socket_server::open_loop() {
+  if (auto failure = problem_of_first_loop(); failure != 0)
+    return uv_strerror(failure);
+  if (auto failure = uv_loop_init(&loop_); failure != 0)
+    return uv_strerror(failure);
   loop_.data = this;
-  uv_async_init(&loop_, &wake_, [](uv_async_t* handle) { static_cast<socket_server*>(handle->data)->run_actors(); });
+  auto failure =
+    uv_async_init(&loop_, &wake_, [](uv_async_t* handle) { static_cast<socket_server*>(handle->data)->run_actors(); });
+  if (failure != 0) {
+    uv_loop_close(&loop_);
+    return uv_strerror(failure);
+  }
   wake_.data = this;
   auto turn_end = [](auto* handle) {
     auto* self = static_cast<socket_server*>(handle->data);
@@ -39,9 +73,13 @@ socket_server::socket_server(caf::actor_system& system) : buffer_(read_bytes), u
   uv_prepare_init(&loop_, &prepare_);
   prepare_.data = this;
   uv_prepare_start(&prepare_, turn_end);
+  open_ = true;
+  return {};
 }
 
 socket_server::~socket_server() {
+  if (!open_)
+    return;
   if (!stopping_)
     stop();
   uv_run(&loop_, UV_RUN_DEFAULT); // Lets the handles close.
@@ -54,6 +92,8 @@ std::string socket_server::listen(const std::string& host, uint16_t port) {
   if (uv_ip4_addr(host.c_str(), port, reinterpret_cast<sockaddr_in*>(&address)) != 0
       && uv_ip6_addr(host.c_str(), port, reinterpret_cast<sockaddr_in6*>(&address)) != 0)
     return "'" + host + "' is not an IP address";
+  if (auto problem = open_loop(); !problem.empty())
+    return "cannot listen at " + where + ": " + problem;
   uv_tcp_init(&loop_, &listener_);
   listener_.data = this;
   listening_ = true;
@@ -191,7 +231,7 @@ void socket_server::send(uint64_t id, std::string& bytes) {
   auto* stream = reinterpret_cast<uv_stream_t*>(&x.socket);
   size_t taken = 0;
   if (x.unsent == 0) {
-    uv_buf_t now = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
+    auto now = buffer_of(bytes.data(), bytes.size());
     auto result = uv_try_write(stream, &now, 1);
     if (result < 0 && result != UV_EAGAIN) {
       bytes.clear();
@@ -208,7 +248,7 @@ void socket_server::send(uint64_t id, std::string& bytes) {
   auto* late = new late_write{{}, std::exchange(bytes, {}), taken};
   x.unsent += late->bytes.size() - taken;
   late->request.data = late;
-  uv_buf_t rest = uv_buf_init(late->bytes.data() + taken, static_cast<unsigned>(late->bytes.size() - taken));
+  auto rest = buffer_of(late->bytes.data() + taken, late->bytes.size() - taken);
   uv_write(&late->request, stream, &rest, 1, [](uv_write_t* request, int status) {
     std::unique_ptr<late_write> done{static_cast<late_write*>(request->data)};
     auto* to = static_cast<accepted_socket*>(request->handle->data);

@@ -26,7 +26,7 @@ public:
   explicit socket_server(caf::actor_system& system);
   ~socket_server() override;
 
-  /// Binds and listens; returns what is wrong, or nothing.
+  /// Binds and listens; returns what is wrong, or nothing. Called first, and once.
   std::string listen(const std::string& host, uint16_t port);
   uint16_t port() const override { return port_; }
   void run() override;
@@ -50,6 +50,7 @@ private:
     size_t unsent = 0;
   };
 
+  std::string open_loop();
   void on_connection();
   void start_reading(accepted_socket& x);
   void end(accepted_socket& x);
@@ -59,6 +60,7 @@ private:
   uv_tcp_t listener_;
   uv_async_t wake_;
   uv_prepare_t prepare_;
+  bool open_ = false; // the loop, with `wake_` and `prepare_`
   bool listening_ = false;
   bool stopping_ = false;
   uint16_t port_ = 0;

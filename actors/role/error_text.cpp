@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <system_error>
 
 namespace synod {
 
@@ -37,6 +38,11 @@ std::string text_of(const std::exception_ptr& thrown) {
     std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
     return "there is no memory left";
+  } catch (const std::system_error& x) {
+    if (x.code() != std::errc::resource_unavailable_try_again)
+      return x.what();
+    return std::string{"cannot make a thread: "} + x.what()
+           + ": do the limits on processes (ulimit -u, TasksMax of a service) and on memory (ulimit -v) allow so many?";
   } catch (const std::exception& x) {
     return x.what();
   } catch (...) {

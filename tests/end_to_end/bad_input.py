@@ -38,7 +38,7 @@ def bad_options():
     refused(2, "--nope", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--nope")
     refused(2, "unknown node 'z'", "--config-file=" + conf, "--node=z", "--data-dir=/tmp/none")
     refused(2, "cannot be read", "--config-file=/none.conf", "--node=a", "--data-dir=/tmp/none")
-    refused(2, "/dev/null: is empty", "--config-file=/dev/null", "--node=a", "--data-dir=/tmp/none")
+    refused(2, "/dev/zero: cannot be read: expected a regular file", "--config-file=/dev/zero", "--node=a", "--data-dir=/tmp/none")
     refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")
     refused(2, "--nodes", "--nodes=0", program="synod-dev")
     refused(2, "subcommand", "--config-file=" + conf, program="synod-ctl")
@@ -281,6 +281,25 @@ def few_descriptors():
                 check(cluster.client(name)("GET", "k159") == b"159" * 10000, "node %s has it again" % name)
 
 
+def hardly_any_descriptors():
+    """Wherever a descriptor is missing at a start: the node runs, or ends with the reason."""
+    with tempfile.TemporaryDirectory() as scratch, Cluster() as cluster:
+        cluster.kill("a")
+        refusals = 0
+        for count in range(3, 33):
+            args = ["prlimit", "--nofile=%d" % count, cluster.program, *options(cluster, data=os.path.join(scratch, str(count)))]
+            process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            started = process.stdout.readline().startswith("ready")
+            if started:
+                process.terminate()
+            _, err = process.communicate(timeout=20)
+            refusals += not started
+            check(process.returncode == 0 if started else process.returncode in (1, 127),  # 127: its libraries are not found.
+                  "%d descriptors: status %d: %s" % (count, process.returncode, err))
+            check(started or "oo many open files" in err or process.returncode == 127, "%d descriptors: it does not say why: %s" % (count, err))
+        check(0 < refusals < 30, "some were too few, others enough: %d" % refusals)
+
+
 def few_threads():
     """Wherever a thread can't be made: the node runs, or ends with the reason."""
     if os.getuid() != 0:
@@ -301,7 +320,8 @@ def few_threads():
             _, err = process.communicate(timeout=20)
             refusals += not started
             check(process.returncode == (0 if started else 1), "%d threads: status %d: %s" % (count, process.returncode, err))
-            check(started or "Resource temporarily unavailable" in err, "%d threads: it does not say why: %s" % (count, err))
+            check(started or ("node a: " in err and "cannot make a thread: Resource temporarily unavailable" in err),
+                  "%d threads: it does not say why: %s" % (count, err))
         check(0 < refusals < 23, "some were too few, others enough: %d" % refusals)
 
 
@@ -394,6 +414,7 @@ with Cluster(extra="[gateway]\nunread-timeout = \"1s\"\n") as cluster:
         check(cluster.terminate(name) == 0, "node %s ends in order" % name)
 limits_of_clients()
 few_descriptors()
+hardly_any_descriptors()
 few_threads()
 ports_that_are_free()
 print("bad input: refused")

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <new>
+#include <system_error>
 
 using namespace synod;
 
@@ -33,4 +35,11 @@ TEST_CASE("an exception is told in its words") {
   CHECK(text_of_thrown(std::runtime_error{"no thread"}) == "no thread");
   CHECK(text_of_thrown(std::bad_alloc{}) == "there is no memory left");
   CHECK(text_of_thrown(7) == "an exception of an unknown kind");
+}
+
+TEST_CASE("what a thread that cannot be made says names the limits to look at") {
+  auto text = text_of_thrown(std::system_error{EAGAIN, std::generic_category()});
+  CHECK(text.starts_with("cannot make a thread: Resource temporarily unavailable"));
+  CHECK(text.find("ulimit -u") != std::string::npos);
+  CHECK(text_of_thrown(std::system_error{ENOENT, std::generic_category()}) == "No such file or directory");
 }
