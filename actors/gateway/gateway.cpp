@@ -185,7 +185,10 @@ void gateway::settle(uint64_t id) {
     look_at_socket(id, x, now);
     count_unread(id, x);
   } while (x.state.resume());
-  sockets_->read(id, !x.state.closing() && !x.state.blocked());
+  if (x.state.finished()) // Going on found that there was nothing more.
+    send_output(id, x.state);
+  else
+    sockets_->read(id, !x.state.closing() && !x.state.blocked());
 }
 
 /// Sends what the socket takes, and closes a connection that has said all. False: it is gone, `state` too.

@@ -123,6 +123,19 @@ struct gateway_fixture {
     clients->turn_end();
   }
 
+  /// To so many commands at once.
+  void respond_to_all(probe& replica, uint64_t session, uint64_t first_cid, unsigned count) {
+    builder<schema::Responses> built;
+    built->setSession(session);
+    built->setFirstCid(first_cid);
+    built->setAnswered(count);
+    for (auto each : built->initReplies(count))
+      each.setStatus("OK");
+    replica.send(subject, built.finish());
+    in.run();
+    clients->turn_end();
+  }
+
   actor_world in;
   std::shared_ptr<test_environment> environment_ = std::make_shared<test_environment>(in.system);
   std::shared_ptr<test_sockets> clients = std::make_shared<test_sockets>(in.system);

@@ -216,6 +216,21 @@ TEST_CASE_FIXTURE(fixture, "a client that says no more is answered, and then dis
   CHECK(clients->closed.contains(6));
 }
 
+TEST_CASE_FIXTURE(fixture, "a client that says no more is disconnected though as much is under way as may be") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  std::string all;
+  for (size_t i = 0; i < connection::first_pending; ++i)
+    all += "SET a 1\r\n";
+  receive(5, all);
+  clients->end(5);
+  in.run();
+  respond_to_all(beside, 77, 1, connection::first_pending);
+  CHECK(clients->take(5).size() == 5 * connection::first_pending);
+  CHECK(clients->closed.contains(5));
+}
+
 TEST_CASE_FIXTURE(fixture, "QUIT closes the connection when its reply has left") {
   clients->connect(5);
   clients->unsent = 1;
