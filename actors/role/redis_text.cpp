@@ -114,20 +114,24 @@ bool matches_one(std::string_view& pattern, char c) {
 
 } // namespace
 
-bool matches(std::string_view pattern, std::string_view text) {
+bool matches(std::string_view pattern, std::string_view text, uint64_t& bytes_left) {
   if (text.empty()) // As with Redis: of all patterns with stars only the single one fits it.
     return pattern.empty() || pattern == "*";
   // Going back to the last star alone is enough, and keeps the time bounded by the product of the lengths.
   std::optional<std::pair<std::string_view, std::string_view>> star; // pattern behind it, text it ends at
-  while (true) {
+  while (bytes_left > 0) {
+    auto size = pattern.size();
     if (!pattern.empty() && pattern[0] == '*') {
+      --bytes_left;
       pattern.remove_prefix(1);
       star.emplace(pattern, text);
       continue;
     }
     if (text.empty() && pattern.empty())
       return true;
-    if (!text.empty() && !pattern.empty() && matches_one(pattern, text[0])) {
+    auto fits = !text.empty() && !pattern.empty() && matches_one(pattern, text[0]);
+    bytes_left -= std::min<uint64_t>(bytes_left, std::max<size_t>(size - pattern.size(), 1));
+    if (fits) {
       text.remove_prefix(1);
       continue;
     }
@@ -137,6 +141,7 @@ bool matches(std::string_view pattern, std::string_view text) {
     pattern = star->first;
     text = star->second;
   }
+  return false;
 }
 
 std::string problem_with_database(std::string_view number) {

@@ -21,8 +21,15 @@ std::optional<uint64_t> parse_cursor(std::string_view text);
 /// As INCRBYFLOAT writes it: 17 digits behind the point at most, no trailing zeros, no exponent.
 std::string format_float(long double number);
 
-/// Glob patterns: * ? [a-c] [^a] and \ to take a character literally.
-bool matches(std::string_view pattern, std::string_view text);
+/// Glob patterns: * ? [a-c] [^a] and \ to take a character literally. `bytes_left` is how many bytes of patterns may still be
+/// looked at, which are at worst as many as the product of both lengths; when none are left what is returned is of no use.
+bool matches(std::string_view pattern, std::string_view text, uint64_t& bytes_left);
+
+/// The same for those that are known to be short.
+inline bool matches(std::string_view pattern, std::string_view text) {
+  uint64_t any = UINT64_MAX;
+  return matches(pattern, text, any);
+}
 
 /// What is wrong with the number of a database, if anything: there is one, 0.
 std::string problem_with_database(std::string_view number);

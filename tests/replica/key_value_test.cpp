@@ -295,10 +295,56 @@ TEST_CASE_FIXTURE(fixture, "a full store refuses commands that grow it, and take
   auto& r = *this;
   for (int i = 0; i < 3000 && subject.data().bytes() <= (1 << 20); ++i)
     run({"SET", "key:" + std::to_string(i), std::string(900, 'x')});
-  CHECK(r("SET more 1") == "-OOM command not allowed when used memory > 'maxmemory'.");
-  CHECK(r("DEL key:1") == ":1");
+  for (auto* command : {"SET more 1", "RENAME key:1 longer", "RENAMENX key:1 longer"})
+    CHECK(r(command) == "-OOM command not allowed when used memory > 'maxmemory'.");
+  CHECK(r("RENAME key:1 short") == "+OK");
+  CHECK(r("DEL short") == ":1");
   CHECK(r("FLUSHALL") == "+OK");
   CHECK(r("SET more 1") == "+OK");
+}
+
+TEST_CASE_FIXTURE(fixture, "a value holds little more than its size, however it came to that") {
+  auto& r = *this;
+  auto held = [&] { return subject.data().find("k")->value.capacity(); };
+  auto set = [&](size_t size) { run({"SET", "k", std::string(size, 'x')}); };
+  set(900);
+  r("SET k y");
+  CHECK(held() < 100);
+  CHECK(r("GET k") == "$y");
+  set(400);
+  r("APPEND k y");
+  CHECK(held() <= 401 + 401 / 8);
+  CHECK(r("GETRANGE k 398 500") == "$xxy");
+  set(400);
+  r("SETRANGE k 420 y");
+  CHECK(held() <= 421 + 421 / 8);
+  CHECK(r("GETRANGE k 399 500") == "$x" + std::string(20, '\0') + "y");
+  auto with = subject.data().bytes();
+  set(421);
+  CHECK(subject.data().bytes() == with);
+}
+
+TEST_CASE_FIXTURE(fixture, "a pattern that takes too long is given up with an error, others are not") {
+  auto& r = *this;
+  std::string many(440, 'a');
+  for (int i = 0; i < 200; ++i)
+    run({"SET", std::to_string(i) + many + many, ""});
+  const std::string error = "-ERR the pattern takes too long to match";
+  CHECK(r("KEYS *" + many + "b") == error);
+  CHECK(r("SCAN 0 COUNT 1000 MATCH *" + many + "b") == error);
+  CHECK(r("KEYS *a*a*a*b") == "*");
+  CHECK(r("KEYS 17a*" + many) == "*$17" + many + many + " ");
+}
+
+TEST_CASE("matching takes no longer than it may") {
+  uint64_t left = 1000;
+  CHECK(redis::matches("*aaab", std::string(200, 'a') + "b", left));
+  CHECK(left > 0);
+  CHECK_FALSE(redis::matches("*aaab", std::string(2000, 'a') + "b", left));
+  CHECK(left == 0);
+  left = 1000;
+  CHECK_FALSE(redis::matches("[" + std::string(5000, 'b') + "]", "a", left));
+  CHECK(left == 0);
 }
 
 TEST_CASE("patterns match as Redis's do") {

@@ -28,6 +28,14 @@ void type(const machine& m, arguments args, reply answer) {
   answer.status(m.data().find(args[1]) ? "string" : "none");
 }
 
+/// A key that gets longer may not do so in a full store, as whatever else makes that larger.
+bool refuses_longer_name(const machine& m, arguments args, reply answer) {
+  auto refuses = args[2].size() > args[1].size() && m.data().bytes() > m.bounds().store_bytes;
+  if (refuses)
+    answer.error(errors::out_of_memory);
+  return refuses;
+}
+
 void rename_to(machine& m, arguments args, const entry& x) {
   auto value = x.value;
   auto expires = x.expires;
@@ -39,6 +47,8 @@ void rename(machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
   if (!x)
     return answer.error(errors::no_such_key);
+  if (refuses_longer_name(m, args, answer))
+    return;
   if (args[1] != args[2])
     rename_to(m, args, *x);
   answer.status("OK");
@@ -50,6 +60,8 @@ void renamenx(machine& m, arguments args, reply answer) {
     return answer.error(errors::no_such_key);
   if (m.data().find(args[2]))
     return answer.integer(0);
+  if (refuses_longer_name(m, args, answer))
+    return;
   rename_to(m, args, *x);
   answer.integer(1);
 }
@@ -90,6 +102,25 @@ void each_key(const store& data, Use use) {
         use(key);
 }
 
+/// Looks for keys that match a pattern, and gives up where that would take long: it takes time in proportion to the keys, as
+/// looking at each does, and some tens of milliseconds more.
+class search {
+public:
+  explicit search(std::string_view pattern) : pattern_{pattern} {}
+
+  bool finds(std::string_view key) {
+    bytes_left_ += 64 + 4 * key.size();
+    return matches(pattern_, key, bytes_left_);
+  }
+  bool given_up() const { return bytes_left_ == 0; }
+
+  static constexpr const char* takes_too_long = "ERR the pattern takes too long to match";
+
+private:
+  std::string_view pattern_;
+  uint64_t bytes_left_ = 1u << 24;
+};
+
 void answer_keys(const std::vector<std::string_view>& found, reply answer) {
   answer.array(found.size());
   for (size_t i = 0; i < found.size(); ++i)
@@ -98,11 +129,12 @@ void answer_keys(const std::vector<std::string_view>& found, reply answer) {
 
 void keys(const machine& m, arguments args, reply answer) {
   std::vector<std::string_view> found;
+  search fitting{args[1]};
   each_key(m.data(), [&](std::string_view key) {
-    if (matches(args[1], key))
+    if (!fitting.given_up() && fitting.finds(key))
       found.push_back(key);
   });
-  answer_keys(found, answer);
+  fitting.given_up() ? answer.error(search::takes_too_long) : answer_keys(found, answer);
 }
 
 /// The cursor is the next shard: the same on every replica, and a shard is always told whole.
@@ -133,13 +165,16 @@ void scan(const machine& m, arguments args, reply answer) {
   }
   std::vector<std::string_view> found;
   int64_t looked_at = 0;
+  search fitting{pattern};
   auto cursor = *begin;
   for (; cursor < store::shard_count && looked_at < count; ++cursor)
     for (auto& [key, x] : m.data().at(cursor)) {
       ++looked_at;
-      if (strings && !m.data().expired(x) && matches(pattern, key))
+      if (strings && !m.data().expired(x) && !fitting.given_up() && fitting.finds(key))
         found.push_back(key);
     }
+  if (fitting.given_up())
+    return answer.error(search::takes_too_long);
   answer.array(2);
   answer.element(0).bulk(cursor >= store::shard_count ? "0" : std::to_string(cursor));
   answer_keys(found, answer.element(1));

@@ -16,6 +16,20 @@ size_t footprint(size_t key, size_t value) {
   return key + value + overhead_bytes;
 }
 
+/// What a value of that size may hold: a quarter more, and a little. Assigned to, or growing by itself, a string keeps what it
+/// had, or doubles, and that would be counted nowhere.
+size_t most_held(size_t size) {
+  return size + size / 4 + 64;
+}
+
+/// Has the value hold so much, neither more nor less.
+void hold(std::string& value, size_t bytes) {
+  std::string other;
+  other.reserve(bytes);
+  other.append(value, 0, bytes);
+  value.swap(other);
+}
+
 } // namespace
 
 size_t store::hash::operator()(std::string_view key) const {
@@ -78,10 +92,13 @@ uint64_t store::version(std::string_view key) const {
   return expired(x) ? std::max(removals_[index], x.version | gone) : x.version;
 }
 
-void store::changed(entry& x, size_t size_before) {
+void store::resize(entry& x, size_t size) {
   x.version = ++version_;
-  bytes_ += x.value.size();
-  bytes_ -= size_before;
+  bytes_ += size;
+  bytes_ -= x.value.size();
+  if (size > x.value.capacity())
+    hold(x.value, size + size / 8); // It may grow again, by a little.
+  x.value.resize(size);
 }
 
 void store::put(std::string_view key, std::string_view value, int64_t expires) {
@@ -99,7 +116,10 @@ void store::restore(std::string_view key, std::string_view value, int64_t expire
   auto& x = found->second;
   bytes_ += value.size();
   bytes_ -= x.value.size();
-  x.value.assign(value);
+  if (value.size() > x.value.capacity() || x.value.capacity() > most_held(value.size()))
+    std::string{value}.swap(x.value);
+  else
+    x.value.assign(value);
   x.version = version;
   if (x.expires != expires) {
     if (x.expires != 0)

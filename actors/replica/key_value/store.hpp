@@ -24,6 +24,9 @@ struct entry {
 ///
 /// Keys lie in shards by their hash, the same on every host: a scan that goes on at
 /// another replica meets every key that was there throughout.
+///
+/// `bytes` depends on the keys and values alone, so it is the same at every replica. What a value holds beyond its size is not
+/// counted, and never more than a quarter of that and some bytes.
 class store {
 public:
   static constexpr size_t shard_count = 16384;
@@ -41,10 +44,10 @@ public:
   std::optional<int64_t> next_deadline() const;
 
   const entry* find(std::string_view key) const;
-  /// The value for changing in place through `changed`; null: absent.
+  /// The value for changing in place behind `resize`; null: absent.
   entry* find(std::string_view key);
-  /// To be called after an entry's value was changed in place, with its size before.
-  void changed(entry& x, size_t size_before);
+  /// Gives an entry's value a size, which may be the one that it has, before it is changed in place; what is new is zero.
+  void resize(entry& x, size_t size);
 
   void put(std::string_view key, std::string_view value, int64_t expires);
   bool erase(std::string_view key);

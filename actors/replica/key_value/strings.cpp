@@ -236,8 +236,8 @@ void append(machine& m, arguments args, reply answer) {
   if (too_long(m, before + args[2].size(), answer))
     return;
   if (x) {
-    x->value.append(args[2]);
-    m.data().changed(*x, before);
+    m.data().resize(*x, before + args[2].size());
+    x->value.replace(before, args[2].size(), args[2]);
   } else {
     m.data().put(args[1], args[2], 0);
   }
@@ -260,11 +260,9 @@ void setrange(machine& m, arguments args, reply answer) {
     m.data().put(args[1], "", 0);
     x = m.data().find(args[1]);
   }
-  auto before = x->value.size();
   auto begin = static_cast<size_t>(*offset);
-  x->value.resize(std::max(before, begin + args[3].size()));
+  m.data().resize(*x, std::max(x->value.size(), begin + args[3].size()));
   x->value.replace(begin, args[3].size(), args[3]);
-  m.data().changed(*x, before);
   answer.integer(static_cast<int64_t>(x->value.size()));
 }
 
