@@ -13,6 +13,7 @@ constexpr const char* outcome_unknown =
 constexpr const char* not_sent = "TRYAGAIN no majority answered within the time limit: the command was not performed";
 constexpr const char* read_failed = "TIMEOUT no majority answered within the time limit: nothing was read";
 constexpr const char* read_refused = "TRYAGAIN too many reads wait at the replica: nothing was read";
+constexpr const char* refused = "TRYAGAIN the replica has no room: the command was not performed";
 constexpr const char* session_lost =
   "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
 
@@ -95,7 +96,7 @@ bool replica_session::on_responses(const message<schema::Responses>& responses, 
   auto answered = std::min<uint64_t>(responses->getAnswered(), replies.size());
   auto in_order = first <= cid && answered <= next_cid_ - std::min(first, next_cid_);
   if (responses->getSessionEnded() || responses->getRefused() || !in_order) {
-    lose_session(to);
+    lose_session(to, responses->getRefused() && first >= cid ? first : UINT64_MAX);
     return false;
   }
   auto end = first + answered;
@@ -205,10 +206,11 @@ void replica_session::lose_replica(recipient& to) {
   lose_session(to);
 }
 
-/// What was sent under it has an unknown outcome; what was not sent yet goes under the next one.
-void replica_session::lose_session(recipient& to) {
-  while (under_way_.size() > commands_.size()) {
-    to.fail(under_way_.front().whose, session_lost);
+/// What was sent under it has an unknown outcome, but for what was refused, with all that came behind it; what was not sent yet
+/// goes under the next one.
+void replica_session::lose_session(recipient& to, uint64_t refused_from_cid) {
+  for (auto cid = first_waiting_cid(); under_way_.size() > commands_.size(); ++cid) {
+    to.fail(under_way_.front().whose, cid < refused_from_cid ? session_lost : refused);
     under_way_.pop_front();
     expired_ -= expired_ > 0;
   }

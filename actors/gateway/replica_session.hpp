@@ -102,7 +102,7 @@ private:
   uint64_t first_waiting_cid() const { return next_cid_ - (under_way_.size() - commands_.size()); }
   message<schema::Request> opening(time_point now);
   void forget_sent(uint64_t below_cid);
-  void lose_session(recipient& to);
+  void lose_session(recipient& to, uint64_t refused_from_cid = UINT64_MAX);
   void expire_commands(time_point now, recipient& to);
   void expire_reads(time_point now, recipient& to);
   void fail_rest(query& x, size_t end, std::string_view why, recipient& to);

@@ -310,6 +310,34 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(to.take() == "1/2=20 ");
 }
 
+TEST_CASE_FIXTURE(fixture,
+                  "what the replica has refused, and what came behind it, was not performed; what came before may have been") {
+  open();
+  submit(1);
+  sent();
+  submit(2);
+  submit(3);
+  sent();
+  submit(4);
+  sent();
+  builder<schema::Responses> refused;
+  refused->setSession(77);
+  refused->setRefused(true);
+  SUBCASE("") {
+    refused->setFirstCid(2);
+    CHECK_FALSE(subject.on_responses(refused.finish(), to));
+    CHECK(to.take() == "1/1=UNKNOWN 1/2=TRYAGAIN 1/3=TRYAGAIN 1/4=TRYAGAIN ");
+  }
+  SUBCASE("but for what was answered already") {
+    subject.on_responses(responses(77, 1, {10, 20}), to);
+    to.take();
+    refused->setFirstCid(2);
+    CHECK_FALSE(subject.on_responses(refused.finish(), to));
+    CHECK(to.take() == "1/3=UNKNOWN 1/4=UNKNOWN ");
+  }
+  CHECK(subject.waiting() == 0);
+}
+
 TEST_CASE_FIXTURE(fixture, "with the replica, its session and its reads are lost") {
   open();
   submit(1);
