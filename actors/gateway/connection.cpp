@@ -109,7 +109,7 @@ void connection::end_command() {
 
 bool connection::dispatch(arguments args) {
   if (is_of_browser(args[0])) {
-    services_.warn("a client that speaks HTTP is disconnected: " + client_.remote_address);
+    services_.warn("a client that speaks HTTP is disconnected", client_.remote_address);
     closing_ = true;
     return true;
   }

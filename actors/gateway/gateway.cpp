@@ -203,8 +203,9 @@ bool gateway::send_output(uint64_t id, connection& state) {
   return false;
 }
 
-void gateway::warn(std::string_view text) {
-  environment_->log().warn("gateway: {}", text);
+void gateway::warn(std::string_view what, const std::string& client) {
+  if (auto line = told_[what].line(std::string{what} + ": " + client, clock().now()))
+    environment_->log().warn("gateway: {}", *line);
 }
 
 // -- commands -------------------------------------------------------------------
@@ -360,7 +361,7 @@ void gateway::close_silent(time_point now) {
                 && now - x.state.used() > options_.idle_timeout;
     auto stuck = is_stuck(x, now);
     if (stuck)
-      warn("a client that does not read its replies is disconnected: " + x.state.remote());
+      warn("a client that does not read its replies is disconnected", x.state.remote());
     if (idle || stuck)
       silent.push_back(id);
   }

@@ -5,8 +5,10 @@
 #include "synod/actors/gateway/replica_session.hpp"
 #include "synod/actors/role/environment.hpp"
 #include "synod/actors/role/peers.hpp"
+#include "synod/actors/role/seldom_told.hpp"
 #include "synod/messages/status.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -88,7 +90,7 @@ private:
   const command_table& commands() const override { return commands_; }
   time_point now() const override { return clock().now(); }
   int64_t wall_clock_us() const override { return environment_->wall_clock_us(); }
-  void warn(std::string_view text) override;
+  void warn(std::string_view what, const std::string& client) override;
   std::string info(arguments sections) const override;
   void reset_statistics() override;
   const std::vector<setting>& settings() const override { return options_.settings; }
@@ -156,3 +158,5 @@ private:
 };
 
 } // namespace synod
+  std::map<std::string_view, seldom_told> told_; // in the log, by what happened
+

@@ -39,8 +39,8 @@ public:
   virtual const command_table& commands() const = 0;
   virtual client_state::time_point now() const = 0;
   virtual int64_t wall_clock_us() const = 0;
-  /// Into the log.
-  virtual void warn(std::string_view text) = 0;
+  /// Into the log, a line every few seconds at most of each thing that happens; that is a text which stays.
+  virtual void warn(std::string_view what, const std::string& client) = 0;
   /// What the gateway knows of INFO's text: these sections, or without any all.
   virtual std::string info(arguments sections) const = 0;
   virtual void reset_statistics() = 0;

@@ -2,8 +2,6 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <utility>
-
 namespace synod {
 
 std::optional<std::string> turned_away::refused(const std::string& from, const std::string& name, const std::string& why,
@@ -13,15 +11,7 @@ std::optional<std::string> turned_away::refused(const std::string& from, const s
   auto text = fmt::format("a connection from {}{} is refused: {}", from, known ? " that says it is node " + name : "", why);
   if (known)
     nodes_[name] = {text, now};
-  auto [told, first] = told_.try_emplace(known ? name : std::string{}, telling{now});
-  if (!first && now - told->second.last < log_interval) {
-    ++told->second.untold;
-    return std::nullopt;
-  }
-  told->second.last = now;
-  if (auto others = std::exchange(told->second.untold, 0))
-    text += fmt::format(" ({} more since the last one that was told)", others);
-  return text;
+  return told_[known ? name : std::string{}].line(text, now);
 }
 
 void turned_away::let_in(const std::string& name) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/role/cluster.hpp"
+#include "synod/actors/role/seldom_told.hpp"
 
 #include <chrono>
 #include <map>
@@ -12,15 +13,15 @@
 
 namespace synod {
 
-/// What is told of connections that were refused: in the log, a line every `log_interval` at most for each node that they say to
-/// be, and for all others together; and to whoever asks for a node, for as long as it goes on. Used by several threads.
+/// What is told of connections that were refused: in the log, a line every `seldom_told::interval` at most for each node that
+/// they say to be, and for all others together; and to whoever asks for a node, for as long as it goes on. Used by several
+/// threads.
 ///
 /// Bound: one entry for each node of the cluster file, and one. A name is what a stranger claims: it is told, not believed.
 class turned_away {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  static constexpr std::chrono::seconds log_interval{5};
   static constexpr std::chrono::seconds remembered_for{10};
 
   explicit turned_away(std::shared_ptr<const cluster> config) : config_{std::move(config)} {}
@@ -41,11 +42,7 @@ private:
   std::shared_ptr<const cluster> config_;
   mutable std::mutex mutex_;
   std::map<std::string, refusal> nodes_;
-  struct telling {
-    time_point last;
-    size_t untold = 0; // since then
-  };
-  std::map<std::string, telling> told_; // by name; empty: all who are no nodes
+  std::map<std::string, seldom_told> told_; // by name; empty: all who are no nodes
 };
 
 } // namespace synod

@@ -47,7 +47,7 @@ struct test_services : gateway_services {
   }
   const command_table& commands() const override { return table; }
   int64_t wall_clock_us() const override { return 1'234'567; }
-  void warn(std::string_view text) override { warned += text; }
+  void warn(std::string_view what, const std::string&) override { warned += what; }
   client_state::time_point now() const override { return client_state::time_point{} + std::chrono::seconds{70}; }
   std::string info(arguments sections) const override { return sections.empty() ? information : ""; }
   void reset_statistics() override { ++resets; }

@@ -35,10 +35,10 @@ TEST_CASE_FIXTURE(fixture, "the log is not flooded, and says how many it did not
   CHECK(subject->refused("x", "", "no", now));
   for (int i = 0; i < 1000; ++i)
     CHECK(!subject->refused("x", "", "no", now + std::chrono::seconds{4}));
-  auto told = subject->refused("y", "", "never", now + turned_away::log_interval);
+  auto told = subject->refused("y", "", "never", now + seldom_told::interval);
   CHECK(told == "a connection from y is refused: never (1000 more since the last one that was told)");
-  CHECK(!subject->refused("y", "", "never", now + turned_away::log_interval));
-  CHECK(subject->refused("y", "b", "never", now + turned_away::log_interval)); // Strangers do not keep that from being told.
+  CHECK(!subject->refused("y", "", "never", now + seldom_told::interval));
+  CHECK(subject->refused("y", "b", "never", now + seldom_told::interval)); // Strangers do not keep that from being told.
 }
 
 TEST_CASE_FIXTURE(fixture, "a refusal is forgotten when its node is let in, and after a while") {
