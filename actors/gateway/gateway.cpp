@@ -272,12 +272,14 @@ void gateway::fail(ticket whose, std::string_view error) {
 }
 
 void gateway::on_opened(const message<schema::Opened>& opened) {
+  answered_ = opened->isSession() ? clock().now() : answered_;
   session_.on_opened(opened, clock().now());
   flush();
 }
 
 void gateway::on_responses(const message<schema::Responses>& responses) {
   note_mark(responses->getMark());
+  answered_ = responses->getAnswered() > 0 ? clock().now() : answered_;
   if (session_.on_responses(responses, *this))
     return;
   environment_->log().warn("gateway: the session has ended; opening another session");
@@ -286,6 +288,7 @@ void gateway::on_responses(const message<schema::Responses>& responses) {
 
 void gateway::on_answers(const message<schema::Answers>& answers) {
   note_mark(answers->getMark());
+  answered_ = answers->getAnswered() > 0 ? clock().now() : answered_;
   session_.on_answers(answers, *this);
 }
 
@@ -304,26 +307,46 @@ void gateway::on_peer(const peer& x) {
   if (x.role != "replica")
     return;
   replicas_.renew(x);
-  auto lost = replica_ && x.node == replica_node_;
-  if (lost) {
-    replica_ = nullptr;
-    environment_->log().warn("gateway: the replica is not reached any more; opening another session");
-    session_.lose_replica(*this);
-  }
+  if (x.node == options_.node)
+    beside_from_ = time_point::min();
+  if (replica_ && x.node == replica_node_)
+    lose_replica("the replica is not reached any more");
   if (!replica_)
     choose_replica();
   flush();
 }
 
-/// The one beside it, or else any.
+void gateway::lose_replica(const char* why) {
+  replica_ = nullptr;
+  environment_->log().warn("gateway: {}; opening another session", why);
+  session_.lose_replica(*this);
+}
+
+/// The one beside it, or else the next one, in the order of nodes.
 void gateway::choose_replica() {
   if (replicas_.empty())
     return;
-  auto* beside = replicas_.find(options_.node);
-  auto& chosen = beside ? *beside : *replicas_.begin();
+  auto now = clock().now();
+  auto* beside = now >= beside_from_ ? replicas_.find(options_.node) : nullptr;
+  auto next = std::find_if(replicas_.begin(), replicas_.end(), [&](auto& x) { return x.node > replica_node_; });
+  auto& chosen = beside ? *beside : next != replicas_.end() ? *next : *replicas_.begin();
   replica_ = chosen.handle;
   replica_node_ = chosen.node;
+  answered_ = now;
   session_.begin();
+}
+
+/// Whether another one is to be used: this one has no majority, or does not go on; or the one beside it has come.
+void gateway::look_at_replica(time_point now, bool timed_out) {
+  auto silent = timed_out && now - answered_ >= options_.request_timeout && replicas_.size() > 1;
+  auto is_beside = replica_node_ == options_.node;
+  auto to_beside = !is_beside && now >= beside_from_ && replicas_.find(options_.node) && session_.idle();
+  if (!replica_ || (!silent && !to_beside))
+    return;
+  if (is_beside)
+    beside_from_ = now + 10 * options_.request_timeout;
+  lose_replica(silent ? "the replica answers nothing" : "the replica beside it is reached");
+  choose_replica();
 }
 
 // -- time -----------------------------------------------------------------------
@@ -331,7 +354,9 @@ void gateway::choose_replica() {
 void gateway::on_tick() {
   delayed_send(this, tick_interval, tick_atom_v);
   auto now = clock().now();
+  auto timed_out = session_.timed_out();
   session_.on_tick(now, *this);
+  look_at_replica(now, session_.timed_out() > timed_out);
   give_up_waiting(now);
   close_silent(now);
   return_marks(*this, marks_, options_.node);

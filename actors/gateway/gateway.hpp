@@ -19,6 +19,10 @@ namespace synod {
 
 /// Speaks RESP with clients and is one session of the replicas for all of them: with the replica beside it, or with any.
 ///
+/// A replica that answers nothing for `request_timeout` while commands or reads time out there is left for the next one, so no
+/// more often than that. For the one beside it any other is left while nothing is under way; if that answered nothing, after ten
+/// times as long.
+///
 /// An actor that runs in the thread of its sockets. Commands that came in one turn of the event loop go to the
 /// replica as one message.
 ///
@@ -120,6 +124,8 @@ private:
   bool flush_when_full(bool taken);
   void flush();
   void choose_replica();
+  void lose_replica(const char* why);
+  void look_at_replica(time_point now, bool timed_out);
   void note_mark(uint64_t mark);
   void give_up_waiting(time_point now);
   void close_silent(time_point now);
@@ -138,7 +144,9 @@ private:
 
   peers<replica_actor> replicas_;
   node_id replica_node_ = 0;
-  replica_actor replica_; // that has the session
+  replica_actor replica_;                      // that has the session
+  time_point answered_{};                      // by it, something; or when it was chosen
+  time_point beside_from_ = time_point::min(); // when the one of the own node may be used again
   replica_session session_;
   marks marks_; // to be returned to replicas
 
@@ -151,6 +159,8 @@ private:
   };
   statistics counted() const { return {connections_, rejected_, session_.taken(), session_.timed_out()}; }
 
+  std::map<std::string_view, seldom_told> told_; // in the log, by what happened
+
   time_point started_{};
   uint64_t connections_ = 0;
   uint64_t rejected_ = 0;
@@ -158,5 +168,3 @@ private:
 };
 
 } // namespace synod
-  std::map<std::string_view, seldom_told> told_; // in the log, by what happened
-

@@ -71,6 +71,8 @@ public:
   uint64_t timed_out() const { return timed_out_; }
   /// Commands to be decided that have no reply yet.
   size_t waiting() const { return under_way_.size(); }
+  /// Nobody waits for anything.
+  bool idle() const { return under_way_.empty() && reading_.empty() && queries_.empty(); }
   size_t bytes_at_replica() const { return sent_bytes_; }
   /// Of commands that are to be decided: at the replica, and on their way to it.
   size_t outstanding_bytes() const { return sent_bytes_ + commands_.bytes(); }

@@ -54,6 +54,122 @@ TEST_CASE_FIXTURE(fixture, "the replica beside the gateway is taken; any other w
   CHECK(beside->has<message<schema::Request>>());
 }
 
+TEST_CASE_FIXTURE(fixture, "a replica that answers nothing while commands wait for it is left for the next one") {
+  reach(beside, 1);
+  reach(apart, 2);
+  open(beside, 77);
+  clients->connect(5);
+  in.pass(std::chrono::seconds{20}); // Nobody asks it anything.
+  CHECK_FALSE(apart->has<message<schema::Request>>());
+  std::string command = "SET a 1\r\n", error = "-UNKNOWN no majority";
+  SUBCASE("commands") {}
+  SUBCASE("reads") {
+    command = "GET a\r\n";
+    error = "-TIMEOUT no majority";
+  }
+  receive(5, command);
+  in.pass(std::chrono::milliseconds{4800});
+  CHECK_FALSE(apart->has<message<schema::Request>>());
+  in.pass(std::chrono::milliseconds{300});
+  clients->turn_end();
+  CHECK(clients->take(5).starts_with(error));
+  CHECK(environment_->logged().find("the replica answers nothing") != std::string::npos);
+  open(apart, 70);
+  while (apart->has<message<schema::Request>>()) // It was asked again meanwhile.
+    apart->take<message<schema::Request>>();
+  receive(5, "SET a 2\r\n");
+  CHECK(std::get<0>(apart->take<message<schema::Request>>())->getCommands().getSession() == 70);
+}
+
+TEST_CASE_FIXTURE(fixture, "a replica that opens no session is left, too, and each has some time") {
+  reach(beside, 1);
+  reach(apart, 2);
+  clients->connect(5);
+  in.pass(std::chrono::seconds{20});
+  receive(5, "SET a 1\r\n");
+  in.pass(std::chrono::milliseconds{100});
+  receive(5, "SET a 2\r\n");
+  in.pass(std::chrono::milliseconds{5000});
+  CHECK(apart->has<message<schema::Request>>());
+  auto asked = beside->count<message<schema::Request>>();
+  in.pass(std::chrono::milliseconds{4500}); // The second one's time is over, and it was not sent.
+  CHECK(beside->count<message<schema::Request>>() == asked);
+}
+
+TEST_CASE_FIXTURE(fixture, "a replica that answers something is not left, nor is the only one") {
+  reach(beside, 1);
+  open(beside, 77);
+  clients->connect(5);
+  SUBCASE("it answers something") {
+    reach(apart, 2);
+    in.pass(std::chrono::seconds{20});
+    receive(5, "SET a 1\r\nSET a 2\r\n");
+    in.pass(std::chrono::seconds{3});
+    respond(beside, 77, 1, "OK");
+  }
+  SUBCASE("it is the only one") {
+    receive(5, "SET a 1\r\n");
+    in.pass(std::chrono::seconds{3});
+  }
+  in.pass(std::chrono::seconds{3});
+  clients->turn_end();
+  CHECK(clients->take(5).find("-UNKNOWN no majority") != std::string::npos);
+  CHECK_FALSE(apart->has<message<schema::Request>>());
+  receive(5, "SET a 3\r\n");
+  CHECK(beside->has<message<schema::Request>>());
+}
+
+TEST_CASE_FIXTURE(fixture, "the replica beside the gateway is turned to when it comes, while nothing is under way") {
+  reach(apart, 0);
+  open(apart, 70);
+  clients->connect(5);
+  receive(5, "SET a 1\r\n");
+  reach(beside, 1);
+  in.pass(std::chrono::milliseconds{200});
+  CHECK_FALSE(beside->has<message<schema::Request>>());
+  respond(apart, 70, 1, "OK");
+  CHECK(clients->take(5) == "+OK\r\n");
+  in.pass(std::chrono::milliseconds{200});
+  open(beside, 77);
+}
+
+TEST_CASE_FIXTURE(fixture, "the replica beside the gateway is tried again some time after it was left") {
+  reach(beside, 1);
+  reach(apart, 2);
+  open(beside, 77);
+  clients->connect(5);
+  receive(5, "SET a 1\r\n");
+  in.pass(std::chrono::milliseconds{5100});
+  open(apart, 70);
+  while (beside->has<message<schema::Request>>())
+    beside->take<message<schema::Request>>();
+  in.pass(std::chrono::seconds{49});
+  CHECK_FALSE(beside->has<message<schema::Request>>());
+  in.pass(std::chrono::seconds{2});
+  open(beside, 78);
+}
+
+TEST_CASE_FIXTURE(fixture, "of clients that are disconnected alike the log tells some, and how many it did not tell") {
+  auto count = [&](const std::string& text) {
+    auto logged = environment_->logged();
+    size_t found = 0;
+    for (auto at = logged.find(text); at != std::string::npos; at = logged.find(text, at + 1))
+      ++found;
+    return found;
+  };
+  for (uint64_t id = 5; id < 9; ++id) {
+    clients->connect(id);
+    receive(id, "Host: here\r\n");
+  }
+  CHECK(clients->closed.size() == 4);
+  CHECK(count("speaks HTTP") == 1);
+  in.pass(std::chrono::seconds{5});
+  clients->connect(9);
+  receive(9, "Host: here\r\n");
+  CHECK(count("speaks HTTP") == 2);
+  CHECK(count("127.0.0.1:1 (3 more since the last one that was told)") == 1);
+}
+
 TEST_CASE_FIXTURE(fixture, "marks go back to the replica they came from: with the next tick, or at once when much came") {
   reach(beside, 1);
   open(beside, 77);
