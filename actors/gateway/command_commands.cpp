@@ -278,11 +278,20 @@ void command_getkeysandflags(local_context& of, arguments args, resp::writer out
   if (!command)
     return;
   auto keys = keys_of(*command, args.subspan(2));
-  auto uses = key_uses(*command);
+  auto uses = key_uses(*command, args.subspan(2));
   out.array(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
     out.array(2);
     out.bulk(keys[i]);
+/// What becomes of the keys of this very command, where that depends on its other arguments: SET reads when it has GET.
+std::vector<std::string_view> key_uses(const command_spec& x, arguments command) {
+  auto uses = key_uses(x);
+  if (!uses.front().ends_with(" variable_flags"))
+    return uses;
+  auto reads = std::any_of(command.begin() + 3, command.end(), [](auto word) { return equals_ignoring_case(word, "get"); });
+  return {reads ? "RW access update" : "OW update"};
+}
+
     write_statuses(split(uses[std::min(i, uses.size() - 1)], ' '), out);
   }
 }

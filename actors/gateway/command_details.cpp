@@ -91,7 +91,7 @@ constexpr command_details table[] = {
   {"reset", "noscript loading stale fast no_auth allow_busy"},
   {"scan", "", "", "cursor [MATCH pattern] [COUNT count] [TYPE type]"},
   {"select", "loading stale fast", "", "index"},
-  {"set", "denyoom", "RW access update",
+  {"set", "denyoom", "RW access update variable_flags",
    "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]"},
   {"setex", "denyoom", "OW update", "key seconds value"},
   {"setnx", "denyoom fast", "OW insert", "key value"},

@@ -118,7 +118,7 @@ void reset(local_context& of, arguments, resp::writer out) {
   of.queue.discard();
   of.client.version = 2;
   of.client.name.clear();
-  of.client.no_evict = of.client.no_touch = of.client.replies_off = of.client.skips_next = of.client.skips_this = false;
+  of.client.no_evict = of.client.no_touch = of.client.replies_off = of.client.skips_next = false;
   out.in_version(2).status("RESET");
 }
 

@@ -145,8 +145,6 @@ def same(command, a, b):
         return sorted(a[1]) == sorted(b[1])
     if both == (b"command", b"list"):  # Synod has fewer commands, and some of later versions.
         return set(b[1]) <= set(a[1]) | {(b"$", b"client|no-touch"), (b"$", b"client|setinfo")}
-    if both == (b"command", b"getkeysandflags"):
-        return command[2].lower() == b"set"  # Synod does not look whether GET is among its options.
     if name == b"scan":  # Cursors are each server's own; a count that large brings all.
         return b"1000000" not in command or command[1] != b"0" or sorted(a[1][1][1]) == sorted(b[1][1][1])
     if both == (b"command", b"info") and len(command) == 2:

@@ -136,3 +136,5 @@ TEST_CASE_FIXTURE(fixture, "HELP tells all subcommands with their arguments") {
   }
   CHECK(say("CONFIG HELP").find("+SET {parameter value}...\r\n") != std::string::npos);
 }
+  CHECK(say("COMMAND GETKEYSANDFLAGS SET a 1") == "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
+  CHECK(say("COMMAND GETKEYSANDFLAGS SET a 1 GET") == "*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n");
