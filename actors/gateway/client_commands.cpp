@@ -23,8 +23,8 @@ void client_getname(local_context& of, arguments, resp::writer out) {
 }
 
 void client_setname(local_context& of, arguments args, resp::writer out) {
-  if (!is_client_text(args[2]))
-    return out.error("ERR Client names cannot contain spaces, newlines or special characters.");
+  if (auto problem = problem_with_client_text("Client names", args[2]); !problem.empty())
+    return out.error(problem);
   of.client.name = args[2];
   out.status("OK");
 }
@@ -33,8 +33,8 @@ void client_setinfo(local_context& of, arguments args, resp::writer out) {
   auto is_name = equals_ignoring_case(args[2], "lib-name");
   if (!is_name && !equals_ignoring_case(args[2], "lib-ver"))
     return out.error("ERR Unrecognized option '" + std::string{args[2]} + "'");
-  if (!is_client_text(args[3]))
-    return out.error("ERR " + redis::lower_case(args[2]) + " cannot contain spaces, newlines or special characters.");
+  if (auto problem = problem_with_client_text(redis::lower_case(args[2]), args[3]); !problem.empty())
+    return out.error(problem);
   (is_name ? of.client.library_name : of.client.library_version) = args[3];
   out.status("OK");
 }
@@ -166,28 +166,35 @@ void client_info(local_context& of, arguments, resp::writer out) {
   out.verbatim("");
 }
 
+/// What is larger than a reply may be is not written to its end.
+void write_lines(const local_context& of, const std::map<uint64_t, client_view>& clients, resp::writer out) {
+  std::string text;
+  for (auto each = clients.begin(); each != clients.end() && text.size() <= reply_limit_bytes && !out.full(); ++each)
+    text += line(each->second, of.services.now());
+  out.verbatim(text);
+}
+
 void list_by_type(local_context& of, std::string_view type, resp::writer out) {
   auto wanted = parse_type(type);
   if (!wanted)
     return out.error(unknown_type(type));
-  std::string text;
+  std::map<uint64_t, client_view> found;
   if (*wanted == client_type::normal)
-    for (auto& [id, each] : clients_by_id(of.services))
-      text += line(each, of.services.now());
-  out.verbatim(text);
+    found = clients_by_id(of.services);
+  write_lines(of, found, out);
 }
 
+/// Each once, however often it is named.
 void list_by_id(local_context& of, arguments ids, resp::writer out) {
-  std::string text;
+  std::map<uint64_t, client_view> found;
   auto all = clients_by_id(of.services);
   for (auto each : ids) {
     auto id = redis::parse_integer(each);
     if (!id)
       return out.error("ERR Invalid client ID");
-    if (auto found = all.find(static_cast<uint64_t>(*id)); found != all.end())
-      text += line(found->second, of.services.now());
+    found.insert(all.extract(static_cast<uint64_t>(*id)));
   }
-  out.verbatim(text);
+  write_lines(of, found, out);
 }
 
 void client_list(local_context& of, arguments args, resp::writer out) {

@@ -100,6 +100,8 @@ std::span<const gateway_command> subcommands_of(const gateway_command& x) {
 }
 
 void write_info(const gateway_command& x, resp::writer out) {
+  if (out.full())
+    return;
   out.array(10);
   out.bulk(x.spec.name);
   out.integer(x.spec.arity);
@@ -120,6 +122,8 @@ void write_info(const gateway_command& x, resp::writer out) {
 void command_info(local_context& of, arguments args, resp::writer out) {
   if (args.size() == 2)
     return tell_all_commands(of, args, out);
+  if (!are_few(args.subspan(2), out))
+    return;
   out.array(args.size() - 2);
   for (auto name : args.subspan(2))
     if (auto* found = of.services.commands().find(name))
@@ -158,6 +162,8 @@ void write_arguments(const std::vector<syntax_element>& elements, resp::writer o
 }
 
 void write_docs(const gateway_command& x, resp::writer out) {
+  if (out.full())
+    return;
   auto syntax = parse_syntax(details_of(x.spec).syntax);
   auto subcommands = subcommands_of(x);
   out.bulk(x.spec.name);
@@ -181,6 +187,8 @@ void write_docs(const gateway_command& x, resp::writer out) {
 }
 
 void command_docs(local_context& of, arguments args, resp::writer out) {
+  if (!are_few(args.subspan(2), out))
+    return;
   auto& all = of.services.commands();
   std::vector<const gateway_command*> found;
   for (auto name : args.subspan(2))
@@ -225,6 +233,8 @@ void command_list(local_context& of, arguments args, resp::writer out) {
                                                       : nullptr;
   if (args.size() != 2 && !fits)
     return out.error(errors::syntax);
+  if (out.full() || (fits && !is_short(args[4], out)))
+    return;
   std::vector<const char*> found;
   for (auto& each : of.services.commands()) {
     if (!fits || fits(each, args[4]))
@@ -273,6 +283,15 @@ void command_getkeys(local_context& of, arguments args, resp::writer out) {
     out.bulk(key);
 }
 
+/// What becomes of the keys of this very command, where that depends on its other arguments: SET reads when it has GET.
+std::vector<std::string_view> key_uses(const command_spec& x, arguments command) {
+  auto uses = key_uses(x);
+  if (!uses.front().ends_with(" variable_flags"))
+    return uses;
+  auto reads = std::any_of(command.begin() + 3, command.end(), [](auto word) { return equals_ignoring_case(word, "get"); });
+  return {reads ? "RW access update" : "OW update"};
+}
+
 void command_getkeysandflags(local_context& of, arguments args, resp::writer out) {
   auto* command = command_with_keys(of, args.subspan(2), out);
   if (!command)
@@ -283,15 +302,6 @@ void command_getkeysandflags(local_context& of, arguments args, resp::writer out
   for (size_t i = 0; i < keys.size(); ++i) {
     out.array(2);
     out.bulk(keys[i]);
-/// What becomes of the keys of this very command, where that depends on its other arguments: SET reads when it has GET.
-std::vector<std::string_view> key_uses(const command_spec& x, arguments command) {
-  auto uses = key_uses(x);
-  if (!uses.front().ends_with(" variable_flags"))
-    return uses;
-  auto reads = std::any_of(command.begin() + 3, command.end(), [](auto word) { return equals_ignoring_case(word, "get"); });
-  return {reads ? "RW access update" : "OW update"};
-}
-
     write_statuses(split(uses[std::min(i, uses.size() - 1)], ' '), out);
   }
 }
@@ -329,6 +339,21 @@ std::span<const gateway_command> command_subcommands() {
   return table;
 }
 
+bool are_few(arguments names, resp::writer out) {
+  auto few = names.size() <= most_names;
+  if (!few)
+    out.error("ERR there are " + std::to_string(names.size()) + " arguments, and no more than " + std::to_string(most_names)
+              + " are taken at once");
+  return few;
+}
+
+bool is_short(std::string_view pattern, resp::writer out) {
+  auto is_short = pattern.size() <= most_pattern_bytes;
+  if (!is_short)
+    out.error("ERR a pattern here has no more than " + std::to_string(most_pattern_bytes) + " bytes");
+  return is_short;
+}
+
 void tell_all_commands(local_context& of, arguments, resp::writer out) {
   auto& all = of.services.commands();
   out.array(all.size());
@@ -337,6 +362,8 @@ void tell_all_commands(local_context& of, arguments, resp::writer out) {
 }
 
 void tell_help(std::span<const gateway_command> subcommands, resp::writer out) {
+  if (out.full())
+    return;
   std::string_view first = subcommands.front().spec.name;
   out.array(2 * subcommands.size() + 1);
   out.status(upper_case(first.substr(0, first.find('|'))) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");

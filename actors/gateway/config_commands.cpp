@@ -16,6 +16,8 @@ const setting* find_setting(const local_context& of, std::string_view name) {
 
 /// A setting that is named comes back with the name as it was given; those that a pattern fits with their own.
 void config_get(local_context& of, arguments args, resp::writer out) {
+  if (!are_few(args.subspan(2), out))
+    return;
   std::vector<std::pair<std::string_view, const setting*>> found;
   auto add = [&](std::string_view name, const setting& x) {
     if (std::none_of(found.begin(), found.end(), [&](auto& each) { return each.second == &x; }))
@@ -23,6 +25,8 @@ void config_get(local_context& of, arguments args, resp::writer out) {
   };
   for (auto given : args.subspan(2)) {
     auto is_pattern = given.find_first_of("*?[") != std::string_view::npos;
+    if (is_pattern && !is_short(given, out))
+      return;
     for (auto& each : of.services.settings())
       if (is_pattern ? redis::matches(redis::lower_case(given), each.name) : redis::equals_ignoring_case(given, each.name))
         add(is_pattern ? std::string_view{each.name} : given, each);
@@ -78,6 +82,8 @@ std::string problem_with(const change& x) {
 void config_set(local_context& of, arguments args, resp::writer out) {
   if (args.size() % 2 != 0)
     return out.error(redis::errors::syntax);
+  if (!are_few(args.subspan(2), out))
+    return;
   std::string problem;
   auto changes = read_changes(of, args.subspan(2), problem);
   for (auto each = changes.begin(); problem.empty() && each != changes.end(); ++each)

@@ -229,15 +229,20 @@ bool connection::exec() {
 // -- answering here -------------------------------------------------------------
 
 void connection::answer_locally(const gateway_command& command, arguments args) {
-  say(local_reply(command, args));
+  std::string bytes;
+  auto out = writer_to(bytes);
+  perform_locally(command, args, out);
+  if (out.full()) {
+    resp::give_back(bytes);
+    out.error("ERR the reply is larger than the limit of 60 MiB");
+  }
+  say(std::move(bytes));
 }
 
-std::string connection::local_reply(const gateway_command& command, arguments args) {
-  std::string bytes;
+void connection::perform_locally(const gateway_command& command, arguments args, resp::writer out) {
   local_context context{client_, transaction_, services_};
-  command.answer(context, args, writer_to(bytes));
+  command.answer(context, args, out);
   closing_ |= context.closes;
-  return bytes;
 }
 
 /// In its turn: at once, or behind the replies that are still to come.

@@ -122,7 +122,7 @@ private:
   bool wait_for_room();
   void queue(arguments args, const gateway_command& command);
   void answer_locally(const gateway_command& command, arguments args);
-  std::string local_reply(const gateway_command& command, arguments args);
+  void perform_locally(const gateway_command& command, arguments args, resp::writer out);
 
   ticket next_ticket() const { return {client_.id, next_ticket_}; }
   void begin_pending(kind what, bool as_read);
@@ -139,7 +139,8 @@ private:
   void say(std::string bytes);
   void say_error(std::string_view text);
   void say_status(std::string_view text);
-  resp::writer writer_to(std::string& out) const { return {out, client_.version}; }
+  /// For a reply of the gateway's own: so much of it as a reply may have.
+  resp::writer writer_to(std::string& out) const { return {out, client_.version, reply_limit_bytes}; }
   static resp::writer writer_to(std::string& out, const pending_reply& x) { return {out, x.version}; }
 
   client_state client_;

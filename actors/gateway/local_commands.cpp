@@ -30,10 +30,9 @@ void echo(local_context&, arguments args, resp::writer out) {
 /// There is one user, and no password is asked of it.
 constexpr std::string_view only_user = "default";
 constexpr const char* wrong_password = "WRONGPASS invalid username-password pair or user is disabled.";
-constexpr const char* wrong_name = "ERR Client names cannot contain spaces, newlines or special characters.";
 
-/// Goes through HELLO's options; false: an error is answered.
-bool read_hello_options(arguments options, std::optional<std::string>& name, resp::writer out) {
+/// Does what HELLO's options say, one by one; false: an error is answered, and those before it hold, as with Redis.
+bool take_hello_options(client_state& client, arguments options, resp::writer out) {
   auto refuse = [&](const std::string& error) {
     out.error(error);
     return false;
@@ -45,9 +44,9 @@ bool read_hello_options(arguments options, std::optional<std::string>& name, res
         return refuse(wrong_password);
       i += 3;
     } else if (equals_ignoring_case(options[i], "setname") && follow >= 1) {
-      name = options[i + 1];
-      if (!is_client_text(*name))
-        return refuse(wrong_name);
+      if (auto problem = problem_with_client_text("Client names", options[i + 1]); !problem.empty())
+        return refuse(problem);
+      client.name = options[i + 1];
       i += 2;
     } else {
       return refuse("ERR Syntax error in HELLO option '" + redis::told(options[i]) + "'");
@@ -67,12 +66,9 @@ void hello(local_context& of, arguments args, resp::writer out) {
       return out.error("NOPROTO unsupported protocol version");
     version = static_cast<int>(*asked);
   }
-  std::optional<std::string> name;
-  if (!read_hello_options(args.subspan(std::min<size_t>(args.size(), 2)), name, out))
+  if (!take_hello_options(client, args.subspan(std::min<size_t>(args.size(), 2)), out))
     return;
   client.version = version;
-  if (name)
-    client.name = *name;
   // The reply is in the version just chosen: `out` is of the one before, but writes to the same bytes.
   auto reply = out.in_version(version);
   reply.map(7);
@@ -193,8 +189,11 @@ std::span<const gateway_command> local_commands() {
   return table;
 }
 
-bool is_client_text(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char x) { return x >= '!' && x <= '~'; });
+std::string problem_with_client_text(const std::string& what, std::string_view text) {
+  if (text.size() > client_text_limit_bytes)
+    return "ERR " + what + " cannot be longer than " + std::to_string(client_text_limit_bytes) + " bytes.";
+  auto prints = std::all_of(text.begin(), text.end(), [](char x) { return x >= '!' && x <= '~'; });
+  return prints ? "" : "ERR " + what + " cannot contain spaces, newlines or special characters.";
 }
 
 } // namespace synod

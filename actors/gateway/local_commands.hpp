@@ -19,7 +19,9 @@ struct local_context {
 /// Those commands, and WATCH and EXEC, which a connection performs.
 std::span<const gateway_command> local_commands();
 
-/// What a client may call itself: no blanks, nothing that does not print.
-bool is_client_text(std::string_view text);
+/// What is wrong with what a client calls itself or its library, if anything: blanks, what does not print, and more than
+/// `client_text_limit_bytes`, as any client may ask for the texts of all.
+constexpr size_t client_text_limit_bytes = 1024;
+std::string problem_with_client_text(const std::string& what, std::string_view text);
 
 } // namespace synod

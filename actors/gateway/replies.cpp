@@ -9,6 +9,8 @@
 
 namespace synod {
 
+using resp::give_back;
+
 namespace {
 
 constexpr const char* reply_not_kept =
@@ -145,7 +147,7 @@ void connection::ask_postponed() {
       any_ = x.ticket;
     waiting += std::exchange(x.postponed, 0);
     postponed_bytes_ -= x.bytes.size();
-    x.bytes = {};
+    give_back(x.bytes);
   }
   postponed_from_ = 0;
 }
@@ -194,27 +196,26 @@ void connection::deliver_error(uint64_t ticket, std::string_view text) {
 /// A HELLO among the commands changes the version of the replies behind it.
 std::string connection::exec_reply(schema::Reply::Reader reply, int version) {
   std::string bytes;
-  transaction_.write_reply(reply, {bytes, version}, [&](const transaction::queued& each, schema::Reply::Reader of_machine) {
+  resp::writer all{bytes, version, reply_limit_bytes};
+  transaction_.write_reply(reply, all, [&](const transaction::queued& each, schema::Reply::Reader of_machine) {
     std::vector<std::string_view> args{each.args.begin(), each.args.end()};
-    if (bytes.size() > reply_limit_bytes && !each.local())
-      return version;
+    auto out = all.in_version(version);
     if (!each.local()) {
-      resp::writer{bytes, version}.verbatim(whole_info(services_.info(arguments{args}.subspan(1)), of_machine));
+      out.verbatim(whole_info(services_.info(arguments{args}.subspan(1)), of_machine));
       return version;
     }
     auto before = client_.version;
-    auto told = local_reply(*each.command, args);
-    if (told.empty())
-      resp::writer{told, version}.error("ERR what CLIENT REPLY leaves out has a place in the reply to EXEC");
-    if (bytes.size() <= reply_limit_bytes)
-      bytes += told;
+    auto size_before = bytes.size();
+    perform_locally(*each.command, args, out); // What it changes holds, though the reply be too large.
+    if (bytes.size() == size_before)
+      out.error("ERR what CLIENT REPLY leaves out has a place in the reply to EXEC");
     if (client_.version != before)
       version = client_.version;
     return version;
   });
-  if (bytes.size() > reply_limit_bytes) {
-    bytes = {};
-    resp::writer{bytes, version}.error(transaction_reply_too_large);
+  if (all.full()) {
+    give_back(bytes);
+    all.in_version(version).error(transaction_reply_too_large);
   }
   return bytes;
 }
@@ -228,7 +229,9 @@ void connection::note_reply_size(size_t bytes) {
 /// Its reply is complete; what is complete, in order, moves to the output.
 void connection::end_pending(pending_reply& x, std::string bytes) {
   x.done = true;
-  x.bytes = x.silent ? std::string{} : std::move(bytes);
+  give_back(x.bytes);
+  if (!x.silent)
+    x.bytes = std::move(bytes);
   held_bytes_ += x.bytes.size();
   if (x.what == kind::transaction)
     transaction_.end_execution();

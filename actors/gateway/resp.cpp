@@ -24,21 +24,32 @@ bool ends_word(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
 }
 
-constexpr size_t kept_bytes = 1u << 20; // A larger buffer is given back when it is empty.
+// What is larger is given back when little of it is used.
+constexpr size_t kept_bytes = 32u << 10;
+constexpr size_t kept_arguments = 1024;
 
 } // namespace
 
 void parser::feed(std::string_view bytes) {
   // Taken bytes go before new ones come, unless the spans of an unfinished command still point at them; when they are so many
   // that moving the others is cheap.
-  if (spans_.empty() && position_ >= buffer_.size() - position_) {
-    buffer_.erase(0, position_);
-    searched_ -= std::min(searched_, position_);
-    position_ = 0;
-    if (buffer_.empty() && buffer_.capacity() > kept_bytes)
-      buffer_ = {};
-  }
+  if (spans_.empty() && position_ >= buffer_.size() - position_)
+    forget_taken();
   buffer_.append(bytes);
+}
+
+/// Where there was room for much, and nothing that is under way asked for it, that is given back.
+void parser::forget_taken() {
+  buffer_.erase(0, position_);
+  searched_ -= std::min(searched_, position_);
+  position_ = 0;
+  if (bulk_bytes_ < 0 && buffer_.capacity() > kept_bytes && buffer_.size() < kept_bytes / 2)
+    buffer_.shrink_to_fit();
+  if (remaining_ > 0 || std::max(spans_.capacity(), arguments_.capacity()) <= kept_arguments)
+    return;
+  give_back(arguments_);
+  give_back(unquoted_);
+  give_back(spans_);
 }
 
 parser::outcome parser::fail(std::string text) {
@@ -84,8 +95,10 @@ parser::outcome parser::next() {
   arguments_.clear();
   while (remaining_ == 0) {
     spans_.clear();
-    if (position_ == buffer_.size())
+    if (position_ == buffer_.size()) {
+      forget_taken();
       return outcome::incomplete;
+    }
     if (buffer_[position_] != '*') {
       std::string_view line;
       if (!take_line(line))
@@ -217,35 +230,35 @@ parser::outcome parser::read_bulk() {
 // -- replies ------------------------------------------------------------------
 
 void writer::header(char type, int64_t number) {
-  char text[24];
-  auto end = std::to_chars(text, text + sizeof text, number).ptr;
-  out_ += type;
-  out_.append(text, end);
-  out_ += "\r\n";
+  char text[24] = {type};
+  auto end = std::to_chars(text + 1, text + sizeof text - 2, number).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  put({text, end});
 }
 
 void writer::nil() {
-  out_ += version_ >= 3 ? "_\r\n" : "$-1\r\n";
+  put(version_ >= 3 ? "_\r\n" : "$-1\r\n");
 }
 
 void writer::no_array() {
-  out_ += version_ >= 3 ? "_\r\n" : "*-1\r\n";
+  put(version_ >= 3 ? "_\r\n" : "*-1\r\n");
 }
 
 void writer::status(std::string_view text) {
-  out_ += '+';
-  out_ += text;
-  out_ += "\r\n";
+  put("+");
+  put(text);
+  put("\r\n");
 }
 
 void writer::error(std::string_view text) {
-  out_ += '-';
+  put("-");
   auto begin = out_.size();
-  out_ += text;
+  put(text);
   // An error is one line, whatever a client's arguments put into it.
   std::replace_if(
     out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
-  out_ += "\r\n";
+  put("\r\n");
 }
 
 void writer::integer(int64_t number) {
@@ -254,8 +267,8 @@ void writer::integer(int64_t number) {
 
 void writer::bulk(std::string_view bytes) {
   header('$', static_cast<int64_t>(bytes.size()));
-  out_ += bytes;
-  out_ += "\r\n";
+  put(bytes);
+  put("\r\n");
 }
 
 void writer::array(size_t size) {
@@ -274,13 +287,13 @@ void writer::verbatim(std::string_view text) {
   if (version_ < 3)
     return bulk(text);
   header('=', static_cast<int64_t>(text.size() + 4));
-  out_ += "txt:";
-  out_ += text;
-  out_ += "\r\n";
+  put("txt:");
+  put(text);
+  put("\r\n");
 }
 
 void writer::boolean(bool value) {
-  version_ >= 3 ? static_cast<void>(out_ += value ? "#t\r\n" : "#f\r\n") : integer(value);
+  version_ >= 3 ? put(value ? "#t\r\n" : "#f\r\n") : integer(value);
 }
 
 void writer::reply(schema::Reply::Reader source) {

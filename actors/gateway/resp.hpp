@@ -20,7 +20,7 @@ constexpr int64_t most_bulk_bytes = 512ll << 20; ///< announced lengths above it
 constexpr size_t line_bytes = 64u << 10;         ///< an inline command or a length line
 
 /// Splits a byte stream into commands: arrays of bulk strings, or inline lines.
-/// Holds what it was fed and has not given out, and about as much of what it has.
+/// Holds what it was fed and has not given out, and about as much of what it has; little when nothing is left.
 class parser {
 public:
   enum class outcome {
@@ -42,9 +42,14 @@ public:
   const std::string& error() const { return error_; }
   const limits& bounds() const { return limits_; }
   size_t buffered_bytes() const { return buffer_.size() - position_; }
+  /// For whoever checks bounds: what it has room for.
+  size_t held_bytes() const {
+    return buffer_.capacity() + spans_.capacity() * sizeof(spans_[0]) + arguments_.capacity() * sizeof(arguments_[0]);
+  }
 
 private:
   outcome next_inline(std::string_view line);
+  void forget_taken();
   outcome read_bulk();
   bool take_line(std::string_view& line);
   outcome take_length(char first, std::optional<int64_t>& number, const char* too_long);
@@ -68,10 +73,26 @@ private:
   bool broken_ = false;
 };
 
+/// Empties a string or a list, and frees what it held: assigned an empty one it may keep that.
+template <class T>
+void give_back(T& x) {
+  x.clear();
+  x.shrink_to_fit();
+}
+
 /// Appends replies to a buffer in the protocol version of a connection.
+///
+/// Bound: where one is given the buffer gets one byte more and no further; what it holds then is no reply. Whoever writes much
+/// may stop there.
 class writer {
 public:
-  writer(std::string& out, int version) : out_{out}, version_{version} {}
+  static constexpr size_t no_limit = SIZE_MAX / 2;
+
+  writer(std::string& out, int version, size_t limit_bytes = no_limit)
+    : out_{out}, version_{version}, limit_bytes_{limit_bytes} {}
+
+  /// The buffer has more than its limit.
+  bool full() const { return out_.size() > limit_bytes_; }
 
   void nil();
   void no_array();
@@ -87,14 +108,16 @@ public:
   void reply(schema::Reply::Reader source);
 
   /// Writes to the same bytes in another version.
-  writer in_version(int version) const { return {out_, version}; }
+  writer in_version(int version) const { return {out_, version, limit_bytes_}; }
   int version() const { return version_; }
 
 private:
+  void put(std::string_view bytes) { out_ += bytes.substr(0, full() ? 0 : limit_bytes_ + 1 - out_.size()); }
   void header(char type, int64_t number);
 
   std::string& out_;
   int version_;
+  size_t limit_bytes_;
 };
 
 } // namespace synod::resp

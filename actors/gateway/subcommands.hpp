@@ -9,6 +9,13 @@ std::span<const gateway_command> client_subcommands();
 std::span<const gateway_command> command_subcommands();
 std::span<const gateway_command> config_subcommands();
 
+/// What a client asks for in one command is told while others wait, so there is not to be much of it: no more names than
+/// `most_names`, and patterns of `most_pattern_bytes`. Above that an error is answered, and false is returned.
+constexpr size_t most_names = 512;
+constexpr size_t most_pattern_bytes = 1024;
+bool are_few(arguments names, resp::writer out);
+bool is_short(std::string_view pattern, resp::writer out);
+
 /// COMMAND without a subcommand.
 void tell_all_commands(local_context& of, arguments args, resp::writer out);
 

@@ -6,6 +6,8 @@
 
 namespace synod {
 
+using resp::give_back;
+
 namespace {
 
 size_t counted_bytes(arguments list) {
@@ -25,7 +27,7 @@ bool transaction::queue(arguments args, const gateway_command& command) {
   queued_bytes_ += counted_bytes(args);
   if (queued_bytes_ + watched_bytes_ > limit_bytes_) {
     failed_ = true;
-    queue_.clear();
+    give_back(queue_);
     return false;
   }
   queue_.push_back({{args.begin(), args.end()}, &command});
@@ -34,7 +36,7 @@ bool transaction::queue(arguments args, const gateway_command& command) {
 
 void transaction::discard() {
   open_ = failed_ = false;
-  queue_.clear();
+  give_back(queue_);
   queued_bytes_ = 0;
   unwatch();
 }
@@ -116,7 +118,7 @@ void transaction::write_reply(schema::Reply::Reader reply, resp::writer out, con
 
 void transaction::end_execution() {
   executing_ = false;
-  executed_.clear();
+  give_back(executed_);
 }
 
 } // namespace synod

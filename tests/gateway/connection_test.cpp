@@ -121,6 +121,7 @@ TEST_CASE_FIXTURE(fixture, "CLIENT REPLY leaves out replies, of commands that ar
   CHECK(say("CLIENT REPLY SKIP\r\nPING\r\nPING") == "+PONG\r\n");
   CHECK(say("CLIENT REPLY SOON").starts_with("-ERR syntax error"));
   CHECK(say("CLIENT REPLY OFF\r\nRESET\r\nPING") == "+RESET\r\n+PONG\r\n");
+  CHECK(say("CLIENT REPLY SKIP\r\nRESET\r\nPING") == "+PONG\r\n");
 }
 
 TEST_CASE_FIXTURE(fixture, "a client may write everything before it reads anything") {
@@ -196,7 +197,29 @@ TEST_CASE_FIXTURE(fixture, "HELLO chooses the version") {
   CHECK(say("RESET") == "+RESET\r\n");
   CHECK(say("CLIENT GETNAME") == "$-1\r\n");
   CHECK(say("HELLO 2 AUTH default anything").starts_with("*14"));
-  CHECK(say("HELLO 2 AUTH bob anything").starts_with("-WRONGPASS"));
+  CHECK(say("HELLO 3 SETNAME you AUTH bob anything").starts_with("-WRONGPASS"));
+  CHECK(say("CLIENT GETNAME") == "$3\r\nyou\r\n"); // As with Redis.
+}
+
+TEST_CASE("a reply of the gateway's own that is larger than any may be is replaced by an error") {
+  test::test_services services;
+  connection subject{9, {}, {200u << 20}, {}, services};
+  auto say = [&](const std::string& text) {
+    subject.receive(text, {});
+    return std::exchange(subject.output(), {});
+  };
+  auto echo = [](size_t bytes) {
+    return "*2\r\n$4\r\nECHO\r\n$" + std::to_string(bytes) + "\r\n" + std::string(bytes, 'x') + "\r\n";
+  };
+  subject.set_room({200u << 20, 0, true});
+  CHECK(say(echo(reply_limit_bytes)) == "-ERR the reply is larger than the limit of 60 MiB\r\n");
+  CHECK(say(echo(reply_limit_bytes - 100)).size() > reply_limit_bytes - 100);
+  say("MULTI\r\n" + echo(reply_limit_bytes / 2) + echo(reply_limit_bytes / 2) + "CLIENT SETNAME me\r\nCLIENT LIST\r\nEXEC\r\n");
+  builder<schema::Reply> reply;
+  reply->initArray(0);
+  subject.deliver(services.all.back().whose.number, *reply.finish());
+  CHECK(say("CLIENT GETNAME\r\n")
+        == "-ERR the transaction was performed, its reply is larger than the limit of 60 MiB\r\n$2\r\nme\r\n");
 }
 
 TEST_CASE_FIXTURE(fixture, "there is one user, and no password is asked of it") {

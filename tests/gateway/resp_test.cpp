@@ -154,3 +154,32 @@ TEST_CASE("replies are written in the version of the connection") {
   auto built = reply.finish();
   CHECK(written(2, [&](auto& out) { out.reply(*built); }) == "*3\r\n:-5\r\n$1\r\nx\r\n$-1\r\n");
 }
+
+TEST_CASE("a writer stops where its limit is passed") {
+  std::string bytes = "1234";
+  resp::writer out{bytes, 2, 20};
+  out.bulk("abcde"); // 11 bytes
+  CHECK_FALSE(out.full());
+  out.in_version(3).status("123456");
+  CHECK(out.full());
+  CHECK(bytes.size() == 21);
+  out.error("more");
+  CHECK(bytes == "1234$5\r\nabcde\r\n+12345");
+}
+
+TEST_CASE("a parser that is done with a large command keeps little") {
+  std::string many = "*60000\r\n";
+  for (int i = 0; i < 60000; ++i)
+    many += "$0\r\n\r\n";
+  for (auto& large : {"*1\r\n$900000\r\n" + std::string(900'000, 'x') + "\r\n", many})
+    for (auto* next : {"", "PING\r\nPI"}) {
+      resp::parser subject{{1u << 20}};
+      subject.feed(large);
+      REQUIRE(subject.next() == resp::parser::outcome::command);
+      CHECK(subject.held_bytes() > 800'000);
+      subject.feed(next);
+      auto follows = *next != '\0';
+      CHECK(subject.next() == (follows ? resp::parser::outcome::command : resp::parser::outcome::incomplete));
+      CHECK(subject.held_bytes() < 100'000);
+    }
+}

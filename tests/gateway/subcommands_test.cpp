@@ -1,5 +1,7 @@
 #include "connection_fixture.hpp"
 
+#include "synod/actors/gateway/subcommands.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace synod;
@@ -56,6 +58,7 @@ TEST_CASE_FIXTURE(fixture_of_two, "CLIENT LIST tells of all clients, or of those
   auto one = say("CLIENT LIST ID 9 77");
   CHECK(count(one, "id=9 ") == 1);
   CHECK(count(one, "addr=") == 2); // and laddr
+  CHECK(count(say("CLIENT LIST ID 9 4 9 9 4"), "age=") == 2);
   CHECK(say("CLIENT LIST TYPE x") == "-ERR Unknown client type 'x'\r\n");
   CHECK(say("CLIENT LIST ID x") == "-ERR Invalid client ID\r\n");
   CHECK(say("CLIENT LIST x") == "-ERR syntax error\r\n");
@@ -76,6 +79,40 @@ TEST_CASE_FIXTURE(fixture_of_two, "CLIENT KILL ends those that fit all its filte
   CHECK_FALSE(subject.finished());
   CHECK(say("CLIENT KILL TYPE normal SKIPME no") == ":2\r\n");
   CHECK(subject.finished());
+}
+
+TEST_CASE("what a client calls itself and its library is short") {
+  test::test_services services;
+  connection subject{9, {}, {10'000}, {}, services};
+  for (auto* command : {"CLIENT SETNAME ", "CLIENT SETINFO lib-name ", "CLIENT SETINFO lib-ver ", "HELLO 2 SETNAME "}) {
+    auto say = [&](size_t size) {
+      subject.receive(command + std::string(size, 'x') + "\r\n", {});
+      return std::exchange(subject.output(), {});
+    };
+    CHECK_FALSE(say(client_text_limit_bytes).starts_with("-"));
+    CHECK(say(client_text_limit_bytes + 1).ends_with(" cannot be longer than 1024 bytes.\r\n"));
+  }
+}
+
+TEST_CASE("a command tells of few names and of short patterns") {
+  test::test_services services;
+  connection subject{9, {}, {100'000}, {}, services};
+  auto say = [&](const std::string& line) {
+    subject.receive(line + "\r\n", {});
+    return std::exchange(subject.output(), {});
+  };
+  std::string names;
+  for (size_t i = 0; i < most_names; ++i)
+    names += " nope";
+  for (std::string command : {"COMMAND INFO", "COMMAND DOCS", "CONFIG GET", "CONFIG SET"}) {
+    CHECK_FALSE(say(command + names).starts_with("-ERR there are"));
+    CHECK(say(command + names + " nope nope").starts_with("-ERR there are 51"));
+  }
+  std::string pattern(most_pattern_bytes, '*');
+  for (std::string command : {"CONFIG GET ", "COMMAND LIST FILTERBY PATTERN "}) {
+    CHECK(say(command + pattern).starts_with("*"));
+    CHECK(say(command + pattern + "*") == "-ERR a pattern here has no more than 1024 bytes\r\n");
+  }
 }
 
 // -- CONFIG ---------------------------------------------------------------------
@@ -116,6 +153,8 @@ TEST_CASE_FIXTURE(fixture, "COMMAND GETKEYS finds the keys") {
   CHECK(say("COMMAND GETKEYS GET a b") == "-ERR Invalid number of arguments specified for command\r\n");
   CHECK(say("COMMAND GETKEYS PING x") == "-ERR The command has no key arguments\r\n");
   CHECK(say("COMMAND GETKEYS NOPE x") == "-ERR Invalid command specified\r\n");
+  CHECK(say("COMMAND GETKEYSANDFLAGS SET a 1") == "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
+  CHECK(say("COMMAND GETKEYSANDFLAGS SET a 1 GET") == "*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n");
   CHECK(say("COMMAND GETKEYSANDFLAGS RENAME a b")
         == "*2\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+delete\r\n*2\r\n$1\r\nb\r\n*2\r\n+OW\r\n+update\r\n");
 }
@@ -136,5 +175,3 @@ TEST_CASE_FIXTURE(fixture, "HELP tells all subcommands with their arguments") {
   }
   CHECK(say("CONFIG HELP").find("+SET {parameter value}...\r\n") != std::string::npos);
 }
-  CHECK(say("COMMAND GETKEYSANDFLAGS SET a 1") == "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
-  CHECK(say("COMMAND GETKEYSANDFLAGS SET a 1 GET") == "*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n");
