@@ -167,10 +167,10 @@ void client_info(local_context& of, arguments, resp::writer out) {
 }
 
 /// What is larger than a reply may be is not written to its end.
-void write_lines(const local_context& of, const std::map<uint64_t, client_view>& clients, resp::writer out) {
+void write_lines(const local_context& of, const std::vector<client_view>& clients, resp::writer out) {
   std::string text;
   for (auto each = clients.begin(); each != clients.end() && text.size() <= reply_limit_bytes && !out.full(); ++each)
-    text += line(each->second, of.services.now());
+    text += line(*each, of.services.now());
   out.verbatim(text);
 }
 
@@ -178,21 +178,23 @@ void list_by_type(local_context& of, std::string_view type, resp::writer out) {
   auto wanted = parse_type(type);
   if (!wanted)
     return out.error(unknown_type(type));
-  std::map<uint64_t, client_view> found;
+  std::vector<client_view> found;
   if (*wanted == client_type::normal)
-    found = clients_by_id(of.services);
+    for (auto& [id, each] : clients_by_id(of.services))
+      found.push_back(each);
   write_lines(of, found, out);
 }
 
-/// Each once, however often it is named.
+/// In the order in which they are named, each once.
 void list_by_id(local_context& of, arguments ids, resp::writer out) {
-  std::map<uint64_t, client_view> found;
+  std::vector<client_view> found;
   auto all = clients_by_id(of.services);
   for (auto each : ids) {
     auto id = redis::parse_integer(each);
     if (!id)
       return out.error("ERR Invalid client ID");
-    found.insert(all.extract(static_cast<uint64_t>(*id)));
+    if (auto one = all.extract(static_cast<uint64_t>(*id)))
+      found.push_back(one.mapped());
   }
   write_lines(of, found, out);
 }

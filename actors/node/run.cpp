@@ -86,12 +86,17 @@ void remove_temporary_directory() try {
 } catch (...) { // There is no memory left: the process ends for some reason, and tells that one.
 }
 
-/// Ends the process when all roles have ended, or as by a crash. CAF's own end would also wait for the memory of every detached
-/// actor, and messages that its middleman still holds for peers keep such memory.
-[[noreturn]] void leave(int status) {
+/// As by a crash; from any thread, and whatever another one is held up by.
+[[noreturn]] void end_at_once(int status) {
   remove_temporary_directory();
-  std::cout.flush();
   ::_exit(status);
+}
+
+/// Ends the process when all roles have ended, or where they have not started. CAF's own end would also wait for the memory of
+/// every detached actor, and messages that its middleman still holds for peers keep such memory.
+[[noreturn]] void leave(int status) {
+  std::cout.flush();
+  end_at_once(status);
 }
 
 /// What nobody catches, in whatever thread, ends the process with its reason.
@@ -99,7 +104,7 @@ void tell_what_nobody_catches() {
   std::set_terminate([] {
     auto thrown = std::current_exception();
     std::cerr << "error: " << told_as << (thrown ? text_of(thrown) : "a thread was still running at the end") << std::endl;
-    leave(exit_status::failed);
+    end_at_once(exit_status::failed);
   });
 }
 
@@ -166,12 +171,12 @@ private:
     {
       std::lock_guard guard{mutex_};
       if (!nodes_run_)
-        leave(exit_status::clean);
+        end_at_once(exit_status::clean);
       has_come_ = true;
       came_.notify_one();
     }
     std::this_thread::sleep_for(limit_to_end);
-    leave(exit_status::failed);
+    end_at_once(exit_status::failed);
   }
 
   sigset_t waited_for_;

@@ -17,8 +17,8 @@ TEST_CASE("an exception out of what holds the connections ends the process with 
   system.middleman().backend().post([broker] { // A message that there is no memory for.
     auto* actor = static_cast<caf::io::broker*>(caf::actor_cast<caf::abstract_actor*>(broker));
     actor->become([](int) { throw std::bad_alloc{}; });
+    caf::anon_send(broker, 1);
   });
-  caf::anon_send(broker, 1);
   auto told = ended.get_future();
   REQUIRE(told.wait_for(std::chrono::seconds{20}) == std::future_status::ready);
   CHECK(told.get() == "what connects this node with others has ended: there is no memory left");
