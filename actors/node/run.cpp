@@ -124,13 +124,20 @@ sigset_t block_signals() {
   return waited_for;
 }
 
-/// Each client takes one. What a process is given at first is often far less than it may have.
+/// Each client takes one. What a process is given at first is often far less than it may have. With fewer than a node needs to
+/// start, what finds none might end the process without a word: it is refused here.
 void raise_descriptor_limit(cluster& config, size_t gateways) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return;
   if (auto most = rlimit{limit.rlim_max, limit.rlim_max}; ::setrlimit(RLIMIT_NOFILE, &most) == 0)
     limit = most;
+  constexpr rlim_t least = 32;
+  if (limit.rlim_cur < least) {
+    std::cerr << "error: " << told_as << "too many open files would be needed: this process may have " << limit.rlim_cur
+              << " (ulimit -n), expected " << least << " at least" << std::endl;
+    leave(exit_status::failed);
+  }
   auto found = config.role_options.find("gateway");
   if (limit.rlim_cur == RLIM_INFINITY || gateways == 0 || found == config.role_options.end())
     return;
