@@ -44,7 +44,8 @@ public:
   size_t buffered_bytes() const { return buffer_.size() - position_; }
   /// For whoever checks bounds: what it has room for.
   size_t held_bytes() const {
-    return buffer_.capacity() + spans_.capacity() * sizeof(spans_[0]) + arguments_.capacity() * sizeof(arguments_[0]);
+    return buffer_.capacity() + spans_.capacity() * sizeof(decltype(spans_)::value_type)
+           + arguments_.capacity() * sizeof(decltype(arguments_)::value_type);
   }
 
 private:
