@@ -4,6 +4,8 @@
 
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace synod {
 
@@ -181,7 +183,7 @@ void list_by_type(local_context& of, std::string_view type, resp::writer out) {
   std::vector<client_view> found;
   if (*wanted == client_type::normal)
     for (auto& [id, each] : clients_by_id(of.services))
-      found.push_back(each);
+      found.push_back(std::move(each));
   write_lines(of, found, out);
 }
 
@@ -194,7 +196,7 @@ void list_by_id(local_context& of, arguments ids, resp::writer out) {
     if (!id)
       return out.error("ERR Invalid client ID");
     if (auto one = all.extract(static_cast<uint64_t>(*id)))
-      found.push_back(one.mapped());
+      found.push_back(std::move(one.mapped()));
   }
   write_lines(of, found, out);
 }

@@ -8,13 +8,9 @@ namespace synod {
 
 namespace {
 
-using fatal_end = std::function<void(const std::string& why)>;
-
-fatal_end fatal_of(environment_ptr environment) {
-  return [environment = std::move(environment)](const std::string& why) { environment->fatal(why); };
-}
-
-void end_by_exception(caf::scheduled_actor& self, fatal_end fatal) {
+/// `fatal` is kept as it is: a commander has one for each slot, and a function within a function would be two allocations.
+template <class Fatal>
+void end_by_exception(caf::scheduled_actor& self, Fatal fatal) {
   self.set_exception_handler([fatal = std::move(fatal)](caf::scheduled_actor* by, std::exception_ptr& thrown) -> caf::error {
     fatal(std::string{by->name()} + ": " + text_of(thrown));
     return caf::sec::runtime_error;
@@ -24,11 +20,11 @@ void end_by_exception(caf::scheduled_actor& self, fatal_end fatal) {
 } // namespace
 
 void robust(caf::scheduled_actor& self, environment_ptr environment) {
-  robust(self, fatal_of(std::move(environment)));
+  robust(self, [environment = std::move(environment)](const std::string& why) { environment->fatal(why); });
 }
 
 void robust_part(caf::scheduled_actor& self, environment_ptr environment) {
-  end_by_exception(self, fatal_of(std::move(environment)));
+  end_by_exception(self, [environment = std::move(environment)](const std::string& why) { environment->fatal(why); });
 }
 
 void robust(caf::scheduled_actor& self, std::function<void(const std::string& why)> fatal) {
