@@ -91,6 +91,10 @@ public:
   /// Valid as long as this configuration.
   synod::quorum quorum(phase which) const { return {acceptors_, which == phase::promise ? promises_needed_ : accepts_needed_}; }
 
+  /// So many replicas have to hold durably what slots led to before those may be collected (PMMC section 4.2): one of them is
+  /// left when as many nodes fail as the acceptors may lack. 0: there is no replica.
+  size_t durable_needed() const { return std::min(replicas_.size(), acceptors_.size() / 2 + 1); }
+
 private:
   node_set replicas_;
   node_set leaders_;

@@ -10,21 +10,28 @@ struct Promise {
   ballot @0 :Paxos.Ballot;
 }
 
+struct Collected {
+  # The acceptor's first kept slot, when it went up.
+  firstKept @0 :UInt64;
+}
+
 struct SegmentStart {
-  # The first record of every segment of the log.
+  # The first record of every segment of the log. What must outlive the segments before is carried on in it.
   formatVersion @0 :UInt32;
   cluster @1 :Text;
   node @2 :Text;
   segment @3 :UInt64;
   size @4 :UInt64;           # of the file, bytes; fixed when the segment is begun
-  firstSegment @5 :UInt64;   # the first one that the log kept when this one was begun
+  promised @5 :Paxos.Ballot; # the acceptor's ballot when this segment was begun
   token @6 :UInt64;          # of the log: random, seeds the checksums of all its records but those of this kind
+  firstKept @7 :UInt64;      # the acceptor's first kept slot then
 }
 
 struct LogExtent {
   # Kept beside the segments, and there before the first of them.
   lastSegment @0 :UInt64;    # every segment up to this one is there, if only prepared
   token @1 :UInt64;          # of the log
+  firstSegment @2 :UInt64;   # the log begins with this one; those before it are free to be used again
 }
 
 struct Identity {

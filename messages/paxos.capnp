@@ -52,6 +52,7 @@ struct P1b {
   decidedBelow @5 :UInt64;   # the acceptor knows that every slot below is decided
   pvalues @6 :List(Data);    # each an encoded Pvalue, one per slot, the one with the highest ballot
   wallClock @7 :Int64;       # of the acceptor's host, milliseconds since 1970
+  firstKept @8 :UInt64;      # slots below are decided, and nothing is told of them: they were collected
 }
 
 struct P2b {

@@ -69,4 +69,31 @@ struct Learned {
   accepted @4 :List(Accepted);
   pvalues @5 :List(Data);    # each an encoded Pvalue, in the order of `accepted`, when values were asked for
   mark @6 :UInt64;           # flow control: comes back in the next Learn
+  firstKept @7 :UInt64;      # slots below are decided, and nothing is told of them: they were collected
+}
+
+struct Durable {
+  # Replica to every acceptor: how far it holds on its disk what decided slots led to (PMMC section 4.2).
+  node @0 :UInt32;           # of the replica
+  below @1 :UInt64;          # a snapshot of the state that every slot below led to is durable there
+  keepFrom @2 :UInt64;       # it is about to need slots from here on: better they are not collected yet; 0: none in particular
+}
+
+struct AskSnapshot {
+  # Replica to replica: a piece of a snapshot, of what acceptors have collected.
+  node @0 :UInt32;           # of the one that asks
+  above @1 :UInt64;          # its slot_out: an earlier snapshot is of no use
+  token @2 :UInt64;          # of the snapshot that it has a part of; 0: of none, any will do
+  offset @3 :UInt64;         # of the piece in that snapshot's file
+}
+
+struct SnapshotChunk {
+  # Replica to replica: the answer.
+  node @0 :UInt32;           # of the one that answers
+  token @1 :UInt64;          # of the snapshot; 0: nothing is given, ask another one or later
+  slotOut @2 :UInt64;        # the snapshot is of the state that every slot below led to
+  fileBytes @3 :UInt64;      # of the whole snapshot
+  offset @4 :UInt64;
+  bytes @5 :Data;
+  checksum @6 :UInt64;       # XXH3 over the bytes, seeded with token + offset
 }

@@ -35,6 +35,7 @@ struct adopted {
   ballot promised;
   slot_number first_slot = 1;    ///< the pvalues tell of slots from here on
   slot_number decided_below = 1; ///< the highest that an acceptor of the majority knows
+  slot_number first_kept = 1;    ///< slots below are decided, and were collected by an acceptor that would have told of them
   pvalue_map pvalues;
 };
 
@@ -85,6 +86,9 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Durable>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskSnapshot>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::SnapshotChunk>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Request>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Query>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Opened>) )
@@ -120,6 +124,7 @@ using acceptor_actor =
                      caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
                      caf::reacts_to<message<schema::AskHighest>>,                 // from a replica, for reads
                      caf::reacts_to<message<schema::Learn>>,                      // from a replica that is behind
+                     caf::reacts_to<message<schema::Durable>>,                    // from a replica: garbage collection
                      caf::reacts_to<sync_atom>,                                   // from itself
                      caf::reacts_to<done_aside>>;                                 // from the disk: it is durable, or read
 
@@ -145,11 +150,14 @@ using replica_actor =
                      caf::reacts_to<message<schema::Query>>,                           // from a client: read-only
                      caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>, // from a leader, of a commander
                      caf::reacts_to<message<schema::Leading>>,                         // from the active leader
-                     caf::reacts_to<message<schema::Received>>, // from a replica or leader that it sent to; from a client
-                     caf::reacts_to<message<schema::Highest>>,  // from an acceptor
-                     caf::reacts_to<message<schema::Learned>>,  // from an acceptor
-                     caf::reacts_to<expire_atom, int64_t>,      // from itself: log time has to move on
-                     caf::reacts_to<follow_atom, uint64_t>,     // from a follower: so many bytes may be on the way to it
+                     caf::reacts_to<message<schema::Received>>,      // from a replica or leader that it sent to; from a client
+                     caf::reacts_to<message<schema::Highest>>,       // from an acceptor
+                     caf::reacts_to<message<schema::Learned>>,       // from an acceptor
+                     caf::reacts_to<message<schema::AskSnapshot>>,   // from a replica that is far behind
+                     caf::reacts_to<message<schema::SnapshotChunk>>, // from the replica that it asked
+                     caf::reacts_to<done_aside>,                     // from the disk: of a snapshot
+                     caf::reacts_to<expire_atom, int64_t>,           // from itself: log time has to move on
+                     caf::reacts_to<follow_atom, uint64_t>,          // from a follower: so many bytes may be on the way to it
                      caf::reacts_to<tick_atom>>;
 
 /// Whoever sends requests and queries to replicas.

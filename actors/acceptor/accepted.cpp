@@ -17,6 +17,8 @@ void accepted_pvalues::accept(const message<schema::Pvalue>& pvalue, record_numb
   cached_bytes_ += pvalue.size_bytes();
   not_durable_bytes_ += pvalue.size_bytes();
   not_durable_.push_back({record, slot});
+  auto& last_there = segments_[where.segment];
+  last_there = std::max(last_there, slot);
   decided_below_ = std::max(decided_below_, pvalue->getDecidedBelow());
 }
 
@@ -25,9 +27,10 @@ void accepted_pvalues::durable(record_number record) {
   for (; !not_durable_.empty() && not_durable_.front().record <= record; not_durable_.pop_front()) {
     auto& each = not_durable_.front();
     highest_durable_ = std::max(highest_durable_, each.slot);
-    auto& x = entries_.find(each.slot)->second;
-    if (x.record != each.record)
-      continue; // It was replaced meanwhile.
+    auto found = entries_.find(each.slot);
+    if (found == entries_.end() || found->second.record != each.record)
+      continue; // It was replaced meanwhile, or collected.
+    auto& x = found->second;
     upheld(not_durable_bytes_ >= x.pvalue.size_bytes(), "byte counters", "{} bytes of values that are not durable, less {}",
            not_durable_bytes_, x.pvalue.size_bytes());
     not_durable_bytes_ -= x.pvalue.size_bytes();
@@ -52,8 +55,23 @@ void accepted_pvalues::forget_value(entry& x) {
 
 void accepted_pvalues::forget_oldest_values() {
   for (; cached_bytes_ - not_durable_bytes_ > cache_bytes_; cached_.pop_front())
-    if (auto& x = entries_.find(cached_.front().slot)->second; x.record == cached_.front().record)
-      forget_value(x);
+    if (auto x = entries_.find(cached_.front().slot); x != entries_.end() && x->second.record == cached_.front().record)
+      forget_value(x->second);
+}
+
+void accepted_pvalues::collect(slot_number first_kept) {
+  if (first_kept <= first_kept_)
+    return;
+  first_kept_ = first_kept;
+  decided_below_ = std::max(decided_below_, first_kept);
+  highest_durable_ = std::max(highest_durable_, first_kept - 1);
+  auto end = entries_.lower_bound(first_kept);
+  for (auto each = entries_.begin(); each != end; ++each)
+    forget_value(each->second);
+  entries_.erase(entries_.begin(), end);
+  std::erase_if(cached_, [&](auto& x) { return x.slot < first_kept; });
+  while (!segments_.empty() && segments_.begin()->second < first_kept)
+    segments_.erase(segments_.begin());
 }
 
 accepted_pvalues::piece accepted_pvalues::piece_of(slot_number first, slot_number end, bool with_values,

@@ -1,11 +1,12 @@
 // What an acceptor has accepted.
 #pragma once
 
-#include "synod/actors/acceptor/log/record.hpp"
+#include "synod/actors/role/record.hpp"
 #include "synod/messages/ballot.hpp"
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace synod {
@@ -13,9 +14,12 @@ namespace synod {
 /// The paper's `accepted`, reduced to one pvalue per slot, the one with the highest ballot (PMMC section 4.1): an index of all
 /// slots, and the values that are in memory.
 ///
-/// Bounds: about 150 bytes per slot for the index. Of the values that are durable, `cache_bytes` are kept, the last ones; the
-/// others are read back from the log by whoever needs them. Those that are not durable yet are kept beyond that, since they can
-/// be read nowhere: as many as leaders may have on the way to this acceptor (their peer-limit).
+/// What f+1 replicas hold durably is collected (section 4.2): from the first kept slot on it knows all that it accepted; below,
+/// that every slot is decided.
+///
+/// Bounds: about 150 bytes per slot that is kept for the index. Of the values that are durable, `cache_bytes` are kept, the last
+/// ones; the others are read back from the log by whoever needs them. Those that are not durable yet are kept beyond that, since
+/// they can be read nowhere: as many as leaders may have on the way to this acceptor (their peer-limit).
 class accepted_pvalues {
 public:
   struct entry {
@@ -50,6 +54,13 @@ public:
   void accept(const message<schema::Pvalue>& pvalue, record_number record, const record_position& where);
   /// Everything up to this record is durable.
   void durable(record_number record);
+  /// Forgets all slots below: they are decided, and nobody needs their values any more.
+  void collect(slot_number first_kept);
+  slot_number first_kept() const { return first_kept_; }
+  /// No slot that is kept has a record in a segment before this one; none: none has a record at all.
+  std::optional<uint64_t> first_segment() const {
+    return segments_.empty() ? std::nullopt : std::optional{segments_.begin()->first};
+  }
 
   /// Null: nothing was accepted for this slot.
   const entry* find(slot_number slot) const {
@@ -57,8 +68,8 @@ public:
     return found == entries_.end() ? nullptr : &found->second;
   }
   const std::map<slot_number, entry>& entries() const { return entries_; }
-  /// The highest slot with a pvalue; 0: there is none.
-  slot_number highest() const { return entries_.empty() ? 0 : entries_.rbegin()->first; }
+  /// The highest slot with a pvalue, that was collected perhaps; 0: there is none.
+  slot_number highest() const { return entries_.empty() ? first_kept_ - 1 : entries_.rbegin()->first; }
   /// The same of those that are durable.
   slot_number highest_durable() const { return highest_durable_; }
   /// Proposers have told that every slot below is decided.
@@ -85,6 +96,8 @@ private:
   void forget_oldest_values();
 
   std::map<slot_number, entry> entries_;
+  slot_number first_kept_ = 1;
+  std::map<uint64_t, slot_number> segments_; // by number: the highest slot that has a record there
   slot_number highest_durable_ = 0;
   slot_number decided_below_ = 1;
   record_number durable_ = 0;

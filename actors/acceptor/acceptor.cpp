@@ -22,7 +22,8 @@ acceptor::acceptor(caf::actor_config& config, memory before, options opts, envir
     log_{std::move(before.log)},
     answers_{ballot_},
     learners_{opts.peer_limit_bytes},
-    options_{opts},
+    collection_{opts.members},
+    options_{std::move(opts)},
     environment_{std::move(environment)} {}
 
 acceptor::behavior_type acceptor::make_behavior() {
@@ -35,6 +36,7 @@ acceptor::behavior_type acceptor::make_behavior() {
     [this](p2a_atom, const message<schema::Pvalue>& pvalue, uint64_t mark) { on_p2a(pvalue, mark); },
     [this](const message<schema::AskHighest>& request) { on_ask_highest(request); },
     [this](const message<schema::Learn>& request) { on_learn(request); },
+    [this](const message<schema::Durable>& told) { on_durable(told); },
     [this](sync_atom) { on_sync(); },
     [this](const done_aside& x) { on_done_aside(x); },
   };
@@ -52,24 +54,28 @@ void acceptor::on_p1a(const message<schema::P1a>& request) {
   x.asked = {false, request->getScout(), request->getFirstSlot(), request->getEndSlot(), true};
   if (answers_.waits(x.to, x.asked))
     return;
-  if (asked > ballot_) {
-    ballot_ = asked;
-    builder<schema::Promise> promise;
-    write(ballot_, promise->initBallot());
-    answers_.raise(ballot_, log_->append(record_kind::promise, promise.finish().content()).number);
-  }
+  if (asked > ballot_)
+    promise(asked);
   // To somebody else's ballot the answer is the ballot alone: preempted. One that is durable and high enough is told at once.
   x.promised = asked < answers_.durable_ballot() ? answers_.durable_ballot() : ballot_;
   if (x.promised == asked) {
     // State reduction (section 4.2): a candidate needs nothing of slots that it will be told are decided.
     auto end = x.asked.end ? x.asked.end : no_end;
-    auto first = x.asked.end ? x.asked.first : std::max(x.asked.first, accepted_.decided_below());
+    auto first = std::max(x.asked.first, x.asked.end ? accepted_.first_kept() : accepted_.decided_below());
     x.content = accepted_.piece_of(first, end, true, options_.piece_bytes);
     x.content.next = x.content.next >= end ? 0 : x.content.next;
   }
   auto promise_waits_for = x.promised == answers_.durable_ballot() ? 0 : answers_.ballot_waits_for();
   auto record = std::max(promise_waits_for, x.content.waits_for);
   answer(std::move(x), record);
+}
+
+void acceptor::promise(ballot to) {
+  ballot_ = to;
+  log_->carry({ballot_, accepted_.first_kept()});
+  builder<schema::Promise> promise;
+  write(ballot_, promise->initBallot());
+  answers_.raise(ballot_, log_->append(record_kind::promise, promise.finish().content()).number);
 }
 
 // p2a: accept unless a higher ballot was promised (A2). A ballot above its own means that its p1a was missed.
@@ -82,10 +88,17 @@ void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
   // A vote names the ballot it was given under, whatever is promised until it is durable; without a slot it preempts.
   if (asked < ballot_ || slot == 0) {
     answers_.refuse(current_sender(), asked, mark);
+  } else if (slot < accepted_.first_kept()) {
+    // It might accept, and collect that at once: what is proposed under a ballot that it may accept is what was decided, if the
+    // ballot is higher, or does no harm. (A majority with this vote is one that could have accepted.)
+    if (asked > ballot_)
+      promise(asked);
+    answers_.accept(current_sender(), asked, slot, mark, std::max(answers_.ballot_waits_for(), collected_in_));
   } else if (known && known->under == asked) {
     // Asked once more, since the answer is late or lost. It is not logged again: a slow disk gets no work by being slow.
     answers_.accept_again(current_sender(), asked, slot, mark, known->record);
   } else {
+    log_->carry({asked, accepted_.first_kept()});
     auto logged = log_->append(record_kind::pvalue, pvalue.content());
     if (asked > ballot_)
       answers_.raise(asked, logged.number);
@@ -123,6 +136,31 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
     return; // Too much is on the way to it; it asks again.
   auto record = x.content.waits_for;
   answer(std::move(x), record);
+}
+
+// -- garbage collection -------------------------------------------------------
+
+// A replica holds durably what slots led to: with f+1 of them the slots are not needed any more (section 4.2).
+void acceptor::on_durable(const message<schema::Durable>& told) {
+  auto now = clock().now();
+  collection_.told(told->getNode(), told->getBelow(), told->getKeepFrom(), now);
+  auto first_kept = collection_.first_kept(log_->kept_bytes() < options_.spare_limit_bytes, now);
+  if (first_kept <= accepted_.first_kept())
+    return;
+  accepted_.collect(first_kept);
+  log_->carry({ballot_, first_kept});
+  builder<schema::Collected> collected;
+  collected->setFirstKept(first_kept);
+  collected_in_ = log_->append(record_kind::collected, collected.finish().content()).number;
+  sync_soon();
+}
+
+/// Segments go when it is durable that what they hold was collected: it must not look as if nothing had been accepted.
+void acceptor::release_segments() {
+  if (collected_in_ == 0 || collected_in_ > log_->durable())
+    return;
+  collected_in_ = 0;
+  log_->release_before(accepted_.first_segment());
 }
 
 // -- what is durable ----------------------------------------------------------
@@ -166,6 +204,7 @@ void acceptor::on_done_aside(const done_aside& x) {
     log_->done(x.number);
   // Reads must know of a slot before anybody else can know that it was accepted, or one that is begun then misses it.
   accepted_.durable(log_->durable());
+  release_segments();
   tell_what_is_due();
   hand_over();
 }
@@ -176,6 +215,8 @@ void acceptor::hand_over() {
     ++syncs_;
     aside(std::move(*write));
   }
+  if (auto release = log_->next_release())
+    aside(std::move(*release));
   if (auto segment = log_->next_segment())
     aside(std::move(*segment));
 }
@@ -213,6 +254,7 @@ void acceptor::send_p1b(durable_answers::answer& x) {
   answer->setNextSlot(x.content.items.empty() ? 0 : x.content.next);
   answer->setWallClock(environment_->wall_clock_ms());
   answer->setDecidedBelow(x.decided_below);
+  answer->setFirstKept(accepted_.first_kept());
   auto list = answer->initPvalues(static_cast<unsigned>(x.content.items.size()));
   for (unsigned i = 0; i < list.size(); ++i)
     list.set(i, x.content.items[i].pvalue.as_data());
@@ -226,6 +268,7 @@ void acceptor::send_learned(durable_answers::answer& x) {
   answer->setNextSlot(x.content.next);
   answer->setDecidedBelow(x.decided_below);
   answer->setMark(x.mark);
+  answer->setFirstKept(accepted_.first_kept());
   auto size = static_cast<unsigned>(x.content.items.size());
   auto accepted = answer->initAccepted(size);
   auto pvalues = answer->initPvalues(x.asked.with_values ? size : 0);
@@ -256,6 +299,8 @@ message<schema::RoleStatus> acceptor::status() const {
   return role_status("acceptor", {{"ballot", to_string(ballot_)},
                                   {"accepted slots", static_cast<int64_t>(accepted_.entries().size())},
                                   {"highest slot", static_cast<int64_t>(accepted_.highest_durable())},
+                                  {"first kept slot", static_cast<int64_t>(accepted_.first_kept())},
+                                  {"log bytes", static_cast<int64_t>(log_->kept_bytes())},
                                   {"decided below", static_cast<int64_t>(accepted_.decided_below())},
                                   {"accepts", static_cast<int64_t>(accepts_)},
                                   {"syncs", static_cast<int64_t>(syncs_)},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/acceptor/accepted.hpp"
+#include "synod/actors/acceptor/collection.hpp"
 #include "synod/actors/acceptor/durable_answers.hpp"
 #include "synod/actors/acceptor/learners.hpp"
 #include "synod/actors/acceptor/log/log.hpp"
@@ -13,16 +14,19 @@
 namespace synod {
 
 /// Accepts pvalues (PMMC section 2.2, figure 2). Keeps, per slot, only the pvalue with the highest ballot (section 4.1), and
-/// tells only what is durable (section 4.3).
+/// tells only what is durable (section 4.3). What f+1 replicas hold durably it forgets (section 4.2): of slots below the first
+/// kept one it knows that they are decided, and says so wherever somebody might take "not there" for "never accepted".
 ///
 /// It never waits for the disk: records are handed over, and while they are written it goes on, with questions that need no
 /// disk, and collects what the next write takes. A write or read that fails ends the process; nothing is answered any more.
 class acceptor : public acceptor_actor::base {
 public:
   struct options {
-    node_id node;            ///< this acceptor's name in its answers
-    size_t piece_bytes;      ///< largest p1b or Learned, but for a single larger pvalue
-    size_t peer_limit_bytes; ///< what may be on the way to one replica that learns
+    node_id node;               ///< this acceptor's name in its answers
+    size_t piece_bytes;         ///< largest p1b or Learned, but for a single larger pvalue
+    size_t peer_limit_bytes;    ///< what may be on the way to one replica that learns
+    configurations members;     ///< whose replicas have to hold durably what is collected
+    uint64_t spare_limit_bytes; ///< so much of the log is kept for replicas that fetch a snapshot
   };
 
   /// What it knew before it was started, out of its log.
@@ -42,6 +46,7 @@ public:
   ballot promised() const { return ballot_; }
   ballot promised_durably() const { return answers_.durable_ballot(); }
   const accepted_pvalues& accepted() const { return accepted_; }
+  const write_ahead_log& log() const { return *log_; }
   bool is_durable(const accepted_pvalues::entry& x) const { return x.record <= log_->durable(); }
   uint64_t accepts() const { return accepts_; }
   uint64_t most_owed_bytes() const { return learners_.most_owed_bytes(); }
@@ -53,6 +58,7 @@ private:
   void on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark);
   void on_ask_highest(const message<schema::AskHighest>& request);
   void on_learn(const message<schema::Learn>& request);
+  void on_durable(const message<schema::Durable>& told);
   void on_sync();
   void on_done_aside(const done_aside& x);
 
@@ -60,6 +66,8 @@ private:
   void send_p1b(durable_answers::answer& x);
   void send_learned(durable_answers::answer& x);
   void send_p2b(const durable_answers::vote& x);
+  void promise(ballot to);
+  void release_segments();
   void sync_soon();
   void tell_what_is_due();
   void hand_over();
@@ -74,6 +82,8 @@ private:
   std::unique_ptr<write_ahead_log> log_;
   durable_answers answers_;
   learners learners_;
+  collection collection_;
+  record_number collected_in_ = 0; // the record that says which slots were collected last, until it is durable; 0: it is
   options options_;
   environment_ptr environment_;
   bool sync_pending_ = false; // a sync_atom is on its way

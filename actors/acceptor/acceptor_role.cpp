@@ -7,19 +7,31 @@ namespace synod {
 acceptor::options acceptor_options(const role_context& context) {
   return {.node = context.self.node,
           .piece_bytes = context.options.bytes("piece-size"),
-          .peer_limit_bytes = context.options.bytes("peer-limit")};
+          .peer_limit_bytes = context.options.bytes("peer-limit"),
+          .members = context.self.config->members(),
+          .spare_limit_bytes = context.options.bytes("spare-limit")};
 }
 
 caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   auto& here = *context.environment;
   acceptor::memory found{{}, accepted_pvalues{context.options.bytes("cache-size")}, nullptr};
   record_number number = 0; // Any that grows: all that is found is durable.
+  slot_number first_kept = 1;
   auto visit = [&](record_kind kind, const block_ptr& content, const record_position& where) {
-    if (kind == record_kind::promise) {
+    if (kind == record_kind::segment_start) {
+      message<schema::SegmentStart> start{content};
+      found.promised = std::max(found.promised, ballot_of(start->getPromised()));
+      first_kept = std::max(first_kept, start->getFirstKept());
+    } else if (kind == record_kind::promise) {
       found.promised = std::max(found.promised, ballot_of(message<schema::Promise> { content } -> getBallot()));
+    } else if (kind == record_kind::collected) {
+      first_kept = std::max(
+        first_kept, message<schema::Collected> { content } -> getFirstKept());
     } else if (kind == record_kind::pvalue) {
       message<schema::Pvalue> pvalue{content};
       found.promised = std::max(found.promised, ballot_of(pvalue->getBallot()));
+      if (pvalue->getSlot() < first_kept)
+        return;
       found.accepted.accept(pvalue, ++number, where);
       found.accepted.durable(number);
     }
@@ -31,6 +43,8 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   if (!log)
     return log.error();
   found.log = std::move(*log);
+  found.accepted.collect(first_kept);
+  found.log->carry({found.promised, first_kept});
   if (!found.log->cut().empty())
     here.log().warn("acceptor: {}", found.log->cut());
   return found;
@@ -43,7 +57,8 @@ role_definition acceptor_role() {
           {{"segment-size", kind::bytes, "16MiB", "size of a file of the log", 64 << 10, 1 << 30},
            {"cache-size", kind::bytes, "64MiB", "accepted values kept in memory", 0},
            {"piece-size", kind::bytes, "1MiB", "largest answer to a scout or a replica", 4096, 16 << 20},
-           {"peer-limit", kind::bytes, "16MiB", "learned slots on the way to one replica", 64 << 10}},
+           {"peer-limit", kind::bytes, "16MiB", "learned slots on the way to one replica", 64 << 10},
+           {"spare-limit", kind::bytes, "1GiB", "log that is kept for a replica while it fetches a snapshot", 0}},
           [](const role_context& context) -> caf::expected<caf::actor> {
             auto before = acceptor_memory(context);
             if (!before)

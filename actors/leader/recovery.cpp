@@ -17,7 +17,8 @@ std::vector<std::pair<slot_number, message<schema::Pvalue>>> recovery::end(adopt
                                                                            const decided_slots& decided) {
   under_way_ = false;
   std::vector<std::pair<slot_number, message<schema::Pvalue>>> again;
-  for (auto slot = told.first_slot; slot < end_; ++slot) {
+  // What was collected is decided: that nobody tells of it does not mean that nothing was accepted (section 4.2).
+  for (auto slot = std::max(told.first_slot, told.first_kept); slot < end_; ++slot) {
     auto found = told.pvalues.find(slot);
     auto accepted = found != told.pvalues.end();
     // Decided under this very ballot while the scout asked: only the pvalue of this ballot is the decided one (A4).

@@ -73,6 +73,7 @@ void scout::on_p1b(const message<schema::P1b>& answer) {
 
 /// pmax: per slot the pvalue with the highest ballot.
 void scout::gather(const message<schema::P1b>& answer) {
+  result_.first_kept = std::max(result_.first_kept, answer->getFirstKept());
   if (task_.end_slot == 0)
     result_.decided_below = std::max(result_.decided_below, answer->getDecidedBelow());
   for (auto encoded : answer->getPvalues()) {

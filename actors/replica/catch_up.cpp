@@ -71,7 +71,8 @@ catch_up::questions catch_up::ask(slot_number slot_out, const node_set& reached)
 
 std::vector<message<schema::Pvalue>> catch_up::on_learned(const message<schema::Learned>& answer) {
   informed_ = true;
-  told_decided_below(answer->getDecidedBelow());
+  told_decided_below(std::max(answer->getDecidedBelow(), answer->getFirstKept()));
+  first_kept_ = std::max(first_kept_, answer->getFirstKept());
   auto& mark = marks_[answer->getAcceptor()];
   mark = std::max(mark, answer->getMark());
   auto chosen = learner_.on_learned(answer);

@@ -38,6 +38,8 @@ public:
   slot_number decided_below() const { return decided_below_; }
   /// A decision for this slot was seen, and is not kept.
   void saw(slot_number slot) { seen_below_ = std::max(seen_below_, slot + 1); }
+  /// Slots that this replica lacks were collected: only a snapshot leads beyond them.
+  bool needs_snapshot(slot_number slot_out) const { return first_kept_ > slot_out; }
   /// Slots below this one are decided, or somebody waits for them.
   slot_number target(const pvalue_map& decisions, slot_number waited_for) const;
 
@@ -64,8 +66,9 @@ private:
   learner learner_;
   slot_number decided_below_ = 1;
   slot_number seen_below_ = 1;
-  bool informed_ = false;    // some acceptor has told what it accepted, since the start
-  slot_number slot_out_ = 0; // at the last look, or question
+  slot_number first_kept_ = 1; // that an acceptor has told
+  bool informed_ = false;      // some acceptor has told what it accepted, since the start
+  slot_number slot_out_ = 0;   // at the last look, or question
   backoff again_;
   uint32_t in_vain_ = 0; // attempts since the last progress
   bool asked_leader_ = false;

@@ -27,10 +27,20 @@ message<schema::Pvalue> decisions::next(slot_number slot_out) {
   auto found = all_.find(slot_out);
   auto decided = std::move(found->second);
   all_.erase(found);
-  upheld(bytes_ >= decided.size_bytes(), "bytes of decisions", "{} are counted, and one of {} leaves", bytes_,
-         decided.size_bytes());
-  bytes_ -= decided.size_bytes();
+  left(decided);
   return decided;
+}
+
+void decisions::skip_to(slot_number slot_out) {
+  auto end = all_.lower_bound(slot_out);
+  for (auto each = all_.begin(); each != end; ++each)
+    left(each->second);
+  all_.erase(all_.begin(), end);
+}
+
+void decisions::left(const message<schema::Pvalue>& x) {
+  upheld(bytes_ >= x.size_bytes(), "bytes of decisions", "{} are counted, and one of {} leaves", bytes_, x.size_bytes());
+  bytes_ -= x.size_bytes();
 }
 
 } // namespace synod

@@ -31,10 +31,15 @@ public:
   /// Takes out the decision of slot_out, which is known.
   message<schema::Pvalue> next(slot_number slot_out);
 
+  /// Those below are performed, by way of a snapshot.
+  void skip_to(slot_number slot_out);
+
   const pvalue_map& all() const { return all_; }
   size_t bytes() const { return bytes_; }
 
 private:
+  void left(const message<schema::Pvalue>& x);
+
   limits limits_;
   pvalue_map all_;
   size_t bytes_ = 0;

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace synod {
 
@@ -52,6 +53,9 @@ public:
   /// operation to go on with, which may be answered from a later state; only versions are told together with what they are the
   /// versions of.
   unsigned answer(schema::Query::Reader asked, unsigned first, reply_sink<query_format>& sink);
+
+  /// Goes on from another state, of a snapshot; gives back the one that it had.
+  replicated_state install(replicated_state later) { return std::exchange(state_, std::move(later)); }
 
   const replicated_state& state() const { return state_; }
   replicated_state& state() { return state_; }

@@ -107,6 +107,28 @@ outstanding::client outstanding::on_ended(uint64_t id) {
   return from;
 }
 
+std::vector<std::pair<outstanding::request, outstanding::client>> outstanding::take_performed(const execution& performed) {
+  std::vector<std::pair<request, client>> taken;
+  std::erase_if(openings_, [&](auto& each) {
+    auto& x = each.second;
+    if (!performed.is_performed(*x.one.asked))
+      return false;
+    taken.emplace_back(x.one.asked, x.from);
+    left(x.one.asked);
+    return true;
+  });
+  for (auto& [id, x] : sessions_) {
+    auto ended = !performed.sessions().known(id);
+    for (; !x.entries.empty() && (ended || performed.is_performed(*x.entries.front().asked)); x.entries.pop_front()) {
+      taken.emplace_back(x.entries.front().asked, x.from);
+      left(x.entries.front().asked);
+    }
+    if (performed.sessions().next_cid(id) > x.refused)
+      x.refused = 0;
+  }
+  return taken;
+}
+
 void outstanding::send_new(const request& x, time_point now, const sender& send) {
   if (x->isOpen()) {
     auto& mine = openings_.at(x->getOpen().getNumber());

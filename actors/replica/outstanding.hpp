@@ -7,6 +7,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace synod {
 
@@ -43,6 +45,10 @@ public:
   client on_performed(uint64_t session, const session_table& sessions, time_point now);
   /// The session is not known (any more). Whose it was; null: not one of these.
   client on_ended(uint64_t session);
+
+  /// Requests that were performed without this replica's hearing of it, by way of a snapshot, and those of sessions that have
+  /// ended: they leave. Each with whose it was.
+  std::vector<std::pair<request, client>> take_performed(const execution& performed);
 
   // -- sending
 

@@ -131,6 +131,12 @@ std::vector<proposer::request> proposer::settle(const message<schema::Pvalue>& d
   return std::move(mine.requests);
 }
 
+void proposer::jump_to(slot_number slot_out) {
+  proposals_.erase(proposals_.begin(), proposals_.lower_bound(slot_out));
+  requests_.clear();
+  skip_to(slot_out);
+}
+
 void proposer::begin_anew(slot_number free_slot) {
   slot_in_ = free_slot;
   requests_.clear();

@@ -87,6 +87,9 @@ public:
 
   /// Slots below are decided or taken.
   void skip_to(slot_number slot) { slot_in_ = std::max(slot_in_, slot); }
+  /// Everything below is performed, by way of a snapshot: proposals for such slots are settled, nobody knows how. What they were
+  /// made of is sent again by those whose it is, this replica included.
+  void jump_to(slot_number slot_out);
   /// Another leader: slots from this one on are free. What waits is sent to it by those whose it is, this replica included.
   void begin_anew(slot_number free_slot);
 

@@ -96,6 +96,8 @@ void replica::on_learned(const message<schema::Learned>& answer) {
     take_decision(pvalue);
   }
   perform_decided();
+  if (catch_up_.needs_snapshot(slot_out()))
+    return fetch_snapshot();
   ask(slot_out() > before ? catch_up_.on_progress(slot_out(), target(), reached_, clock().now())
                           : catch_up_.on_no_progress(slot_out(), target(), reached_));
 }

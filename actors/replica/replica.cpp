@@ -64,9 +64,9 @@ private:
   caf::strong_actor_ptr client_; // of the run of commands that is being performed
 };
 
-replica::replica(caf::actor_config& config, environment_ptr environment, std::unique_ptr<execution> performed, options opts)
+replica::replica(caf::actor_config& config, environment_ptr environment, memory before, options opts)
   : replica_actor::base{config},
-    execution_{std::move(performed)},
+    execution_{std::move(before.performed)},
     proposer_{opts},
     decisions_{opts.ahead()},
     leaders_{opts.peer_limit_bytes},
@@ -78,7 +78,10 @@ replica::replica(caf::actor_config& config, environment_ptr environment, std::un
     outstanding_{options_.waiting_limit_bytes},
     reads_{options_.members, options_.node, options_.waiting_limit_bytes},
     catch_up_{options_.members, options_.node},
-    followers_{clients_} {}
+    followers_{clients_},
+    snapshots_{environment_->files(), options_.snapshots, std::move(before.snapshots), environment_->random()},
+    copy_{environment_->files(), {options_.snapshots.directory, options_.snapshots.whose, options_.snapshot_bytes_per_second}},
+    serving_{environment_->files(), options_.node, options_.snapshot_chunk_bytes, snapshot_copy::first_free_number} {}
 
 replica::behavior_type replica::make_behavior() {
   robust(*this, environment_);
@@ -101,6 +104,9 @@ replica::behavior_type replica::make_behavior() {
     [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::Highest>& answer) { on_highest(answer); },
     [this](const message<schema::Learned>& answer) { on_learned(answer); },
+    [this](const message<schema::AskSnapshot>& asked) { on_ask_snapshot(asked); },
+    [this](const message<schema::SnapshotChunk>& chunk) { on_snapshot_chunk(chunk); },
+    [this](const done_aside& x) { on_done_aside(x); },
     [this](expire_atom, int64_t deadline) {
       if (deadline != expiry_scheduled_)
         return; // An earlier one has come in between.
@@ -122,6 +128,7 @@ void replica::on_exit() {
   reads_.clear();
   clients_.clear();
   followers_.clear();
+  serving_.clear();
   marks_.take();
 }
 
@@ -131,6 +138,7 @@ void replica::on_peer(const peer& x) {
   } else if (x.role == "acceptor") {
     acceptors_.renew(x);
     reached_ = acceptors_.nodes();
+    tell_durable(true);
     ask(catch_up_.on_acceptor(x.node, slot_out(), reached_));
     reads_.on_acceptor();
     serve_reads();
@@ -213,6 +221,7 @@ void replica::perform_decided() {
     auto decided = decisions_.next(slot_out());
     settle_proposal(decided);
     execution_->perform(decided, told);
+    snapshots_.performed(decided.size_bytes());
     followers_.next(decided.size_bytes(), now, [&](auto& each, uint64_t mark) {
       send(caf::actor_cast<follower_actor>(each), decision_atom_v, decided, mark);
     });
@@ -225,6 +234,7 @@ void replica::perform_decided() {
   propose();
   serve_reads();
   schedule_expiry();
+  take_snapshot();
 }
 
 /// If something else was proposed for the slot, that goes back into requests. Those for which there is no room are sent again

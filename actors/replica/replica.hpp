@@ -10,8 +10,13 @@
 #include "synod/actors/replica/outstanding.hpp"
 #include "synod/actors/replica/proposer.hpp"
 #include "synod/actors/replica/read_rounds.hpp"
+#include "synod/actors/replica/snapshot_copy.hpp"
+#include "synod/actors/replica/snapshot_serving.hpp"
+#include "synod/actors/replica/snapshots.hpp"
 #include "synod/actors/role/environment.hpp"
 #include "synod/actors/role/peers.hpp"
+
+#include <functional>
 
 namespace synod {
 
@@ -19,7 +24,8 @@ namespace synod {
 ///
 /// Beside the paper: slots carry batches of what waited while an earlier slot was in flight; a replica that is not beside the
 /// active leader hands its requests on to the one that is, so that one replica proposes (section 4.2); reads ask a majority of
-/// acceptors instead of taking a slot (section 4.5); what was missed is learned from acceptors.
+/// acceptors instead of taking a slot (section 4.5); what was missed is learned from acceptors, or comes as a snapshot from
+/// another replica. It takes snapshots of its own, and tells the acceptors how far they reach (section 4.2).
 ///
 /// Bounds: those of its parts; `peer_limit_bytes` on the way to another host's replica or leader, what is above waits here; and
 /// to a client (clients.hpp).
@@ -29,13 +35,23 @@ public:
     node_id node;
     configurations members;
     uint64_t peer_limit_bytes;
+    synod::snapshots::options snapshots;
+    uint64_t snapshot_bytes_per_second;            ///< that it fetches from another replica
+    size_t snapshot_chunk_bytes;                   ///< of a piece that it gives to another one
+    std::function<replicated_state()> fresh_state; ///< one that nothing was performed on
 
     /// Decisions are kept for so many slots from slot_out on: what others have in flight, and a small window's worth to spare.
     decisions::limits ahead() const { return {std::max(2 * window, least_slots_ahead), waiting_limit_bytes}; }
     static constexpr uint64_t least_slots_ahead = 64;
   };
 
-  replica(caf::actor_config& config, environment_ptr environment, std::unique_ptr<execution> performed, options opts);
+  /// What it knows before it is started, out of its snapshots.
+  struct memory {
+    std::unique_ptr<execution> performed;
+    synod::snapshots::found snapshots;
+  };
+
+  replica(caf::actor_config& config, environment_ptr environment, memory before, options opts);
 
   behavior_type make_behavior() override;
   void on_exit() override;
@@ -49,6 +65,7 @@ public:
   const read_rounds& reads() const { return reads_; }
   const decisions& ahead() const { return decisions_; }
   uint64_t most_owed_bytes() const { return std::max(replicas_.most_owed_bytes(), leaders_.most_owed_bytes()); }
+  const synod::snapshots& snapshots() const { return snapshots_; }
   uint64_t most_owed_to_a_client() const { return clients_.most_owed_bytes(); }
   const options& limits() const { return options_; }
 
@@ -67,12 +84,16 @@ private:
   void on_query(const message<schema::Query>& x);
   void on_highest(const message<schema::Highest>& answer);
   void on_learned(const message<schema::Learned>& answer);
+  void on_ask_snapshot(const message<schema::AskSnapshot>& asked);
+  void on_snapshot_chunk(const message<schema::SnapshotChunk>& chunk);
+  void on_done_aside(const done_aside& x);
   void on_follow(uint64_t window_bytes);
   void on_received(const message<schema::Received>& received);
   void on_down(const caf::down_msg& x);
   void on_tick();
   message<schema::RoleStatus> status() const;
   static constexpr std::chrono::milliseconds tick_interval{50};
+  static constexpr std::chrono::milliseconds tell_interval{1000};
 
   bool proposes() const;
   const peers<leader_actor>::entry* leader_to_ask() const;
@@ -97,6 +118,14 @@ private:
   void serve_held(const caf::strong_actor_ptr& client);
   slot_number target() const { return catch_up_.target(decisions_.all(), reads_.waits_for()); }
   void ask(const catch_up::questions& what);
+
+  void take_snapshot();
+  void aside(disk_work x);
+  void on_copied(const done_aside& x);
+  void fetch_snapshot();
+  void install(snapshot_copy::restored x);
+  void answer_installed();
+  void tell_durable(bool always);
 
   template <class Schema>
   void send_marked(const caf::strong_actor_ptr& client, builder<Schema>& what) {
@@ -128,6 +157,12 @@ private:
   read_rounds reads_;
   catch_up catch_up_;
   followers followers_;
+  synod::snapshots snapshots_;
+  snapshot_copy copy_;
+  snapshot_serving serving_;
+  backoff tell_durable_{tell_interval, tell_interval};
+  slot_number told_durable_ = 0;
+  slot_number told_keep_from_ = 0;
   log_clock log_clock_;
   marks marks_;                   // to be returned
   slot_number told_slot_out_ = 0; // to the leader beside it

@@ -1,36 +1,76 @@
 #include "synod/actors/replica/replica_role.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace synod {
+
+namespace {
+
+replicated_state fresh_state(environment& here, std::chrono::milliseconds session_lifetime) {
+  return {here.make_state_machine(), session_table{session_lifetime.count()}};
+}
+
+} // namespace
 
 replica::options replica_options(const role_context& context) {
   auto& own = context.options;
+  auto& config = *context.self.config;
   return {{.window = static_cast<uint64_t>(own.number("window")),
            .batch_limit_bytes = own.bytes("batch-limit"),
            .batch_limit_requests = static_cast<size_t>(own.number("batch-count")),
            .waiting_limit_bytes = own.bytes("waiting-limit")},
           context.self.node,
-          context.self.config->members(),
-          own.bytes("peer-limit")};
+          config.members(),
+          own.bytes("peer-limit"),
+          {context.environment->data_directory() / "replica", {config.name, config.state_machine}, own.bytes("snapshot-after")},
+          own.bytes("snapshot-rate"),
+          own.bytes("snapshot-chunk"),
+          // Weak: the replica, which has this, is the environment's.
+          [here = std::weak_ptr{context.environment}, lifetime = own.duration("session-lifetime")] {
+            return fresh_state(*here.lock(), lifetime);
+          }};
 }
 
-replicated_state initial_state(const role_context& context) {
-  return {context.environment->make_state_machine(), session_table{context.options.duration("session-lifetime").count()}};
+caf::expected<restored_snapshots> restored_state(const role_context& context, const replica::options& options) {
+  auto& here = *context.environment;
+  auto restored = restore_latest(here.files(), options.snapshots.directory, options.snapshots.whose, options.fresh_state);
+  if (!restored)
+    return restored;
+  for (auto& each : restored->problems)
+    here.log().error("replica: {}", each);
+  auto& found = restored->found;
+  if (!restored->problems.empty() && found.kept.empty())
+    here.log().error("replica: no snapshot can be used; what acceptors do not have any more is fetched from other replicas");
+  else if (!restored->problems.empty())
+    here.log().warn("replica: goes on from the snapshot of slot {}", found.kept.back().slot_out);
+  return restored;
 }
 
 role_definition replica_role() {
   using kind = option_spec::kind;
-  return {"replica",
-          "performs decided commands on the state machine",
-          {{"window", kind::number, "256", "WINDOW: how far slot_in may run ahead of slot_out", 1, 1024},
-           {"batch-limit", kind::bytes, "1MiB", "size of a slot's value, but for a single larger request", 1024, 16 << 20},
-           {"batch-count", kind::number, "4096", "requests in a slot's value", 1, int64_t{most_requests}},
-           {"waiting-limit", kind::bytes, "64MiB", "requests that wait, and reads that wait", 16 << 20},
-           {"peer-limit", kind::bytes, "16MiB", "on the way to another replica or leader, or to a client", 64 << 10},
-           {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000}},
-          [](const role_context& context) -> caf::expected<caf::actor> {
-            return caf::actor_cast<caf::actor>(context.environment->system().spawn<replica>(
-              context.environment, std::make_unique<execution>(initial_state(context)), replica_options(context)));
-          }};
+  return {
+    "replica",
+    "performs decided commands on the state machine",
+    {{"window", kind::number, "256", "WINDOW: how far slot_in may run ahead of slot_out", 1, 1024},
+     {"batch-limit", kind::bytes, "1MiB", "size of a slot's value, but for a single larger request", 1024, 16 << 20},
+     {"batch-count", kind::number, "4096", "requests in a slot's value", 1, int64_t{most_requests}},
+     {"waiting-limit", kind::bytes, "64MiB", "requests that wait, and reads that wait", 16 << 20},
+     {"peer-limit", kind::bytes, "16MiB", "on the way to another replica or leader, or to a client", 64 << 10},
+     {"session-lifetime", kind::duration, "1h", "a session that is not used so long ends", 1000},
+     {"snapshot-after", kind::bytes, "64MiB", "decided values after which a snapshot is taken, or a quarter of the last one",
+      4096},
+     {"snapshot-rate", kind::bytes, "64MiB", "of a snapshot that is fetched from another replica, bytes a second", 64 << 10},
+     {"snapshot-chunk", kind::bytes, "256KiB", "piece of a snapshot for another replica", 1024,
+      snapshot_serving::most_chunk_bytes}},
+    [](const role_context& context) -> caf::expected<caf::actor> {
+      auto options = replica_options(context);
+      auto before = restored_state(context, options);
+      if (!before)
+        return before.error();
+      return caf::actor_cast<caf::actor>(context.environment->system().spawn<replica>(
+        context.environment, replica::memory{std::make_unique<execution>(std::move(before->state)), std::move(before->found)},
+        options));
+    }};
 }
 
 } // namespace synod

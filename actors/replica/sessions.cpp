@@ -24,6 +24,7 @@ void session_table::close(uint64_t id) {
   auto found = sessions_.find(id);
   if (found == sessions_.end())
     return;
+  before_change(id, found->second);
   forget(found->second);
   sessions_.erase(found);
 }
@@ -52,6 +53,7 @@ bool session_table::advance(uint64_t id, int64_t now) {
   auto found = sessions_.find(id);
   if (found == sessions_.end())
     return false;
+  before_change(id, found->second);
   ++found->second.next_cid;
   found->second.used = now;
   return true;
@@ -67,6 +69,7 @@ void session_table::keep(uint64_t id, uint64_t cid, message<schema::Reply> resul
   if (found == sessions_.end())
     return;
   auto& x = found->second;
+  before_change(id, x);
   x.results_bytes += result.size_bytes();
   all_results_bytes_ += result.size_bytes();
   x.results.emplace_back(cid, std::move(result));
@@ -96,10 +99,51 @@ void session_table::expire(int64_t now) {
   expired_at_ = now;
   std::erase_if(sessions_, [&](auto& x) {
     auto ends = now - x.second.used > lifetime_ms_;
-    if (ends)
+    if (ends) {
+      before_change(x.first, x.second);
       forget(x.second);
+    }
     return ends;
   });
+}
+
+// -- snapshots ----------------------------------------------------------------
+
+session_table::moment::moment(session_table& of) : table_{of}, end_{of.sessions_.empty() ? 0 : of.sessions_.rbegin()->first + 1} {
+  of.moment_ = this;
+}
+
+/// Ids grow, so a later session has a higher one than all of then.
+void session_table::moment::before_change(uint64_t id, const session& x) {
+  if (id > told_ && id < end_ && changed_ids_.insert(id).second)
+    changed_.emplace_back(id, x);
+}
+
+std::optional<std::pair<uint64_t, session_table::session>> session_table::moment::next() {
+  auto& all = table_.sessions_;
+  for (auto found = all.upper_bound(told_); found != all.end() && found->first < end_; ++found) {
+    told_ = found->first;
+    if (!changed_ids_.contains(told_))
+      return *found;
+  }
+  told_ = end_;
+  if (changed_.empty())
+    return std::nullopt;
+  auto kept = std::move(changed_.back());
+  changed_.pop_back();
+  return kept;
+}
+
+bool session_table::restore(uint64_t id, session x) {
+  if (sessions_.size() >= limit || by_number_.contains(x.number) || sessions_.contains(id))
+    return false;
+  x.results_bytes = 0;
+  for (auto& [cid, result] : x.results)
+    x.results_bytes += result.size_bytes();
+  all_results_bytes_ += x.results_bytes;
+  by_number_[x.number] = id;
+  sessions_.emplace(id, std::move(x));
+  return true;
 }
 
 } // namespace synod

@@ -9,6 +9,8 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace synod {
@@ -55,17 +57,50 @@ public:
 
   /// Ends the sessions that were not used for the lifetime.
   void expire(int64_t now);
+  /// The log time at which sessions were last looked at.
+  int64_t expired_at() const { return expired_at_; }
 
-private:
   struct session {
-    uint64_t number = 0; // that opened it
+    uint64_t number = 0; ///< that opened it
     uint64_t next_cid = 1;
     int64_t used = 0;
     bool keep_results = false;
-    std::deque<std::pair<uint64_t, message<schema::Reply>>> results;
+    std::deque<std::pair<uint64_t, message<schema::Reply>>> results; ///< by cid, the oldest first
     size_t results_bytes = 0;
   };
 
+  /// Sessions as they were when this was made, told while the table goes on. One that was not told yet is kept before it changes;
+  /// its results are shared, not copied. One at a time; it ends before the table, which stays where it is until then.
+  class moment {
+  public:
+    explicit moment(session_table& of);
+    ~moment() { table_.moment_ = nullptr; }
+    moment(const moment&) = delete;
+    moment& operator=(const moment&) = delete;
+
+    /// The next one, with its id; none: there is no more.
+    std::optional<std::pair<uint64_t, session>> next();
+
+  private:
+    friend session_table;
+    void before_change(uint64_t id, const session& x);
+
+    session_table& table_;
+    uint64_t end_;                                      // ids from here on are of sessions that were opened later
+    uint64_t told_ = 0;                                 // every session up to this id
+    std::vector<std::pair<uint64_t, session>> changed_; // as they were
+    std::unordered_set<uint64_t> changed_ids_;
+  };
+
+  /// For restoring: puts back what a moment told; false: there is one by that id or number, or as many as there may be.
+  bool restore(uint64_t id, session x);
+  void restore_clock(int64_t expired_at) { expired_at_ = expired_at; }
+
+private:
+  void before_change(uint64_t id, const session& x) {
+    if (moment_)
+      moment_->before_change(id, x);
+  }
   void forget_first_result(session& x);
   void forget(const session& x);
 
@@ -75,6 +110,7 @@ private:
   std::map<uint64_t, session> sessions_;
   std::unordered_map<uint64_t, uint64_t> by_number_; // that opened it: its id
   int64_t expired_at_ = 0;
+  moment* moment_ = nullptr;
 };
 
 } // namespace synod

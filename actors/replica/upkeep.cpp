@@ -61,6 +61,9 @@ void replica::on_tick() {
       demonitor(idle->address());
   ask(catch_up_.look(slot_out(), target(), reached_, now));
   tell_leader();
+  take_snapshot();
+  fetch_snapshot();
+  tell_durable(false);
 }
 
 /// The one beside it should not lead for long while this replica is too far behind to propose.
@@ -93,6 +96,12 @@ message<schema::RoleStatus> replica::status() const {
                       {"most bytes owed to a client", number(most_owed_to_a_client())},
                       {"reads", number(execution_->reads())},
                       {"read rounds", number(reads_.round())},
+                      {"durable below", number(snapshots_.durable_below())},
+                      {"snapshots taken", number(snapshots_.taken())},
+                      {"snapshot bytes", number(snapshots_.bytes())},
+                      {"snapshot bytes held", number(snapshots_.held_bytes())},
+                      {"snapshot bytes fetched", number(copy_.bytes_there())},
+                      {"snapshot bytes to fetch", number(copy_.bytes())},
                       {"decision time us", proposer_.decision_time().count()},
                       {"log time", execution_->state().log_time}});
 }

@@ -66,9 +66,46 @@ public:
   virtual void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) = 0;
 };
 
-/// Writes a durable file so that after a crash it is there whole, or as it was before: under a temporary name (that ends in
-/// `unfinished_suffix`), synced, renamed, its directory synced. `next` gives the content, a piece at a time, and an empty one at
-/// its end. Identity, incarnation, segments and snapshots are written so.
+/// Work that a role lets its disk do (disk::aside): told of by its number, which is the role's own.
+struct disk_work {
+  disk::lane lane;
+  uint64_t number;
+  std::function<caf::error()> run;
+};
+
+/// A durable file in the making: after a crash it is there whole, or as it was before. It is written under a temporary name (that
+/// ends in `unfinished_suffix`) and gets its own when it is finished. All of it blocks.
+class unfinished_file {
+public:
+  /// One that was there by that temporary name is begun anew. `files` outlives it.
+  static caf::expected<std::unique_ptr<unfinished_file>> create(disk& files, std::filesystem::path path);
+
+  /// Behind what there is. What has grown much is synced as it goes, so that the end does not take long.
+  caf::error append(std::span<const std::span<const std::byte>> parts);
+  /// All is there: synced, renamed, its directory synced.
+  caf::error finish();
+  /// It is not to be.
+  void discard();
+
+  size_t size() const { return size_; }
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+
+private:
+  unfinished_file(disk& files, std::filesystem::path path, std::filesystem::path temporary, std::unique_ptr<disk::file> file)
+    : files_{files}, path_{std::move(path)}, temporary_{std::move(temporary)}, file_{std::move(file)} {}
+
+  static constexpr size_t sync_bytes = 4u << 20;
+
+  disk& files_;
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  std::unique_ptr<disk::file> file_;
+  size_t size_ = 0;
+  size_t synced_ = 0;
+};
+
+/// Writes a durable file so that after a crash it is there whole, or as it was before (`unfinished_file`). `next` gives the
+/// content, a piece at a time, and an empty one at its end. Identity, incarnation and segments are written so. Blocks.
 caf::error write_whole(disk& files, const std::filesystem::path& path, const std::function<std::span<const std::byte>()>& next);
 /// The same for one piece.
 caf::error write_whole(disk& files, const std::filesystem::path& path, std::span<const std::byte> content);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -117,6 +118,22 @@ struct command_spec {
   const char* summary = "";
 };
 
+/// A state machine's state at one moment, told piece by piece while the state machine goes on. Used by the thread that uses the
+/// state machine, and gone before that.
+class snapshot_source {
+public:
+  virtual ~snapshot_source() = default;
+  /// The next piece, in the state machine's own format; better about `snapshot_piece_bytes` than more. Empty: there is no more.
+  /// Valid until the next call.
+  virtual std::string_view next() = 0;
+  /// Bytes that are in memory only because the state machine has changed what they tell of since that moment. The snapshot is
+  /// given up when they grow too many.
+  virtual size_t held_bytes() const { return 0; }
+};
+
+/// Each piece holds up the state machine for as long as it takes to tell it.
+constexpr size_t snapshot_piece_bytes = 256u << 10;
+
 /// What the replicas replicate. Deterministic: the outcome of `apply` depends only on
 /// the state, the arguments and the log time, never on a clock, an address or an order
 /// of hashing that differs between hosts. Used by one thread at a time.
@@ -152,11 +169,16 @@ public:
   /// When log time next has to move on by itself (an expiry), if ever.
   virtual std::optional<int64_t> next_deadline() const { return std::nullopt; }
 
-  /// Writes the whole state, in pieces of the state machine's own format.
+  /// Writes the whole state, in pieces of the state machine's own format. The same state is to be written in the same way,
+  /// however it was come to: the simulator compares states by it.
   virtual void snapshot(const std::function<void(std::string_view piece)>& write) const = 0;
 
-  /// Replaces the state by what `snapshot` wrote; `read` gives the pieces in order, an empty one at the end.
-  /// Returns what is wrong with them, or nothing.
+  /// The state as it is now, told while commands go on: one at a time. Unless a state machine has a better way, this takes all
+  /// that `snapshot` writes, at once: the state machine stops for it, and the pieces are in memory together until they are told.
+  virtual std::unique_ptr<snapshot_source> begin_snapshot();
+
+  /// Replaces the state by what `snapshot` wrote, or a snapshot source told; `read` gives the pieces in order, an empty one at
+  /// the end. Returns what is wrong with them, or nothing. It may be called in another thread than the rest, before it.
   virtual std::optional<std::string> restore(const std::function<std::string()>& read) = 0;
 };
 

@@ -25,11 +25,13 @@ public:
 
   void on_begin_batch(int64_t now, uint64_t slot) override {
     auto& view = of_.replicas_[node_];
+    if (view.later_process == process_)
+      of_.go_on_with_later(node_, slot);
     if (view.process != process_)
       return; // Killed: what it does now nobody sees.
     of_.settle(node_);
     // R2
-    if (slot != view.next_slot)
+    if (slot != view.next_slot && view.next_slot != 0)
       of_.fail("R2",
                fmt::format("replica {} performs slot {} where slot {} would be next", of_.name(node_), slot, view.next_slot));
     if (slot % reference::digest_every == 0 && view.machine && of_.reference_.slot_out() > slot
@@ -46,6 +48,12 @@ public:
       view.present->add(command);
   }
 
+  void on_restore() override {
+    auto& view = of_.replicas_[node_];
+    if (view.process == process_)
+      view.next_slot = 0;
+  }
+
 private:
   invariants& of_;
   uint32_t node_;
@@ -53,16 +61,18 @@ private:
 };
 
 invariants::invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors,
-                       reference expected)
+                       size_t replicas, reference expected)
   : timeline_{in},
     trace_{told},
     names_{std::move(nodes)},
     majority_{acceptors / 2 + 1}, // Counted anew: a check does not ask what it checks.
+    durable_needed_{std::min(majority_, replicas)},
     reference_{std::move(expected)},
     acceptors_(names_.size()),
     leaders_(names_.size()),
     gateways_(names_.size()),
     replicas_(names_.size()),
+    durable_(names_.size(), 1),
     true_time_ms_{true_time_ms} {}
 
 void invariants::fail(std::string invariant, std::string what) {
@@ -84,6 +94,8 @@ void invariants::begin(uint32_t node, const acceptor* a, const leader* l, const 
   view.role = a;
   view.touched.clear();
   view.accepts = a->accepts();
+  view.first_kept = 1;
+  check_collected(node, a->accepted().first_kept());
   view.promised = a->promised();
   if (view.told && a->promised() < *view.told)
     fail("A1", fmt::format("acceptor {} had told ballot {}, and has {} after a restart", name(node), to_string(*view.told),
@@ -108,12 +120,29 @@ void invariants::lost_disk(uint32_t node) {
 }
 
 std::unique_ptr<state_machine> invariants::observe(uint32_t node, std::unique_ptr<state_machine> machine) {
-  replicas_[node] = {};
-  replicas_[node].process = ++processes_;
   auto observed =
-    std::make_unique<observed_machine>(std::move(machine), std::make_shared<machine_observer>(*this, node, processes_));
-  replicas_[node].machine = observed.get();
+    std::make_unique<observed_machine>(std::move(machine), std::make_shared<machine_observer>(*this, node, ++processes_));
+  auto& view = replicas_[node];
+  if (view.role) {
+    view.later_process = processes_;
+    view.later = observed.get();
+  } else {
+    view = {};
+    view.process = processes_;
+    view.machine = observed.get();
+  }
   return observed;
+}
+
+/// A replica goes on from a snapshot that another one gave it, with slot `slot`.
+void invariants::go_on_with_later(uint32_t node, slot_number slot) {
+  settle(node);
+  auto& view = replicas_[node];
+  view.process = std::exchange(view.later_process, 0);
+  view.machine = std::exchange(view.later, nullptr);
+  view.next_slot = slot;
+  view.present.reset();
+  trace_.say(timeline_.now(), "replica {} goes on from a snapshot of slot {}", name(node), slot);
 }
 
 // -- messages -----------------------------------------------------------------
@@ -264,6 +293,8 @@ void invariants::check_durable(uint32_t acceptor, slot_number slot, ballot under
   if (!role)
     return;
   auto* known = role->accepted().find(slot);
+  if (slot < role->accepted().first_kept())
+    return; // As if it had accepted, and collected at once.
   if (!known || known->under < under)
     fail("A3", fmt::format("acceptor {} tells that it accepted slot {} under ballot {}, and has {}", name(acceptor), slot,
                            to_string(under), known ? to_string(known->under) : "nothing"));

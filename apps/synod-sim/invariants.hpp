@@ -29,12 +29,12 @@ struct violation {
 ///
 /// A1-A5, C1, C2 and R1-R5 are those of the paper (section 2, and "Paxos made moderately complex" figure by figure);
 /// beside them: an acceptor tells only what is durable, and tells reads of all that it has told leaders ("stable storage"); only
-/// a leader that a majority promised, and told all that it had accepted, is active; state machines agree ("one state"); queues
-/// keep their bounds ("bounds").
+/// a leader that a majority promised, and told all that it had accepted, is active; what acceptors collect enough replicas hold
+/// durably ("collected"); state machines agree ("one state"); queues keep their bounds ("bounds").
 class invariants {
 public:
   /// `true_time_ms`: what clocks that are right show when the run begins.
-  invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors,
+  invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors, size_t replicas,
              reference expected);
 
   // A process's roles, from when they have started until it ends.
@@ -81,6 +81,7 @@ private:
     slot_number highest_told = 0; // of the slots that it voted for
     std::vector<accepted_entry> accepted;
     uint64_t accepts = 0;
+    slot_number first_kept = 1;
     std::deque<slot_number> touched; // slots of p2a that have arrived and may not have been handled, in their order
   };
 
@@ -103,7 +104,10 @@ private:
     slot_number slot_out = 1;
     const observed_machine* machine = nullptr;
     std::optional<performed_slot> present;
-    slot_number next_slot = 1;
+    slot_number next_slot = 1; // 0: where a snapshot leads is not known yet
+    // A state machine that a snapshot is restored into; it takes the other one's place when it is used.
+    uint64_t later_process = 0;
+    const observed_machine* later = nullptr;
   };
 
   /// All that was ever proposed for a slot, by ballot.
@@ -137,6 +141,8 @@ private:
   void look_at_leader(uint32_t node);
   void look_at_replica(uint32_t node);
   void look_at_gateway(uint32_t node);
+  void go_on_with_later(uint32_t node, slot_number slot);
+  void check_collected(uint32_t node, slot_number first_kept);
   void settle(uint32_t node);
   void bound(uint32_t node, const char* what, uint64_t is, uint64_t limit);
   const std::string& name(uint32_t node) const { return names_[node]; }
@@ -145,6 +151,7 @@ private:
   trace& trace_;
   std::vector<std::string> names_;
   size_t majority_;
+  size_t durable_needed_; // replicas
   reference reference_;
   std::vector<acceptor_view> acceptors_;
   std::set<ballot> active_under_; // that any leader was active under
@@ -152,8 +159,9 @@ private:
   std::vector<leader_view> leaders_;
   std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
-  std::set<uint32_t> without_disk_; // nodes that are out
-  std::vector<slot_view> slots_;    // index: slot - 1
+  std::vector<slot_number> durable_; // by node: its replica had a snapshot of this slot on its disk
+  std::set<uint32_t> without_disk_;  // nodes that are out
+  std::vector<slot_view> slots_;     // index: slot - 1
   int64_t true_time_ms_;
   int64_t latest_time_ = 0;
   int64_t last_asked_ms_ = 0;    // the true time, when a replica first proposed a batch that a leader took

@@ -45,10 +45,27 @@ void invariants::look_at_acceptor(uint32_t node) {
     if (const_cast<acceptor&>(role).mailbox().blocked()) // All that arrived is handled.
       view.touched.clear();
   }
+  if (role.accepted().first_kept() != view.first_kept)
+    check_collected(node, role.accepted().first_kept());
   bound(node, "durable values in the acceptor's memory, bytes",
         role.accepted().cached_bytes() - role.accepted().not_durable_bytes(), role.accepted().cache_limit_bytes());
   bound(node, "learned slots on the way to a replica, bytes", role.most_owed_bytes(),
         role.limits().peer_limit_bytes + most_probes * (role.limits().piece_bytes + largest_message_));
+}
+
+/// What an acceptor forgets, enough replicas hold durably.
+void invariants::check_collected(uint32_t node, slot_number first_kept) {
+  auto& view = acceptors_[node];
+  if (first_kept < view.first_kept)
+    fail("collected", fmt::format("acceptor {} keeps slots from {} on, and had collected those below {}", name(node), first_kept,
+                                  view.first_kept));
+  auto holders = std::count_if(durable_.begin(), durable_.end(), [&](auto below) { return below >= first_kept; });
+  if (first_kept > 1 && static_cast<size_t>(holders) < durable_needed_)
+    fail("collected", fmt::format("acceptor {} has collected slots below {}, which {} replicas hold durably", name(node),
+                                  first_kept, holders));
+  if (first_kept != view.first_kept)
+    trace_.say(timeline_.now(), "acceptor {} has collected slots below {}", name(node), first_kept);
+  view.first_kept = first_kept;
 }
 
 /// Compares what an acceptor has for a slot with what it had; true: it is something new.
@@ -58,6 +75,10 @@ bool invariants::look_at_entry(uint32_t node, slot_number slot, bool restarted) 
   if (view.accepted.size() < slot)
     view.accepted.resize(slot);
   auto& known = view.accepted[slot - 1];
+  if (slot < view.role->accepted().first_kept()) {
+    known = {};
+    return false;
+  }
   if (!found) {
     if (known.told)
       fail("A3", fmt::format("acceptor {} has lost slot {}, which it had told of under ballot {}", name(node), slot,
@@ -123,8 +144,14 @@ void invariants::look_at_leader(uint32_t node) {
 void invariants::look_at_replica(uint32_t node) {
   auto& view = replicas_[node];
   auto& role = *view.role;
+  if (view.later && role.performed().state().machine.get() == view.later)
+    go_on_with_later(node, role.slot_out());
   settle(node);
   auto& limits = role.limits();
+  if (auto* latest = role.snapshots().latest())
+    durable_[node] = std::max(durable_[node], latest->slot_out);
+  if (view.next_slot == 0)
+    view.next_slot = role.slot_out();
   if (role.slot_out() != view.slot_out) {
     if (role.slot_out() < view.slot_out)
       fail("R4", fmt::format("replica {} went back from slot_out {} to {}", name(node), view.slot_out, role.slot_out()));

@@ -128,6 +128,10 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   constexpr int least_in_flight = 16;
   say("batch-count", std::max(random.of<int>({1, 2, 8, 64, 4096}), least_in_flight / window));
   say("session-lifetime", random.of<int>({20, 3600, 3600, 3600, 3600}), "s");
+  random_stream snapshots{x.options.seed, "snapshots"};
+  say("snapshot-after", snapshots.of<int>({4, 16, 64, 65536}), "KiB");
+  say("snapshot-rate", snapshots.of<int>({64, 1024, 65536}), "KiB");
+  say("snapshot-chunk", snapshots.of<int>({1, 4, 256}), "KiB");
   text += "\n[leader]\n";
   say("ping-interval", duel ? 20 : 100, "ms");
   say("smallest-timeout", duel ? random.between(40, 100) : 500, "ms");

@@ -38,6 +38,8 @@ public:
     virtual ~observer() = default;
     virtual void on_begin_batch(int64_t now, uint64_t slot) = 0;
     virtual void on_apply(arguments command) = 0;
+    /// It goes on from a snapshot.
+    virtual void on_restore() = 0;
   };
 
   observed_machine(std::unique_ptr<state_machine> inner, std::shared_ptr<observer> by)
@@ -56,15 +58,18 @@ public:
   uint64_t version(std::string_view key) const override { return inner_->version(key); }
   std::optional<int64_t> next_deadline() const override { return inner_->next_deadline(); }
   void snapshot(const std::function<void(std::string_view)>& write) const override { inner_->snapshot(write); }
-  std::optional<std::string> restore(const std::function<std::string()>& read) override { return inner_->restore(read); }
+  std::unique_ptr<snapshot_source> begin_snapshot() override { return inner_->begin_snapshot(); }
+  std::optional<std::string> restore(const std::function<std::string()>& read) override {
+    observer_->on_restore();
+    return inner_->restore(read);
+  }
 
 private:
   std::unique_ptr<state_machine> inner_;
   std::shared_ptr<observer> observer_;
 };
 
-/// One number for a state machine's whole state. Equal only where the same commands led there: a state machine need not
-/// write its entries in any order.
+/// One number for a state machine's whole state.
 uint64_t digest(const state_machine& machine);
 
 /// Performs the chosen values slot by slot, by the rules of sessions as paper and design state them (exactly once, in

@@ -9,6 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr const char* reply_not_kept = "ERR the command was performed, its reply was not kept";
+constexpr const char* result_gone = "ERR the command was performed, its result is no longer kept"; // behind a snapshot
 
 std::string encode(const std::vector<std::string>& command) {
   auto text = fmt::format("*{}\r\n", command.size());
@@ -231,7 +232,7 @@ void resp_client::on_reply(const std::string& reply) {
     watches_ = reply == "OK";
   if (!asked)
     return ask_next_of_last();
-  auto is_open = reply.starts_with("UNKNOWN") || reply.starts_with(reply_not_kept);
+  auto is_open = reply.starts_with("UNKNOWN") || reply.starts_with(reply_not_kept) || reply == result_gone;
   auto aborted = reply.starts_with("EXECABORT");
   if (aborted != fails && (aborted || reply.starts_with('[') || reply == "none"))
     return stage_.checks->fail(
@@ -264,6 +265,7 @@ void resp_client::connect() {
     return;
   if (last_.empty())
     gateway_ = random_.below(gateways_.size());
+  asks_last_ = !last_.empty();
   stage_.told.say(stage_.time.now(), "{} connects with gateway {}", name_, gateway_);
   connection_ = stage_.connections->connect(participant_index_, gateways_[gateway_], *this);
 }
@@ -272,7 +274,8 @@ void resp_client::on_connected(uint64_t connection) {
   if (connection != connection_)
     return;
   connected_ = true;
-  connected_since_ = stage_.time.now();
+  if (asks_last_) // Otherwise it may have been with a process that is dead by now, and this is told late.
+    connected_since_ = stage_.time.now();
   if (stage_.drawn.has(fault::slow_client) && last_.empty() && random_.below(3) == 0)
     stage_.connections->slow_down(connection, random_.between(milliseconds{1}, milliseconds{300}));
   ask_next_of_last();

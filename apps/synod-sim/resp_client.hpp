@@ -52,6 +52,7 @@ private:
   std::vector<uint32_t> gateways_;
   uint64_t connection_ = 0; // 0: none
   size_t gateway_ = 0;      // that it is connected to, or was last
+  bool asks_last_ = false;  // since it began to connect
   duration connected_since_{0};
   bool connected_ = false;
   bool parts_ = false; // it has said that it asks no more, and waits for what is still to come

@@ -53,6 +53,7 @@ public:
     auto* machine = known.machine(config.state_machine);
     checks_ = std::make_unique<invariants>(
       time_, trace_, simulated_host::beginning_ms(), names, config.nodes_with("acceptor").size(),
+      config.nodes_with("replica").size(),
       reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime")});
     if (plan_.options.of_user)
       checks_->expected().keep_replies();

@@ -88,7 +88,9 @@ public:
   std::unique_ptr<state_machine> make_state_machine() override {
     auto& config = *host_.stage_.drawn.config;
     auto made = host_.stage_.known.machine(config.state_machine)->make(config.machine_options, random());
-    return host_.spawning_ == "replica" ? host_.stage_.checks->observe(host_.index_, std::move(made)) : std::move(made);
+    // A replica asks for one also when it has been spawned.
+    auto is_replica = host_.spawning_ == "replica" || host_.spawning_.empty();
+    return is_replica ? host_.stage_.checks->observe(host_.index_, std::move(made)) : std::move(made);
   }
   spdlog::logger& log() override { return *host_.log_; }
   void fatal(const std::string& why) override { host_.die(why); }
@@ -154,6 +156,7 @@ void simulated_host::start_roles() {
         die(text_of(spawned.error()));
       }
     });
+    spawning_.clear();
     stage_.time.settle({&main_}); // Whatever it does first.
     if (!alive_ || !disk_.plugged())
       return;

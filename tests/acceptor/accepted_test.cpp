@@ -152,3 +152,57 @@ TEST_CASE_FIXTURE(fixture, "what proposers know to be decided is remembered") {
   accept(low, 6, 3);
   CHECK(subject.decided_below() == 4);
 }
+
+TEST_CASE_FIXTURE(fixture, "what is collected is gone, and what is known of it is that it was decided") {
+  for (slot_number slot = 1; slot <= 6; ++slot)
+    accept(low, slot);
+  subject.durable(4);
+  subject.collect(4);
+  CHECK(subject.first_kept() == 4);
+  CHECK(subject.find(3) == nullptr);
+  CHECK(subject.find(4) != nullptr);
+  CHECK(subject.decided_below() == 4);
+  CHECK(subject.cached_bytes() == 3 * value_bytes);
+  CHECK(subject.not_durable_bytes() == 2 * value_bytes);
+  subject.collect(2); // Never back.
+  CHECK(subject.first_kept() == 4);
+  SUBCASE("also what is not durable yet") {
+    subject.collect(6);
+    CHECK(subject.not_durable_bytes() == value_bytes);
+    subject.durable(6);
+    CHECK(subject.highest_durable() == 6);
+  }
+  SUBCASE("and all of it") {
+    subject.collect(20);
+    CHECK(subject.entries().empty());
+    CHECK(subject.highest() == 19);
+    CHECK(subject.highest_durable() == 19);
+    CHECK(subject.cached_bytes() == 0);
+    subject.durable(6);
+    CHECK(subject.not_durable_bytes() == 0);
+  }
+  for (slot_number slot = 30; slot < 40; ++slot) // The order of what is in memory is not disturbed.
+    accept(low, slot);
+  subject.durable(record);
+  CHECK(subject.cached_bytes() <= 3 * value_bytes);
+  CHECK(in_memory() == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "it knows the first segment that something is kept in") {
+  CHECK_FALSE(subject.first_segment());
+  auto accept_in = [&](uint64_t segment, slot_number slot, ballot under) {
+    auto pvalue = value_of(under, slot, 1);
+    subject.accept(pvalue, ++record, {segment, 1000 * record, record_header_bytes + pvalue.size_bytes()});
+  };
+  accept_in(1, 1, low);
+  accept_in(1, 5, low);
+  accept_in(2, 2, low);
+  accept_in(3, 9, low);
+  subject.durable(record);
+  subject.collect(5);
+  CHECK(subject.first_segment() == 1);
+  subject.collect(6);
+  CHECK(subject.first_segment() == 3);
+  subject.collect(10);
+  CHECK_FALSE(subject.first_segment());
+}

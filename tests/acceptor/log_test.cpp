@@ -185,3 +185,122 @@ TEST_CASE_FIXTURE(fixture, "a record that is not what was written there is an er
   CHECK(failure.find("000000000001.log") != std::string::npos);
   CHECK(failure.find("offset " + std::to_string(where.offset) + ": the record is damaged") != std::string::npos);
 }
+
+namespace {
+
+struct releasing_fixture : fixture {
+  /// Appends until another segment is entered, and has all of it written. Gives the number of that segment.
+  uint64_t fill(opened_log& x) {
+    auto number = x.log->append(record_kind::pvalue, numbered(++last)).where.segment;
+    uint64_t entered = number;
+    while (entered == number)
+      entered = x.log->append(record_kind::pvalue, numbered(++last)).where.segment;
+    REQUIRE(!settle(*x.log));
+    return entered;
+  }
+
+  void release(opened_log& x, uint64_t segment) {
+    x.log->release_before(segment);
+    auto work = x.log->next_release();
+    REQUIRE(work);
+    REQUIRE(!work->run());
+    x.log->done(work->number);
+    CHECK_FALSE(x.log->next_release());
+  }
+
+  size_t segments() {
+    auto names = *files->list("/log");
+    return static_cast<size_t>(std::count_if(names.begin(), names.end(), [](auto& x) { return x.ends_with(".log"); }));
+  }
+
+  int64_t last = 0;
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(releasing_fixture, "released segments are used again; what later ones carry on is there without them") {
+  ballot promised{7, 1, 1};
+  uint64_t fourth = 0;
+  size_t before = 0;
+  {
+    auto x = open();
+    x.log->carry({promised, 5});
+    fill(x), fill(x);
+    fourth = fill(x);
+    auto kept = x.log->kept_bytes();
+    release(x, fourth);
+    CHECK(x.log->kept_bytes() == kept - 3 * (64 << 10));
+    before = segments();
+    fill(x), fill(x), fill(x);
+    CHECK(segments() == before); // No new one was made.
+    x.log->release_before(1);
+    CHECK_FALSE(x.log->next_release());
+  }
+  ballot found;
+  slot_number first_kept = 0;
+  std::vector<int64_t> numbers_found;
+  auto again =
+    write_ahead_log::open(*files, {"/log", "test", "a", 64 << 10, 0, true}, [&](auto kind, auto& content, auto& where) {
+      CHECK(where.segment >= fourth);
+      if (kind == record_kind::segment_start) {
+        message<schema::SegmentStart> start{content};
+        found = ballot_of(start->getPromised());
+        first_kept = start->getFirstKept();
+      } else if (kind == record_kind::pvalue) {
+        numbers_found.push_back(number_of(content));
+      }
+    });
+  REQUIRE(again);
+  CHECK(found == promised);
+  CHECK(first_kept == 5);
+  CHECK(numbers_found == numbers(numbers_found.front(), last));
+}
+
+TEST_CASE_FIXTURE(releasing_fixture, "of many released segments some are kept to be used again, the others are deleted") {
+  auto x = open();
+  uint64_t entered = 0;
+  for (uint64_t i = 0; i < write_ahead_log::most_free + 4; ++i)
+    entered = fill(x);
+  release(x, entered);
+  CHECK(segments() == write_ahead_log::most_free + 2); // With the one that is written to, and the one behind it.
+}
+
+TEST_CASE_FIXTURE(releasing_fixture, "the segment that is written to is never released") {
+  auto x = open();
+  auto entered = fill(x);
+  release(x, entered + 9);
+  CHECK(x.log->kept_bytes() <= 64 << 10);
+  x.log->append(record_kind::pvalue, numbered(++last));
+  REQUIRE(!settle(*x.log));
+  CHECK(open().found.back() == last);
+}
+
+TEST_CASE_FIXTURE(releasing_fixture, "where the power goes while segments are released or used again, the log is whole") {
+  for (uint64_t operations = 0; operations < 40; ++operations) {
+    simulation::platter other{operations, 7};
+    files = other.plug();
+    log_segments::options options{"/log", "test", "a", 64 << 10};
+    last = 0;
+    int64_t durable = 0;
+    {
+      opened_log x{*files, options};
+      REQUIRE(x.log);
+      fill(x), fill(x);
+      auto kept_from = fill(x);
+      durable = last;
+      other.unplug_after(operations);
+      x.log->release_before(kept_from);
+      if (auto work = x.log->next_release(); work && !work->run())
+        x.log->done(work->number);
+      if (auto segment = x.log->next_segment())
+        static_cast<void>(segment->run());
+    }
+    other.cut_power();
+    files = other.plug();
+    opened_log again{*files, options};
+    INFO("power goes after ", operations);
+    REQUIRE(again.log);
+    REQUIRE(!again.found.empty());
+    CHECK(again.found == numbers(again.found.front(), durable));
+  }
+}

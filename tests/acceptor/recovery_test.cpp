@@ -210,23 +210,6 @@ TEST_CASE_FIXTURE(fixture, "a truncated or missing file is refused") {
   CHECK(problem().find("damaged") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(fixture, "a log whose first segments were dropped begins with the one that it says to have kept") {
-  // Segment 1 is dropped by hand: the later ones say that they keep from 2 on.
-  auto later = log_segments{options()};
-  auto start = later.start_of(2, 2, 64 << 10);
-  auto content = numbered(40);
-  REQUIRE(!later.prepare(files, 2, 64 << 10));
-  auto file = later.open(files, 2);
-  auto first = header_of(90, 89, record_kind::segment_start, start, later.token());
-  auto second = header_of(91, 89, record_kind::pvalue, content, later.token());
-  std::span<const std::byte> parts[]{std::as_bytes(std::span{&first, 1}), std::as_bytes(start->words()),
-                                     std::as_bytes(std::span{&second, 1}), std::as_bytes(content->words())};
-  REQUIRE(!(*file)->write(0, parts));
-  CHECK(replayed() == std::vector<int64_t>{40});
-  write(41, 42);
-  CHECK(replayed() == numbers(40, 42));
-}
-
 TEST_CASE_FIXTURE(fixture, "bytes of a client's that look like a record are none") {
   write(1, 3);
   auto offset = offset_of(3);

@@ -3,6 +3,7 @@
 
 #include "harness.hpp"
 #include "test_environment.hpp"
+#include "waiting_disk.hpp"
 
 #include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/replica/replica.hpp"
@@ -20,9 +21,7 @@ inline constexpr uint64_t session = session_of(1);
 
 struct replica_fixture : actor_world {
   void start() {
-    replicated_state initial{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1),
-                             session_table{session_lifetime_ms}};
-    subject = spawn<replica>(outside, std::make_unique<execution>(std::move(initial)), limits);
+    subject = spawn<replica>(outside, replica::memory{std::make_unique<execution>(limits.fresh_state()), {}}, limits);
     run();
     for (uint32_t i = 0; i < 3; ++i)
       caf::anon_send(subject, peer{i, "acceptor", acceptors[i].ptr()});
@@ -102,12 +101,20 @@ struct replica_fixture : actor_world {
     run();
   }
 
-  std::shared_ptr<test_environment> outside = std::make_shared<test_environment>(system);
+  waiting_disk disk;
+  std::shared_ptr<test_environment> outside = std::make_shared<test_environment>(system, &disk.files());
   replica::options limits{
     {.window = 256, .batch_limit_bytes = 1 << 20, .batch_limit_requests = 4096, .waiting_limit_bytes = 64 << 20},
     0,
     three_members(),
-    16 << 20};
+    16 << 20,
+    {"/data/replica", {"test", "key-value"}, 64 << 20},
+    64 << 20,
+    256 << 10,
+    [this] {
+      return replicated_state{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1),
+                              session_table{session_lifetime_ms}};
+    }};
   int64_t& wall_clock = outside->wall_clock_ms;
   int64_t session_lifetime_ms = 3'600'000;
   probe acceptors[3] = {probe{*this}, probe{*this}, probe{*this}};

@@ -21,13 +21,15 @@ write_ahead_log::write_ahead_log(disk& files, std::shared_ptr<const log_segments
     segments_{std::move(segments)},
     cut_{std::move(end.cut)},
     closing_bytes_{segments_->start_bytes()},
-    first_segment_{end.first_segment},
     last_{end.segment, end.segment_bytes},
     offset_{end.offset},
     sequence_{end.sequence},
     open_segment_{end.segment},
     written_offset_{end.offset},
-    durable_{end.sequence} {
+    durable_{end.sequence},
+    first_segment_{end.first_segment},
+    released_before_{end.first_segment},
+    first_free_{end.first_segment} {
   tail_->file = std::move(end.file);
 }
 
@@ -45,7 +47,7 @@ void write_ahead_log::enter_next(size_t record) {
   last_ = {last_.number + 1, std::max(segments_->segment_bytes(), segments_->start_bytes() + record + closing_bytes_)};
   entered_.push_back(last_);
   offset_ = 0;
-  place(record_kind::segment_start, segments_->start_of(last_.number, first_segment_, last_.bytes));
+  place(record_kind::segment_start, segments_->start_of(last_.number, last_.bytes, carried_));
 }
 
 write_ahead_log::placed write_ahead_log::place(record_kind kind, const block_ptr& content) {
@@ -118,8 +120,28 @@ std::optional<write_ahead_log::work> write_ahead_log::next_segment() {
   if (preparing_.number > 0 || (prepared_.number == wanted.number && prepared_.bytes >= wanted.bytes))
     return std::nullopt;
   preparing_ = wanted;
+  auto again = first_free_ < released_before_ ? first_free_++ : 0;
   return work{disk::lane::background, segment_number,
-              [&files = files_, segments = segments_, wanted] { return segments->prepare(files, wanted.number, wanted.bytes); }};
+              [&files = files_, segments = segments_, wanted, first = std::max(released_before_, releasing_before_), again] {
+                return segments->prepare(files, wanted.number, wanted.bytes, first, again);
+              }};
+}
+
+void write_ahead_log::release_before(std::optional<uint64_t> segment) {
+  first_segment_ = std::max(first_segment_, std::min(segment.value_or(open_segment_), open_segment_));
+}
+
+std::optional<write_ahead_log::work> write_ahead_log::next_release() {
+  if (releasing_before_ > 0 || first_segment_ == released_before_)
+    return std::nullopt;
+  releasing_before_ = first_segment_;
+  auto delete_from = first_free_;
+  first_free_ = std::max(first_free_, releasing_before_ - std::min(most_free, releasing_before_ - first_free_));
+  // Of segments the extent counts the last one that was prepared, or is about to be: works are done in their order.
+  auto last = std::max({open_segment_, prepared_.number, preparing_.number});
+  return work{disk::lane::background, release_number,
+              [&files = files_, segments = segments_, extent = log_segments::extent{releasing_before_, last}, delete_from,
+               delete_end = first_free_] { return segments->release(files, extent, delete_from, delete_end); }};
 }
 
 void write_ahead_log::done(uint64_t number) {
@@ -128,6 +150,8 @@ void write_ahead_log::done(uint64_t number) {
     durable_ = std::exchange(writing_until_, 0);
   } else if (number == segment_number) {
     prepared_ = std::exchange(preparing_, {});
+  } else if (number == release_number) {
+    released_before_ = std::exchange(releasing_before_, 0);
   }
 }
 
@@ -146,7 +170,7 @@ write_ahead_log::work write_ahead_log::read(uint64_t number, std::vector<record_
 write_ahead_log::work write_ahead_log::close() {
   waiting_.clear();
   auto before = std::max(durable_, writing_until_);
-  auto content = segments_->start_of(open_segment_, first_segment_, 0);
+  auto content = segments_->start_of(open_segment_, 0, carried_);
   auto batch = std::make_shared<std::vector<waiting>>();
   batch->push_back({before + 1, record_kind::closed, content, {open_segment_, written_offset_, record_bytes(content)}});
   return {disk::lane::durable, write_number, [to = tail_, batch, before, token = segments_->token()] {

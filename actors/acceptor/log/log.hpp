@@ -16,22 +16,22 @@ namespace synod {
 /// It writes nothing itself: it tells what is to be done at the disk, and is told when that is done. Appends collect while a
 /// write is under way; the next write takes all of them, with one sync (group commit). At most one write is under way, and none
 /// reaches over the end of a segment: a segment is begun when the one before it is durable, so only the last one may end torn.
-/// The segment behind the last one is prepared beforehand, so that a write seldom waits for it.
+/// The segment behind the last one is prepared beforehand, so that a write seldom waits for it. Segments that are not needed any
+/// more are released, whole ones, and used again.
 ///
-/// Bounds: what waits for its write is what was appended and not answered; one segment is prepared ahead.
+/// Bounds: what waits for its write is what was appended and not answered; one segment is prepared ahead, `most_free` wait to be
+/// used again.
 class write_ahead_log {
 public:
-  /// What the disk is to do (disk::aside).
-  struct work {
-    disk::lane lane;
-    uint64_t number;
-    std::function<caf::error()> run;
-  };
+  using work = disk_work;
 
   // Numbers of works; others are free for whoever uses the log.
   static constexpr uint64_t write_number = 1;
   static constexpr uint64_t segment_number = 2;
-  static constexpr uint64_t first_free_number = 3;
+  static constexpr uint64_t release_number = 3;
+  static constexpr uint64_t first_free_number = 4;
+
+  static constexpr uint64_t most_free = 8; ///< segments
 
   /// Where a record is, or will be.
   struct placed {
@@ -43,6 +43,8 @@ public:
   static caf::expected<std::unique_ptr<write_ahead_log>> open(disk& files, log_segments::options opts,
                                                               const log_recovery::visitor& visit);
 
+  /// What segments that are entered from now on carry on. To be told before the record of it is appended.
+  void carry(const log_segments::carried& on) { carried_ = on; }
   /// Adds a record; it is durable when a write that takes it is done.
   placed append(record_kind kind, const block_ptr& content);
 
@@ -50,12 +52,19 @@ public:
   std::optional<work> next_write();
   /// The preparation of the segment that will be needed next; none: it is there, or under way.
   std::optional<work> next_segment();
+  /// Segments before this one hold nothing that is needed, but for what later ones carry on (none: no segment does). The one that
+  /// writes go to stays.
+  void release_before(std::optional<uint64_t> segment);
+  /// What has to be done for that; none: nothing, or it is under way.
+  std::optional<work> next_release();
   /// A work of this log's is done, without an error. (With one there is no going on: nothing is tried again.)
   void done(uint64_t number);
 
   /// The highest record that is durable, with all before it.
   record_number durable() const { return durable_; }
   bool writing() const { return writing_until_ > 0; }
+  /// In segments that are not released.
+  uint64_t kept_bytes() const { return (last_.number - first_segment_) * segments_->segment_bytes() + offset_; }
 
   /// Reads durable records back, in their order.
   work read(uint64_t number, std::vector<record_position> where, std::shared_ptr<std::vector<block_ptr>> into) const;
@@ -95,7 +104,7 @@ private:
   std::shared_ptr<tail> tail_ = std::make_shared<tail>();
   std::string cut_;
   size_t closing_bytes_; // kept free at the end of each segment, for a closed record
-  uint64_t first_segment_;
+  log_segments::carried carried_;
 
   // where the next record goes
   segment last_;
@@ -111,6 +120,10 @@ private:
   record_number writing_until_ = 0; // 0: no write is under way
   segment prepared_;                // number 0: none
   segment preparing_;
+  uint64_t first_segment_;        // those before are released, as soon as
+  uint64_t released_before_;      // that is durable
+  uint64_t releasing_before_ = 0; // is about to be; 0: no release is under way
+  uint64_t first_free_;           // the first of those that are released and there
 };
 
 } // namespace synod

@@ -1,5 +1,7 @@
 #include "synod/actors/acceptor/log/recovery.hpp"
 
+#include "synod/actors/role/record_window.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -7,87 +9,25 @@ namespace synod {
 
 namespace {
 
-const capnp::StructSchema* schema_of(record_kind kind) {
-  static const capnp::StructSchema start = capnp::Schema::from<schema::SegmentStart>();
-  static const capnp::StructSchema pvalue = capnp::Schema::from<schema::Pvalue>();
-  static const capnp::StructSchema promise = capnp::Schema::from<schema::Promise>();
-  switch (kind) {
-    case record_kind::segment_start:
-    case record_kind::closed:
-      return &start;
-    case record_kind::pvalue:
-      return &pvalue;
-    case record_kind::promise:
-      return &promise;
-  }
-  return nullptr;
-}
-
 std::string at(size_t offset) {
   return "offset " + std::to_string(offset) + ": ";
 }
 
-size_t content_bytes(std::span<const std::byte> header) {
-  uint32_t words = 0;
-  std::memcpy(&words, header.data() + offsetof(record_header, words), sizeof words);
-  return size_t{words} * sizeof(uint64_t);
-}
+/// What a header can be, if it is one: looked at before its content is read and summed up, for any word of a value may look like
+/// one.
+enum class looks_like { nothing, unfinished, later };
 
-/// A segment's bytes, a part of them in memory at a time.
-class window {
-public:
-  window(const disk::file& file, log_token token) : file_{file}, token_{token} {}
-
-  size_t file_bytes() const { return file_.size(); }
-
-  /// The bytes from `offset` on, at least `least` of them where the file has so many; valid until the next call. `offset` is a
-  /// multiple of 8.
-  caf::expected<std::span<const std::byte>> from(size_t offset, size_t least) {
-    least = std::min(least, file_.size() - std::min(offset, file_.size()));
-    if (offset < begin_ || offset + least > begin_ + bytes_) {
-      begin_ = offset;
-      bytes_ = std::min(std::max(least, usual_bytes), file_.size() - std::min(offset, file_.size()));
-      words_.resize(bytes_ / sizeof(uint64_t) + 1);
-      if (auto failure = file_.read(begin_, std::as_writable_bytes(std::span{words_}).first(bytes_)))
-        return failure;
-    }
-    return std::as_bytes(std::span{words_}).first(bytes_).subspan(offset - begin_);
-  }
-
-  /// The record at `offset`, if it is whole; its content is valid until the next call.
-  caf::expected<std::optional<found_record>> record(size_t offset) {
-    auto header = from(offset, record_header_bytes);
-    if (!header)
-      return header.error();
-    if (header->size() < record_header_bytes)
-      return std::optional<found_record>{};
-    auto size = record_header_bytes + content_bytes(*header);
-    if (size > file_.size() - offset || size > record_header_bytes + record_limit_bytes)
-      return std::optional<found_record>{};
-    auto bytes = from(offset, size);
-    if (!bytes)
-      return bytes.error();
-    return record_in(*bytes, token_);
-  }
-
-private:
-  static constexpr size_t usual_bytes = 1u << 20;
-
-  const disk::file& file_;
-  log_token token_;
-  std::vector<uint64_t> words_;
-  size_t begin_ = 0;
-  size_t bytes_ = 0;
-};
-
-/// Whether a header can be that of a record behind the missing one: looked at before its content is read and summed up, for any
-/// word of a value may look like one.
-bool may_be_later(std::span<const std::byte> bytes, record_number missing) {
+looks_like look_at(std::span<const std::byte> bytes, record_number missing) {
   if (bytes.size() < record_header_bytes)
-    return false;
+    return looks_like::nothing;
   record_header x;
   std::memcpy(&x, bytes.data(), sizeof x);
-  return x.sequence > missing && x.durable >= missing && x.durable < x.sequence && schema_of(x.kind);
+  // What is left of an earlier use of the segment has lower numbers.
+  if (x.sequence < missing || x.durable >= x.sequence || !schema_of(x.kind))
+    return looks_like::nothing;
+  if (x.durable < missing)
+    return looks_like::unfinished;
+  return x.sequence > missing ? looks_like::later : looks_like::nothing;
 }
 
 caf::error write_bytes(disk::file& to, size_t offset, std::span<const std::byte> bytes) {
@@ -105,20 +45,14 @@ caf::error write_zeros(disk::file& to, size_t from, size_t end) {
 } // namespace
 
 caf::expected<log_end> log_recovery::run(const visitor& visit) {
-  auto numbers = segments_.find(files_);
-  if (!numbers)
-    return numbers.error();
-  numbers_ = std::move(*numbers);
-  if (auto failure = check_extent())
+  if (auto failure = find_segments())
     return failure;
   if (numbers_.empty()) {
-    if (auto failure = segments_.prepare(files_, 1, segments_.segment_bytes()))
+    if (auto failure = segments_.prepare(files_, 1, segments_.segment_bytes(), 1, 0))
       return failure;
     numbers_ = {1};
   }
   auto failure = replay(visit);
-  if (!failure)
-    failure = check_first();
   if (!failure)
     failure = look_behind();
   if (!failure)
@@ -163,7 +97,7 @@ caf::expected<bool> log_recovery::replay_segment(const visitor& visit, size_t in
   auto file = segments_.open(files_, numbers_[index]);
   if (!file)
     return file.error();
-  window bytes{**file, segments_.token()};
+  record_window bytes{**file, segments_.token()};
   auto first_of_all = index == 0 && numbers_.front() > 1;
   for (size_t offset = 0;;) {
     auto found = bytes.record(offset);
@@ -202,10 +136,9 @@ caf::error log_recovery::take(const found_record& found, place where, size_t fil
       return wrong;
     if (start->getToken() != segments_.token())
       return log_problem(path, "offset 0: is of another log");
-    kept_from_ = start->getFirstSegment();
-  } else if (found.kind != record_kind::closed) {
-    visit(found.kind, content, {number, where.offset, found.bytes()});
   }
+  if (found.kind != record_kind::closed)
+    visit(found.kind, content, {number, where.offset, found.bytes()});
   if (where.offset == 0)
     not_synced_.clear(); // A segment is begun when the one before it is durable.
   sequence_ = found.sequence;
@@ -217,23 +150,25 @@ caf::error log_recovery::take(const found_record& found, place where, size_t fil
   return caf::none;
 }
 
-/// The log is there up to the segment that was made last.
-caf::error log_recovery::check_extent() {
+/// The log is there, from the segment on that it says to have kept up to the one that was made last.
+caf::error log_recovery::find_segments() {
   auto extent = segments_.find_extent(files_);
   if (!extent)
     return extent.error();
+  auto numbers = segments_.find(files_, *extent ? (*extent)->first : 1);
+  if (!numbers)
+    return numbers.error();
+  numbers_ = std::move(*numbers);
   auto last = numbers_.empty() ? 0 : numbers_.back();
   if (!*extent && (last > 0 || segments_.is_begun()))
     return log_part_missing(segments_.extent_path(), last > 0 ? "there are segments" : "the log was begun");
-  if (*extent && **extent > last)
-    return log_part_missing(segments_.path_of(last + 1), "the log went on to segment " + std::to_string(**extent));
-  return *extent ? caf::error{} : segments_.set_extent(files_, 0);
-}
-
-/// The log is there from the segment on that it says to have kept.
-caf::error log_recovery::check_first() const {
-  if (sequence_ > 0 && numbers_.front() > kept_from_)
-    return log_part_missing(segments_.path_of(kept_from_), "there are later segments");
+  if (!*extent)
+    return segments_.set_extent(files_, {});
+  if ((*extent)->last > last)
+    return log_part_missing(segments_.path_of(std::max(last + 1, (*extent)->first)),
+                            "the log went on to segment " + std::to_string((*extent)->last));
+  if (last > 0 && numbers_.front() > (*extent)->first)
+    return log_part_missing(segments_.path_of((*extent)->first), "there are later segments");
   return caf::none;
 }
 
@@ -249,9 +184,9 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
   auto file = segments_.open(files_, numbers_[index]);
   if (!file)
     return file.error();
-  window bytes{**file, segments_.token()}, records{**file, segments_.token()};
+  record_window bytes{**file, segments_.token()}, records{**file, segments_.token()};
   auto missing = sequence_ + 1;
-  size_t last_used = begin;
+  auto unfinished = false;
   for (auto offset = begin; offset + sizeof(uint64_t) <= bytes.file_bytes();) {
     auto part = bytes.from(offset, sizeof(uint64_t));
     if (!part)
@@ -259,24 +194,26 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
     for (; part->size() >= sizeof(uint64_t); offset += sizeof(uint64_t), *part = part->subspan(sizeof(uint64_t))) {
       uint64_t word;
       std::memcpy(&word, part->data(), sizeof word);
-      if (word == 0)
-        continue;
-      last_used = offset + sizeof(uint64_t);
-      // This may be a record's word that says what is durable: the third one.
-      constexpr auto in_header = offsetof(record_header, durable);
+      // This may be a record's word that says which one it is: the second one.
+      constexpr auto in_header = offsetof(record_header, sequence);
       if (word < missing || offset < begin + in_header)
         continue;
       auto header = records.from(offset - in_header, record_header_bytes);
       if (!header)
         return header.error();
-      if (looked_at_bytes_ > most_looked_at_bytes || !may_be_later(*header, missing))
+      auto looks = look_at(*header, missing);
+      unfinished |= looks == looks_like::unfinished && offset == begin + in_header; // The missing one, not whole.
+      if (looked_at_bytes_ > most_looked_at_bytes || looks == looks_like::nothing || content_bytes(*header) > record_limit_bytes)
         continue;
       looked_at_bytes_ += content_bytes(*header);
       auto found = records.record(offset - in_header);
       if (!found)
         return found.error();
       auto start = *found && (*found)->kind == record_kind::segment_start; // At another place it is part of a value.
-      if (*found && (*found)->sequence > missing && (!start || offset == in_header))
+      if (!*found || (start && offset != in_header))
+        continue;
+      unfinished |= looks == looks_like::unfinished; // One behind the missing one.
+      if (looks == looks_like::later)
         return log_problem(segments_.path_of(numbers_[end_.index]), at(end_.offset) + "record " + std::to_string(missing)
                                                                       + " is damaged: it was durable before record "
                                                                       + std::to_string((*found)->sequence) + " was written ("
@@ -284,9 +221,9 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
                                                                       + ", offset " + std::to_string(offset - in_header) + ")");
     }
   }
-  if (last_used > begin)
-    result_.cut += (result_.cut.empty() ? "" : "; ") + segments_.path_of(numbers_[index]).string() + ": cut "
-                   + std::to_string(last_used - begin) + " bytes of an unfinished write at offset " + std::to_string(begin);
+  if (unfinished)
+    result_.cut += (result_.cut.empty() ? "" : "; ") + segments_.path_of(numbers_[index]).string()
+                   + ": cut an unfinished write at offset " + std::to_string(begin);
   return caf::none;
 }
 
@@ -294,7 +231,7 @@ caf::error log_recovery::look_behind(size_t index, size_t begin) {
 caf::error log_recovery::remove_unused() {
   if (numbers_.size() == end_.index + 1)
     return caf::none;
-  if (auto failure = segments_.set_extent(files_, numbers_[end_.index]))
+  if (auto failure = segments_.set_extent(files_, {numbers_.front(), numbers_[end_.index]}))
     return failure;
   for (; numbers_.size() > end_.index + 1; numbers_.pop_back())
     if (auto failure = files_.remove(segments_.path_of(numbers_.back())))
@@ -326,7 +263,7 @@ caf::error log_recovery::mend(disk::file& last) {
 
 /// The very first record of a log.
 caf::error log_recovery::begin_first() {
-  auto content = segments_.start_of(numbers_.front(), numbers_.front(), result_.segment_bytes);
+  auto content = segments_.start_of(numbers_.front(), result_.segment_bytes, {});
   auto header = header_of(1, 0, record_kind::segment_start, content, segments_.token());
   std::span<const std::byte> parts[]{std::as_bytes(std::span{&header, 1}), std::as_bytes(content->words())};
   if (auto failure = result_.file->write(0, parts))

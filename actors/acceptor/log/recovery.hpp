@@ -29,17 +29,19 @@ struct log_end {
 ///   before the first that is not whole, and the rest is cut: overwritten with zeros, synced, reported. Records that are whole
 ///   but may not have been synced are written once more, and synced, before anybody is told of them.
 /// - A record that is not whole although a later one says that it was durable is damage, not a crash. So is anything missing
-///   before the last segment, a first segment that the log had not dropped, and a file that is shorter than it was made. The
-///   log is then refused, and the error names file and offset.
-/// - Zeros or a file without a `SegmentStart` at the end: a segment that was prepared, not used. It is removed.
+///   before the last segment, and a file that is shorter than it was made. The log is then refused, and the error names file and
+///   offset.
+/// - A file at the end that does not begin with its own `SegmentStart`: a segment that was prepared, not used. It is removed.
 /// - Segments that the log's extent counts and that are not there, or no extent: somebody has removed them. The log is refused.
+/// - Segments before those that the extent counts were released; they are removed.
+/// - Records with lower numbers behind the end are what is left of an earlier use of the segment: they mean nothing.
 /// - Behind the end at most `most_looked_at_bytes` of what looks like records are summed up: a value that is made to look like
 ///   many would keep the acceptor from starting otherwise.
 /// A flipped bit in the very last sync of a crashed log cannot be told from a torn write; a log that was closed in order ends
 /// with a `closed` record, which leaves no such doubt.
 class log_recovery {
 public:
-  /// Gets every record of the log in order, but for the log's own.
+  /// Gets every record of the log in order, the segments' starts included.
   using visitor = std::function<void(record_kind, const block_ptr&, const record_position&)>;
 
   log_recovery(disk& files, log_segments& segments) : files_{files}, segments_{segments} {}
@@ -59,8 +61,7 @@ private:
   caf::error replay(const visitor& visit);
   caf::expected<bool> replay_segment(const visitor& visit, size_t index);
   caf::error take(const found_record& found, place at, size_t file_bytes, const visitor& visit);
-  caf::error check_extent();
-  caf::error check_first() const;
+  caf::error find_segments();
   caf::error look_behind();
   caf::error look_behind(size_t index, size_t begin);
   caf::error remove_unused();
@@ -75,7 +76,6 @@ private:
   record_number sequence_ = 0;
   record_number durable_ = 0;                               // that the records seen so far say
   bool closed_ = false;                                     // the last record says so
-  uint64_t kept_from_ = 0;                                  // the first segment, as the last segment's start tells it
   std::deque<std::pair<record_number, size_t>> not_synced_; // and their offsets: none behind says that they are durable
   uint64_t looked_at_bytes_ = 0;                            // behind the end, of what looked like records
   log_end result_;

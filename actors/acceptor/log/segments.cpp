@@ -38,14 +38,15 @@ fs::path log_segments::path_of(uint64_t number) const {
   return options_.directory / (std::string(digits - std::min(digits, name.size()), '0') + name + suffix);
 }
 
-block_ptr log_segments::start_of(uint64_t number, uint64_t first, size_t bytes) const {
+block_ptr log_segments::start_of(uint64_t number, size_t bytes, const carried& on) const {
   builder<schema::SegmentStart> start;
   start->setFormatVersion(format_version);
   start->setCluster(options_.cluster);
   start->setNode(options_.node);
   start->setSegment(number);
   start->setSize(bytes);
-  start->setFirstSegment(first);
+  write(on.promised, start->initPromised());
+  start->setFirstKept(on.first_kept);
   start->setToken(options_.token);
   return start.finish().content();
 }
@@ -67,19 +68,19 @@ caf::error log_segments::check_start(schema::SegmentStart::Reader start, uint64_
   return caf::none;
 }
 
-caf::expected<std::vector<uint64_t>> log_segments::find(disk& files) const {
-  if (auto failure = files.make_directory(options_.directory))
-    return failure;
+caf::expected<std::vector<uint64_t>> log_segments::find(disk& files, uint64_t first) const {
   auto names = files.list(options_.directory);
   if (!names)
     return names.error();
   std::vector<uint64_t> numbers;
-  for (auto& name : *names)
-    if (name.ends_with(unfinished_suffix))
-      // The crash came before this segment was whole. Left there it does no harm.
+  for (auto& name : *names) {
+    auto number = number_of(name);
+    if (name.ends_with(unfinished_suffix) || (number > 0 && number < first))
+      // The crash came before it was whole, or before it was used again. Left there it does no harm.
       static_cast<void>(files.remove(options_.directory / name));
-    else if (auto number = number_of(name))
+    else if (number > 0)
       numbers.push_back(number);
+  }
   std::sort(numbers.begin(), numbers.end());
   for (size_t i = 1; i < numbers.size(); ++i)
     if (numbers[i] != numbers[i - 1] + 1)
@@ -95,35 +96,65 @@ caf::expected<std::unique_ptr<disk::file>> log_segments::open(disk& files, uint6
   return file;
 }
 
-caf::error log_segments::prepare(disk& files, uint64_t number, size_t bytes) const {
+caf::error log_segments::prepare(disk& files, uint64_t number, size_t bytes, uint64_t first, uint64_t again) const {
+  auto failure = again > 0 ? use_again(files, again, number, bytes) : write_zeros(files, number, bytes);
+  return failure ? failure : set_extent(files, {first, number});
+}
+
+caf::error log_segments::write_zeros(disk& files, uint64_t number, size_t bytes) const {
   static const std::vector<std::byte> zeros(1u << 20);
   auto left = std::max(bytes, smallest_bytes);
-  auto failure = write_whole(files, path_of(number), [&] {
+  return write_whole(files, path_of(number), [&] {
     auto piece = std::span{zeros}.first(std::min(left, zeros.size()));
     left -= piece.size();
     return piece;
   });
-  return failure ? failure : set_extent(files, number);
 }
 
-caf::expected<std::optional<uint64_t>> log_segments::find_extent(disk& files) {
+caf::error log_segments::use_again(disk& files, uint64_t free, uint64_t number, size_t bytes) const {
+  auto file = open(files, free);
+  if (!file)
+    return file.error();
+  auto is_as_large = (*file)->size() == std::max(bytes, smallest_bytes);
+  file->reset();
+  if (!is_as_large) {
+    auto failure = files.remove(path_of(free));
+    return failure ? failure : write_zeros(files, number, bytes);
+  }
+  auto failure = files.rename(path_of(free), path_of(number));
+  return failure ? failure : files.sync_directory(options_.directory);
+}
+
+caf::expected<std::optional<log_segments::extent>> log_segments::find_extent(disk& files) {
+  if (auto failure = files.make_directory(options_.directory))
+    return failure;
   auto names = files.list(options_.directory);
   if (!names)
     return names.error();
   if (std::find(names->begin(), names->end(), extent_path().filename().string()) == names->end())
-    return std::optional<uint64_t>{};
+    return std::optional<extent>{};
   auto found = read_message<schema::LogExtent>(files, extent_path());
   if (!found)
     return found.error();
   options_.token = (*found)->getToken();
-  return std::optional{(*found)->getLastSegment()};
+  return std::optional{extent{std::max<uint64_t>(1, (*found)->getFirstSegment()), (*found)->getLastSegment()}};
 }
 
-caf::error log_segments::set_extent(disk& files, uint64_t last) const {
+caf::error log_segments::set_extent(disk& files, const extent& x) const {
   builder<schema::LogExtent> extent;
-  extent->setLastSegment(last);
+  extent->setFirstSegment(x.first);
+  extent->setLastSegment(x.last);
   extent->setToken(options_.token);
   return write_message(files, extent_path(), extent.finish().content());
+}
+
+caf::error log_segments::release(disk& files, const extent& x, uint64_t delete_from, uint64_t delete_end) const {
+  if (auto failure = set_extent(files, x))
+    return failure;
+  for (auto number = delete_from; number < delete_end; ++number)
+    if (auto failure = files.remove(path_of(number)))
+      return failure;
+  return delete_from < delete_end ? files.sync_directory(options_.directory) : caf::none;
 }
 
 caf::expected<std::vector<block_ptr>> log_segments::read(disk& files, const std::vector<record_position>& where) const {

@@ -26,6 +26,7 @@ public:
   uint64_t version(std::string_view key) const override;
   std::optional<int64_t> next_deadline() const override { return data_.next_deadline(); }
   void snapshot(const std::function<void(std::string_view)>& write) const override;
+  std::unique_ptr<snapshot_source> begin_snapshot() override;
   std::optional<std::string> restore(const std::function<std::string()>& read) override;
 
   store& data() { return data_; }

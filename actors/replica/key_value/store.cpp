@@ -77,10 +77,6 @@ const entry* store::find(std::string_view key) const {
   return found == where.end() || expired(found->second) ? nullptr : &found->second;
 }
 
-entry* store::find(std::string_view key) {
-  return const_cast<entry*>(std::as_const(*this).find(key));
-}
-
 /// Of an absent key: the last removal in its shard, or what one that is over was, whichever is later. So the version changes
 /// when a key is over and not again when that is removed; and a key that came and went is not what it was.
 uint64_t store::version(std::string_view key) const {
@@ -92,13 +88,18 @@ uint64_t store::version(std::string_view key) const {
   return expired(x) ? std::max(removals_[index], x.version | gone) : x.version;
 }
 
-void store::resize(entry& x, size_t size) {
+entry& store::resize(std::string_view key, size_t size) {
+  auto index = shard_of(key);
+  auto found = shards_[index].find(key);
+  before_change(index, found);
+  auto& x = found->second;
   x.version = ++version_;
   bytes_ += size;
   bytes_ -= x.value.size();
   if (size > x.value.capacity())
     hold(x.value, size + size / 8); // It may grow again, by a little.
   x.value.resize(size);
+  return x;
 }
 
 void store::put(std::string_view key, std::string_view value, int64_t expires) {
@@ -106,12 +107,15 @@ void store::put(std::string_view key, std::string_view value, int64_t expires) {
 }
 
 void store::restore(std::string_view key, std::string_view value, int64_t expires, uint64_t version) {
-  auto& where = shards_[shard_of(key)];
+  auto index = shard_of(key);
+  auto& where = shards_[index];
   auto found = where.find(key);
   if (found == where.end()) {
     found = where.emplace(std::string{key}, entry{}).first;
     ++size_;
     bytes_ += footprint(key.size(), 0);
+  } else {
+    before_change(index, found);
   }
   auto& x = found->second;
   bytes_ += value.size();
@@ -146,10 +150,11 @@ bool store::erase(std::string_view key) {
 }
 
 void store::set_expiry(std::string_view key, int64_t expires) {
-  auto& where = shards_[shard_of(key)];
-  auto found = where.find(key);
-  if (found == where.end())
+  auto index = shard_of(key);
+  auto found = shards_[index].find(key);
+  if (found == shards_[index].end())
     return;
+  before_change(index, found);
   auto& x = found->second;
   if (x.expires != 0)
     deadlines_.erase({x.expires, found->first});
@@ -162,15 +167,18 @@ void store::set_expiry(std::string_view key, int64_t expires) {
 void store::clear() {
   deadlines_.clear();
   auto version = ++version_;
-  for (size_t i = 0; i < shard_count; ++i) {
+  for (size_t i = 0; i < shard_count; ++i)
     for (auto& [key, x] : shards_[i]) // An absent key, and one that was over, is what it was.
       removals_[i] = std::max(removals_[i], (expired(x) ? x.version : version) | gone);
-    shards_[i].clear();
-  }
+  if (watcher_)
+    watcher_->before_clear(shards_);
+  for (auto& each : shards_)
+    each.clear();
   size_ = bytes_ = 0;
 }
 
 void store::remove(size_t shard_index, shard::iterator x) {
+  before_change(shard_index, x);
   auto version = expired(x->second) ? x->second.version : ++version_;
   removals_[shard_index] = std::max(removals_[shard_index], version | gone);
   if (x->second.expires != 0)

@@ -37,6 +37,20 @@ public:
     size_t operator()(std::string_view key) const;
   };
   using shard = std::unordered_map<std::string, entry, hash, std::equal_to<>>;
+  using shards = std::array<shard, shard_count>;
+
+  /// Hears of each entry before it is changed or removed.
+  class watcher {
+  public:
+    virtual void before_change(size_t shard_index, const shard::value_type& x) = 0;
+    /// All will be removed: it may take them.
+    virtual void before_clear(shards& all) = 0;
+
+  protected:
+    ~watcher() = default;
+  };
+  /// Null: nobody any more. It outlives the watch.
+  void watch(watcher* who) { watcher_ = who; }
 
   /// Moves log time on and removes what is due, at most `expiries_per_batch` keys.
   void advance(int64_t now);
@@ -44,10 +58,9 @@ public:
   std::optional<int64_t> next_deadline() const;
 
   const entry* find(std::string_view key) const;
-  /// The value for changing in place behind `resize`; null: absent.
-  entry* find(std::string_view key);
-  /// Gives an entry's value a size, which may be the one that it has, before it is changed in place; what is new is zero.
-  void resize(entry& x, size_t size);
+  /// Gives the value of a key that is there a size, which may be the one that it has, before it is changed in place; what is new
+  /// is zero.
+  entry& resize(std::string_view key, size_t size);
 
   void put(std::string_view key, std::string_view value, int64_t expires);
   bool erase(std::string_view key);
@@ -77,14 +90,19 @@ public:
 private:
   static size_t shard_of(std::string_view key);
   void remove(size_t shard_index, shard::iterator x);
+  void before_change(size_t shard_index, shard::iterator x) {
+    if (watcher_)
+      watcher_->before_change(shard_index, *x);
+  }
 
-  std::array<shard, shard_count> shards_;
+  shards shards_;
   std::array<uint64_t, shard_count> removals_{};             // the version of absent keys: none that is there has it
   std::set<std::pair<int64_t, std::string_view>> deadlines_; // views of the keys in the shards
   int64_t now_ = 0;
   uint64_t version_ = 0;
   size_t size_ = 0;
   size_t bytes_ = 0;
+  watcher* watcher_ = nullptr;
 };
 
 } // namespace synod::key_value

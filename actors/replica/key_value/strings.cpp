@@ -236,8 +236,7 @@ void append(machine& m, arguments args, reply answer) {
   if (too_long(m, before + args[2].size(), answer))
     return;
   if (x) {
-    m.data().resize(*x, before + args[2].size());
-    x->value.replace(before, args[2].size(), args[2]);
+    m.data().resize(args[1], before + args[2].size()).value.replace(before, args[2].size(), args[2]);
   } else {
     m.data().put(args[1], args[2], 0);
   }
@@ -256,14 +255,12 @@ void setrange(machine& m, arguments args, reply answer) {
   if (static_cast<uint64_t>(*offset) > m.bounds().value_bytes
       || too_long(m, static_cast<size_t>(*offset) + args[3].size(), answer))
     return answer.error(errors::too_long);
-  if (!x) {
+  if (!x)
     m.data().put(args[1], "", 0);
-    x = m.data().find(args[1]);
-  }
   auto begin = static_cast<size_t>(*offset);
-  m.data().resize(*x, std::max(x->value.size(), begin + args[3].size()));
-  x->value.replace(begin, args[3].size(), args[3]);
-  answer.integer(static_cast<int64_t>(x->value.size()));
+  auto& value = m.data().resize(args[1], std::max(x ? x->value.size() : 0, begin + args[3].size())).value;
+  value.replace(begin, args[3].size(), args[3]);
+  answer.integer(static_cast<int64_t>(value.size()));
 }
 
 void add(machine& m, std::string_view key, int64_t difference, reply answer) {

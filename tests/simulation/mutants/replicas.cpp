@@ -9,19 +9,21 @@ namespace synod::test {
 namespace {
 
 /// A replica with an execution, or options, of its own.
-template <class Replica = replica, class Execution = execution>
-caf::expected<caf::actor> spawn_replica(const role_context& context, std::unique_ptr<Execution> performed,
-                                        const replica::options& options) {
-  return caf::actor_cast<caf::actor>(
-    context.environment->system().spawn<Replica>(context.environment, std::unique_ptr<execution>{std::move(performed)}, options));
+template <class Replica = replica, class Execution = execution, class... Ts>
+caf::expected<caf::actor> spawn_replica(const role_context& context, const replica::options& options, const Ts&... xs) {
+  auto before = restored_state(context, options);
+  if (!before)
+    return before.error();
+  return caf::actor_cast<caf::actor>(context.environment->system().spawn<Replica>(
+    context.environment, replica::memory{std::make_unique<Execution>(std::move(before->state), xs...), std::move(before->found)},
+    options));
 }
 
 template <class Filter>
 role_definition filtered() {
   auto role = replica_role();
   role.spawn = [](const role_context& context) {
-    return spawn_replica<rewriting<replica, Filter>>(context, std::make_unique<execution>(initial_state(context)),
-                                                     replica_options(context));
+    return spawn_replica<rewriting<replica, Filter>>(context, replica_options(context));
   };
   return role;
 }
@@ -30,7 +32,7 @@ template <class Execution>
 role_definition execution_variant() {
   auto role = replica_role();
   role.spawn = [](const role_context& context) {
-    return spawn_replica(context, std::make_unique<Execution>(context), replica_options(context));
+    return spawn_replica<replica, Execution>(context, replica_options(context), context);
   };
   return role;
 }
@@ -48,7 +50,7 @@ role_definition needs_fewer() {
     };
     options.members = configurations{configuration{right.replicas(), right.leaders(), right.acceptors(),
                                                    fewer(phase::promise, Promises), fewer(phase::accept, Accepts)}};
-    return spawn_replica(context, std::make_unique<execution>(initial_state(context)), options);
+    return spawn_replica(context, options);
   };
   return role;
 }
@@ -87,7 +89,7 @@ struct empties_some {
 /// Performs single commands at a turn that is not theirs.
 template <session_table::turn Wrong>
 struct performs_out_of_turn : execution {
-  explicit performs_out_of_turn(const role_context& context) : execution{initial_state(context)} {}
+  performs_out_of_turn(replicated_state initial, const role_context&) : execution{std::move(initial)} {}
 
   void perform(const message<schema::Pvalue>& decided, listener& told) override {
     std::vector<schema::Operation::Reader> wrong;
@@ -110,8 +112,10 @@ struct performs_out_of_turn : execution {
 /// As if the table of sessions were not part of the state that a restarted replica comes to.
 class forgets_its_sessions : public execution {
 public:
-  explicit forgets_its_sessions(const role_context& context)
-    : execution{initial_state(context)}, empty_{sessions()}, forgets_{context.self.incarnation > 1} {}
+  forgets_its_sessions(replicated_state initial, const role_context& context)
+    : execution{std::move(initial)},
+      empty_{context.options.duration("session-lifetime").count()},
+      forgets_{context.self.incarnation > 1} {}
 
   void perform(const message<schema::Pvalue>& decided, listener& told) override {
     if (sessions().size() > 0 && std::exchange(forgets_, false))
@@ -126,8 +130,8 @@ private:
 
 class expires_by_the_local_clock : public execution {
 public:
-  explicit expires_by_the_local_clock(const role_context& context)
-    : execution{initial_state(context)}, environment_{context.environment} {}
+  expires_by_the_local_clock(replicated_state initial, const role_context& context)
+    : execution{std::move(initial)}, environment_{context.environment} {}
 
   void perform(const message<schema::Pvalue>& decided, listener& told) override {
     state().log_time = std::max(state().log_time, environment_->wall_clock_ms());

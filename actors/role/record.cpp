@@ -1,8 +1,13 @@
-#include "synod/actors/acceptor/log/record.hpp"
+#include "synod/actors/role/record.hpp"
+
+#include "synod/messages/log.capnp.h"
+#include "synod/messages/paxos.capnp.h"
+#include "synod/messages/snapshot.capnp.h"
 
 #include <xxhash.h>
 
 #include <cstring>
+#include <iterator>
 
 namespace synod {
 
@@ -13,12 +18,23 @@ constexpr size_t checksum_bytes = sizeof(uint64_t);
 /// Of a record: its content, seeded with what is behind the checksum in its header, and with the log's token.
 uint64_t checksum_of(const record_header& header, std::span<const std::byte> content, log_token token) {
   auto seed = XXH3_64bits(reinterpret_cast<const char*>(&header) + checksum_bytes, record_header_bytes - checksum_bytes);
-  if (header.kind != record_kind::segment_start)
+  if (header.kind != record_kind::segment_start && header.kind != record_kind::snapshot_head)
     seed ^= token;
   return XXH3_64bits_withSeed(content.data(), content.size(), seed);
 }
 
 } // namespace
+
+const capnp::StructSchema* schema_of(record_kind kind) {
+  static const capnp::StructSchema schemas[] = {
+    capnp::Schema::from<schema::SegmentStart>(),     capnp::Schema::from<schema::Pvalue>(),
+    capnp::Schema::from<schema::Promise>(),          capnp::Schema::from<schema::SegmentStart>(),
+    capnp::Schema::from<schema::Collected>(),        capnp::Schema::from<schema::SnapshotHead>(),
+    capnp::Schema::from<schema::SnapshotSessions>(), capnp::Schema::from<schema::SnapshotPiece>(),
+    capnp::Schema::from<schema::SnapshotEnd>()};
+  auto index = static_cast<uint32_t>(kind) - 1;
+  return index < std::size(schemas) ? &schemas[index] : nullptr;
+}
 
 record_header header_of(record_number sequence, record_number durable, record_kind kind, const block_ptr& content,
                         log_token token) {

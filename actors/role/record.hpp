@@ -1,4 +1,4 @@
-// One record of the acceptor's log.
+// One record on disk: of the acceptor's log, of a snapshot.
 #pragma once
 
 #include "synod/actors/role/disk.hpp"
@@ -15,18 +15,27 @@ enum class record_kind : uint32_t {
   pvalue = 2,        ///< schema::Pvalue, accepted
   promise = 3,       ///< schema::Promise
   closed = 4,        ///< schema::SegmentStart again: everything before it is durable, the log was closed in order
+  collected = 5,     ///< schema::Collected
+  // Of a snapshot, in this order:
+  snapshot_head = 6,     ///< schema::SnapshotHead
+  snapshot_sessions = 7, ///< schema::SnapshotSessions, any number of them
+  snapshot_piece = 8,    ///< schema::SnapshotPiece, any number of them
+  snapshot_end = 9,      ///< schema::SnapshotEnd
 };
 
-/// The number of a record in its log, from 1, no gaps.
+/// What a record of that kind holds; null: there is no such kind.
+const capnp::StructSchema* schema_of(record_kind kind);
+
+/// The number of a record in its log or snapshot, from 1, no gaps.
 using record_number = uint64_t;
 
 /// A record on disk, little-endian, at an offset that is a multiple of 8:
 ///
 /// | bytes | content |
 /// |---|---|
-/// | 8 | XXH3 (64 bits) over the content, seeded with the XXH3 of the rest of this header, xor the log's token |
+/// | 8 | XXH3 (64 bits) over the content, seeded with the XXH3 of the rest of this header, xor the log's or snapshot's token |
 /// | 8 | sequence: the record's number in the log, from 1, no gaps |
-/// | 8 | durable: every record up to this sequence was durable when this one was written |
+/// | 8 | durable: every record up to this sequence was durable when this one was written; 0 in a snapshot |
 /// | 4 | size of the content in words of 8 bytes |
 /// | 4 | kind (`record_kind`) |
 /// | 8 n | content: one Cap'n Proto message, single segment, with its header word |
@@ -57,8 +66,8 @@ inline size_t record_bytes(const block_ptr& content) {
   return record_header_bytes + content->size_bytes();
 }
 
-/// A random number of a log's own, which no client knows: so bytes that came as a value are never taken for a record. A segment's
-/// start, where the token is read, has none: it is at the beginning of a file, or it is nothing.
+/// A random number of a log's own, or a snapshot's, which no client knows: so bytes that came as a value are never taken for a
+/// record. The record where the token is read has none: it is at the beginning of a file, or it is nothing.
 using log_token = uint64_t;
 
 /// The header of a record with this content, checksum included.
