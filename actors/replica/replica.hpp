@@ -71,6 +71,7 @@ public:
 
 private:
   using request = message<schema::Request>;
+  using time_point = caf::actor_clock::time_point;
   class performing;
   class telling_again;
   class answering;
@@ -120,6 +121,7 @@ private:
   void ask(const catch_up::questions& what);
 
   void take_snapshot();
+  void note_stop(time_point::duration so_long);
   void aside(disk_work x);
   void on_copied(const done_aside& x);
   void fetch_snapshot();
@@ -161,6 +163,7 @@ private:
   snapshot_copy copy_;
   snapshot_serving serving_;
   backoff tell_durable_{tell_interval, tell_interval};
+  std::chrono::microseconds longest_stop_{0}; // for a piece of a snapshot
   slot_number told_durable_ = 0;
   slot_number told_keep_from_ = 0;
   log_clock log_clock_;

@@ -33,7 +33,7 @@ void snapshot_copy::add_credit(time_point now) {
 
 std::optional<snapshot_copy::question> snapshot_copy::to_ask(const node_set& reached, std::optional<node_id> leading,
                                                              time_point now) {
-  if (!wanted_ || working_)
+  if (!wanted_ || working_ || (what_.token != 0 && offset_ == what_.bytes))
     return std::nullopt;
   add_credit(now);
   if (asked_ && !again_.due(now))

@@ -20,18 +20,24 @@ void replica::aside(disk_work x) {
 void replica::take_snapshot() {
   auto now = clock().now();
   snapshots_.let_go(now);
-  if (snapshots_.due(now)) {
-    snapshots_.begin(std::make_unique<state_snapshot>(execution_->state(), options_.snapshots.whose, environment_->random() | 1));
-    auto stopped = std::chrono::duration_cast<std::chrono::milliseconds>(clock().now() - now);
-    if (stopped > long_stop)
-      environment_->log().warn("replica: the state machine stopped for {} ms to begin a snapshot", stopped.count());
-  }
+  if (snapshots_.due(now))
+    snapshots_.begin(std::make_unique<state_snapshot>(execution_->state(), options_.snapshots.whose,
+                                                      std::max<uint64_t>(1, environment_->random())));
   if (snapshots_.exceeds()) {
     environment_->log().warn("replica: a snapshot is given up: the disk takes it more slowly than the state changes");
     snapshots_.give_up(now);
   }
   while (auto work = snapshots_.next_work())
     aside(std::move(*work));
+  note_stop(clock().now() - now);
+}
+
+/// So long commands had to wait.
+void replica::note_stop(time_point::duration so_long) {
+  longest_stop_ = std::max(longest_stop_, std::chrono::duration_cast<std::chrono::microseconds>(so_long));
+  if (so_long > long_stop)
+    environment_->log().warn("replica: the state machine stopped for {} ms to tell a snapshot",
+                             std::chrono::duration_cast<std::chrono::milliseconds>(so_long).count());
 }
 
 void replica::on_done_aside(const done_aside& x) {

@@ -100,6 +100,7 @@ message<schema::RoleStatus> replica::status() const {
                       {"snapshots taken", number(snapshots_.taken())},
                       {"snapshot bytes", number(snapshots_.bytes())},
                       {"snapshot bytes held", number(snapshots_.held_bytes())},
+                      {"longest stop for a snapshot us", longest_stop_.count()},
                       {"snapshot bytes fetched", number(copy_.bytes_there())},
                       {"snapshot bytes to fetch", number(copy_.bytes())},
                       {"decision time us", proposer_.decision_time().count()},
