@@ -48,9 +48,10 @@ std::string describe(schema::Pvalue::Reader pvalue) {
 namespace {
 
 std::string describe(schema::P1b::Reader x) {
-  return fmt::format("p1b ballot {}: {} pvalues from slot {}{}, decided below {}", to_string(ballot_of(x.getBallot())),
-                     x.getPvalues().size(), x.getFirstSlot(),
-                     x.getNextSlot() ? fmt::format(", more from {}", x.getNextSlot()) : std::string{}, x.getDecidedBelow());
+  return fmt::format("p1b ballot {}: {} pvalues from slot {}{}, decided below {}, kept from {}",
+                     to_string(ballot_of(x.getBallot())), x.getPvalues().size(), x.getFirstSlot(),
+                     x.getNextSlot() ? fmt::format(", more from {}", x.getNextSlot()) : std::string{}, x.getDecidedBelow(),
+                     x.getFirstKept());
 }
 
 std::string describe(schema::P2b::Reader x) {
@@ -61,8 +62,15 @@ std::string describe(schema::P2b::Reader x) {
 }
 
 std::string describe(schema::Learned::Reader x) {
-  return fmt::format("learned: slots {} up to {}, {} with values, decided below {}", x.getFirstSlot(), x.getNextSlot(),
-                     x.getPvalues().size(), x.getDecidedBelow());
+  return fmt::format("learned: slots {} up to {}, {} with values, decided below {}, kept from {}", x.getFirstSlot(),
+                     x.getNextSlot(), x.getPvalues().size(), x.getDecidedBelow(), x.getFirstKept());
+}
+
+std::string describe(schema::SnapshotChunk::Reader x) {
+  if (x.getToken() == 0)
+    return "snapshot: none of use, or too busy";
+  return fmt::format("snapshot {:016x} of slot {}: {} bytes at {} of {}", x.getToken(), x.getSlotOut(), x.getBytes().size(),
+                     x.getOffset(), x.getFileBytes());
 }
 
 /// Calls `use` with the message if the content begins with, at `index`, one of schema S.
@@ -92,6 +100,16 @@ std::string describe(const caf::message& content) {
             [](Learn::Reader x) {
               return fmt::format("learn from slot {}{}", x.getFirstSlot(), x.getWithValues() ? ", values too" : "");
             })
+      || is(std::type_identity<Durable>{},
+            [](Durable::Reader x) {
+              return fmt::format("durable below {}{}", x.getBelow(),
+                                 x.getKeepFrom() ? fmt::format(", keep from {}", x.getKeepFrom()) : std::string{});
+            })
+      || is(std::type_identity<AskSnapshot>{},
+            [](AskSnapshot::Reader x) {
+              return fmt::format("give me a snapshot above slot {}: {:016x} at {}", x.getAbove(), x.getToken(), x.getOffset());
+            })
+      || is(std::type_identity<SnapshotChunk>{}, [](SnapshotChunk::Reader x) { return describe(x); })
       || is(std::type_identity<DecideAgain>{},
             [](DecideAgain::Reader x) { return fmt::format("decide again slots {} up to {}", x.getFirstSlot(), x.getEndSlot()); })
       || is(std::type_identity<Leading>{},

@@ -21,6 +21,37 @@ caf::expected<caf::actor> without_a_ballot(const role_context& context) {
     context.environment->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.environment));
 }
 
+/// Takes what it knew with it, but for the first kept slot.
+caf::expected<caf::actor> without_first_kept(const role_context& context) {
+  auto before = acceptor_memory(context);
+  if (!before)
+    return before.error();
+  accepted_pvalues all{context.options.bytes("cache-size")};
+  record_number record = 0;
+  for (auto& [slot, each] : before->accepted.entries()) {
+    builder<schema::Pvalue> pvalue; // Its value is read back from the log.
+    write(each.under, pvalue->initBallot());
+    pvalue->setSlot(slot);
+    all.accept(each.pvalue ? each.pvalue : pvalue.finish(), ++record, each.where);
+    all.durable(record);
+  }
+  before->accepted = std::move(all);
+  return caf::actor_cast<caf::actor>(
+    context.environment->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.environment));
+}
+
+/// As if nobody might fail.
+caf::expected<caf::actor> collects_for_one(const role_context& context) {
+  auto before = acceptor_memory(context);
+  if (!before)
+    return before.error();
+  auto options = acceptor_options(context);
+  auto& right = options.members.ruling(1);
+  options.members = configurations{configuration{right.replicas(), right.leaders(), {1}}};
+  return caf::actor_cast<caf::actor>(
+    context.environment->system().spawn<acceptor>(std::move(*before), options, context.environment));
+}
+
 // -- another disk -------------------------------------------------------------
 
 /// The environment's disk, as it is.
@@ -236,6 +267,19 @@ struct an_old_highest_slot {
   slot_number highest_ = 0;
 };
 
+/// Hears that replicas hold durably what they do not hold yet.
+struct collects_ahead {
+  std::optional<caf::message> operator()(acceptor&, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* told = part<message<schema::Durable>>(content);
+    if (!told || (*told)->getBelow() == 1)
+      return content;
+    builder<schema::Durable> altered;
+    altered->setNode((*told)->getNode());
+    altered->setBelow((*told)->getBelow() + 64);
+    return caf::make_message(altered.finish());
+  }
+};
+
 template <class Filter>
 caf::expected<caf::actor> rewritten(const role_context& context) {
   auto before = acceptor_memory(context);
@@ -265,6 +309,9 @@ std::vector<mutant> wrong_acceptors() {
      acceptor_that<rewritten<retries_under_another_ballot>>},
     {"highest-too-early", "an acceptor tells reads of a slot before it is durable",
      acceptor_that<rewritten<the_highest_slot_too_early>>},
+    {"forgets-first-kept", "an acceptor forgets its first kept slot on restart", acceptor_that<without_first_kept>},
+    {"collects-for-one", "an acceptor collects what one replica holds durably", acceptor_that<collects_for_one>},
+    {"collects-ahead", "an acceptor collects what replicas do not hold durably yet", acceptor_that<rewritten<collects_ahead>>},
     {"highest-too-late", "an acceptor tells reads what was its highest slot at an earlier read",
      acceptor_that<rewritten<an_old_highest_slot>>},
   };

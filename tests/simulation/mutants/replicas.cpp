@@ -128,6 +128,38 @@ private:
   bool forgets_;
 };
 
+/// As if sessions were not part of a snapshot.
+caf::expected<caf::actor> restores_no_sessions(const role_context& context) {
+  auto options = replica_options(context);
+  auto before = restored_state(context, options);
+  if (!before)
+    return before.error();
+  if (!before->found.kept.empty())
+    before->state.sessions = session_table{context.options.duration("session-lifetime").count()};
+  return caf::actor_cast<caf::actor>(context.environment->system().spawn<replica>(
+    context.environment, replica::memory{std::make_unique<execution>(std::move(before->state)), std::move(before->found)},
+    options));
+}
+
+/// As if a snapshot were of one slot more.
+caf::expected<caf::actor> restores_a_slot_too_far(const role_context& context) {
+  auto options = replica_options(context);
+  auto before = restored_state(context, options);
+  if (!before)
+    return before.error();
+  before->state.slot_out += !before->found.kept.empty();
+  return caf::actor_cast<caf::actor>(context.environment->system().spawn<replica>(
+    context.environment, replica::memory{std::make_unique<execution>(std::move(before->state)), std::move(before->found)},
+    options));
+}
+
+template <auto Spawn>
+role_definition replica_that() {
+  auto role = replica_role();
+  role.spawn = Spawn;
+  return role;
+}
+
 class expires_by_the_local_clock : public execution {
 public:
   expires_by_the_local_clock(replicated_state initial, const role_context& context)
@@ -209,6 +241,9 @@ std::vector<mutant> wrong_replicas() {
     {"performs-too-early", "a replica performs a command before its session's turn",
      execution_variant<performs_out_of_turn<session_table::turn::too_early>>},
     {"forgets-sessions", "a replica forgets its sessions on restart", execution_variant<forgets_its_sessions>},
+    {"snapshot-without-sessions", "a snapshot has no sessions", replica_that<restores_no_sessions>},
+    {"snapshot-of-another-slot", "a replica goes on one slot behind what its snapshot holds",
+     replica_that<restores_a_slot_too_far>},
     {"reads-alone", "a replica answers reads without asking acceptors", needs_fewer<all, 0>},
     {"reads-at-once", "a replica answers reads without waiting for the highest slot",
      filtered<of_highest_slots<forgets_the_slot>>},
