@@ -1,5 +1,7 @@
 #include "synod/actors/acceptor/acceptor_role.hpp"
 
+#include "synod/actors/role/error_text.hpp"
+
 #include <spdlog/spdlog.h>
 
 namespace synod {
@@ -50,6 +52,41 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   return found;
 }
 
+namespace {
+
+void verify_log(const stored_context& stored) {
+  log_segments segments{{stored.data_directory / "acceptor", stored.cluster, stored.node, log_segments::smallest_bytes, 0, true}};
+  ballot promised;
+  slot_number first_kept = 1, highest = 0;
+  auto visit = [&](record_kind kind, const block_ptr& content, const record_position&) {
+    if (kind == record_kind::segment_start) {
+      message<schema::SegmentStart> start{content};
+      promised = std::max(promised, ballot_of(start->getPromised()));
+      first_kept = std::max(first_kept, start->getFirstKept());
+    } else if (kind == record_kind::promise) {
+      promised = std::max(promised, ballot_of(message<schema::Promise> { content } -> getBallot()));
+    } else if (kind == record_kind::collected) {
+      first_kept = std::max(
+        first_kept, message<schema::Collected> { content } -> getFirstKept());
+    } else if (kind == record_kind::pvalue) {
+      message<schema::Pvalue> pvalue{content};
+      promised = std::max(promised, ballot_of(pvalue->getBallot()));
+      highest = std::max(highest, pvalue->getSlot());
+    }
+  };
+  auto found = log_recovery{stored.files, segments}.look(visit);
+  if (!found)
+    return stored.tell({"acceptor", text_of(found.error()), true});
+  stored.tell({"acceptor", "segments " + std::to_string(found->first_segment) + " to " + std::to_string(found->last_segment)
+                             + " are whole, up to record " + std::to_string(found->records) + "; promised " + to_string(promised)
+                             + ", first kept slot " + std::to_string(first_kept) + ", highest slot "
+                             + std::to_string(std::max(highest, first_kept - 1))});
+  if (!found->cut.empty())
+    stored.tell({"acceptor", found->cut + " (a start does it; nobody was told of what it held)"});
+}
+
+} // namespace
+
 role_definition acceptor_role() {
   using kind = option_spec::kind;
   return {"acceptor",
@@ -65,7 +102,9 @@ role_definition acceptor_role() {
               return before.error();
             return caf::actor_cast<caf::actor>(
               context.environment->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.environment));
-          }};
+          },
+          {},
+          verify_log};
 }
 
 } // namespace synod

@@ -1,6 +1,10 @@
 #include "synod/actors/replica/replica_role.hpp"
 
+#include "synod/actors/role/error_text.hpp"
+
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
 
 namespace synod {
 
@@ -46,6 +50,26 @@ caf::expected<restored_snapshots> restored_state(const role_context& context, co
   return restored;
 }
 
+namespace {
+
+void verify_snapshots(const stored_context& stored) {
+  auto directory = stored.data_directory / "replica";
+  auto names = stored.files.list(directory);
+  if (!names)
+    return stored.tell({"replica", text_of(names.error()), true});
+  std::sort(names->begin(), names->end());
+  for (auto& name : *names) {
+    if (!snapshot_slot(name))
+      continue;
+    auto found = check_snapshot(stored.files, directory / name, {stored.cluster, {}});
+    stored.tell(found ? finding{"replica", name + " is whole: " + std::to_string(found->bytes) + " bytes, every slot below "
+                                             + std::to_string(found->slot_out)}
+                      : finding{"replica", text_of(found.error()), true});
+  }
+}
+
+} // namespace
+
 role_definition replica_role() {
   using kind = option_spec::kind;
   return {
@@ -70,7 +94,9 @@ role_definition replica_role() {
       return caf::actor_cast<caf::actor>(context.environment->system().spawn<replica>(
         context.environment, replica::memory{std::make_unique<execution>(std::move(before->state)), std::move(before->found)},
         options));
-    }};
+    },
+    {},
+    verify_snapshots};
 }
 
 } // namespace synod

@@ -56,7 +56,8 @@ public:
       return caf::make_error(caf::sec::invalid_argument, path_.string() + ": has format version "
                                                            + std::to_string(head->getFormatVersion()) + ", this program knows "
                                                            + std::to_string(snapshot_format_version));
-    if (head->getCluster() != whose.cluster.c_str() || head->getStateMachine() != whose.machine.c_str())
+    auto is_machine = whose.machine.empty() || head->getStateMachine() == whose.machine.c_str();
+    if (head->getCluster() != whose.cluster.c_str() || !is_machine)
       return caf::make_error(caf::sec::invalid_argument, path_.string() + ": is of cluster '" + head->getCluster().cStr()
                                                            + "' with state machine '" + head->getStateMachine().cStr()
                                                            + "', not of '" + whose.cluster + "' with '" + whose.machine + "'");

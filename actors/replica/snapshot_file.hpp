@@ -36,7 +36,8 @@ std::optional<slot_number> snapshot_slot(const std::string& name);
 /// Reads the head of a snapshot alone. An error (caf::sec::invalid_argument: the file is damaged, or another one's) names the
 /// file, and the offset where that helps. Blocks.
 caf::expected<snapshot_info> look_at_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose);
-/// Reads all of it, and looks at every record. Blocks, for as long as the file is large.
+/// Reads all of it, and looks at every record. Without a machine's name in `whose` it may be of any. Blocks, for as long as the
+/// file is large.
 caf::expected<snapshot_info> check_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose);
 /// The same, and brings a fresh state to what the snapshot says; after an error the state is good for nothing.
 caf::expected<snapshot_info> restore_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose,

@@ -30,6 +30,22 @@ struct role_context {
   bool has_stored = false;
 };
 
+/// What a look at a part of a data directory has found.
+struct finding {
+  std::string part; ///< a role's name, or a file's
+  std::string text;
+  bool is_problem = false;
+};
+
+/// A data directory that no node uses at the moment. Valid during the call only.
+struct stored_context {
+  disk& files;
+  const std::filesystem::path& data_directory;
+  const std::string& cluster;
+  const std::string& node;
+  const std::function<void(const finding&)>& tell; ///< takes what is found, as soon as it is
+};
+
 /// A role: a typed actor that understands at least `role_actor`. It learns of the
 /// other roles, its own node's and other nodes', by `peer` messages.
 struct role_definition {
@@ -42,6 +58,9 @@ struct role_definition {
   /// What is wrong with its options together, or with those of others, each of which is within its limits: told to whoever wrote
   /// the file. None: nothing.
   std::function<std::optional<std::string>(const cluster&)> contradiction = {};
+  /// Looks at all that the role has stored, and tells what there is and what is wrong with it. Changes nothing; blocks. None: its
+  /// files are not looked at.
+  std::function<void(const stored_context&)> verify = {};
 };
 
 struct state_machine_definition {

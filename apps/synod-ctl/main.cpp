@@ -1,9 +1,11 @@
-// synod-ctl: looks at a running cluster.
+// synod-ctl: looks at a running cluster, and at data directories.
 #include "synod/actors/node/built_in.hpp"
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/connector.hpp"
+#include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/system_config.hpp"
+#include "synod/actors/node/verify.hpp"
 #include "synod/actors/role/error_text.hpp"
 
 #include <CLI/CLI.hpp>
@@ -125,21 +127,47 @@ int show_status(const synod::cluster& config, const std::string& only, bool json
   return reached_all ? synod::exit_status::clean : synod::exit_status::failed;
 }
 
+/// Prints what is found in a data directory, as it is found; 1 when something is wrong.
+int show_directory(const std::string& directory, bool json) {
+  synod::local_disk files;
+  auto all = nlohmann::json::array();
+  auto good = synod::verify_data_directory(synod::built_in(), files, directory, [&](const synod::finding& x) {
+    if (json)
+      all.push_back({{"part", x.part}, {"text", x.text}, {"problem", x.is_problem}});
+    else
+      std::cout << (x.is_problem ? "PROBLEM: " : "") << x.part << ": " << x.text << std::endl;
+  });
+  if (json)
+    std::cout << nlohmann::json{{"directory", directory}, {"good", good}, {"findings", all}}.dump(2) << std::endl;
+  else
+    std::cout << directory << (good ? ": nothing is wrong" : ": something is wrong") << std::endl;
+  return good ? synod::exit_status::clean : synod::exit_status::failed;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-  std::string config_file, node;
+  std::string config_file, node, directory;
   bool json = false;
-  CLI::App app{"Looks at a Synod cluster.", "synod-ctl"};
-  app.add_option("--config-file", config_file, "The cluster file")->required();
+  CLI::App app{"Looks at a Synod cluster, and at what its nodes have stored.", "synod-ctl"};
+  app.add_option("--config-file", config_file, "The cluster file (not for verify)");
   app.add_option("--node", node, "Only this node");
   app.add_flag("--json", json, "Print JSON");
   app.set_version_flag("--version", std::string{SYNOD_VERSION});
   auto* status = app.add_subcommand("status", "Who leads, ballots, slot_in and slot_out of every replica, connections");
+  auto* verify =
+    app.add_subcommand("verify", "Reads a node's data directory while the node does not run, changes nothing, and says"
+                                 " what is there and what is wrong with it");
+  verify->add_option("DIR", directory, "The data directory")->required();
   app.require_subcommand(1);
-  status->fallthrough(); // Options may stand behind it, too.
+  for (auto* each : {status, verify})
+    each->fallthrough(); // Options may stand behind it, too.
   if (auto exit = synod::parse_command_line(app, argc, argv))
     return *exit;
+  if (verify->parsed())
+    return show_directory(directory, json);
+  if (config_file.empty())
+    return synod::bad_arguments("--config-file is required");
   auto config = synod::read_cluster(config_file, synod::built_in().accept_unknown());
   if (!config)
     return synod::bad_arguments(synod::text_of(config.error()));

@@ -42,14 +42,16 @@ TEST_CASE_FIXTURE(fixture, "a gap between segments is damage") {
 
 TEST_CASE_FIXTURE(fixture, "what a crash left unfinished is removed") {
   make("000000000002.log.new");
-  REQUIRE(segments.find(*files, 1));
+  CHECK(segments.find(*files, 1)->empty());
+  REQUIRE(!segments.clean_up(*files, 1));
   CHECK(files->list("/log")->empty());
 }
 
-TEST_CASE_FIXTURE(fixture, "segments before the first one are removed, with gaps or without") {
+TEST_CASE_FIXTURE(fixture, "segments before the first one do not count, with gaps or without, and are removed") {
   for (auto number : {2, 4, 5, 6})
     REQUIRE(!segments.prepare(*files, static_cast<uint64_t>(number), 4096));
   CHECK(*segments.find(*files, 5) == std::vector<uint64_t>{5, 6});
+  REQUIRE(!segments.clean_up(*files, 5));
   CHECK(files->list("/log")->size() == 3); // And how far the log goes.
 }
 

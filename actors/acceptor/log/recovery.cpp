@@ -45,14 +45,15 @@ caf::error write_zeros(disk::file& to, size_t from, size_t end) {
 } // namespace
 
 caf::expected<log_end> log_recovery::run(const visitor& visit) {
-  if (auto failure = find_segments())
-    return failure;
-  if (numbers_.empty()) {
-    if (auto failure = segments_.prepare(files_, 1, segments_.segment_bytes(), 1, 0))
-      return failure;
-    numbers_ = {1};
-  }
-  auto failure = replay(visit);
+  auto failure = files_.make_directory(segments_.directory());
+  if (!failure)
+    failure = find_segments();
+  if (!failure)
+    failure = segments_.clean_up(files_, numbers_.empty() ? 1 : numbers_.front());
+  if (!failure && numbers_.empty())
+    failure = begin_log();
+  if (!failure)
+    failure = replay(visit);
   if (!failure)
     failure = look_behind();
   if (!failure)
@@ -60,6 +61,27 @@ caf::expected<log_end> log_recovery::run(const visitor& visit) {
   if (failure)
     return failure;
   return mend_end();
+}
+
+caf::error log_recovery::begin_log() {
+  if (!is_there_)
+    if (auto failure = segments_.set_extent(files_, {}))
+      return failure;
+  numbers_ = {1};
+  return segments_.prepare(files_, 1, segments_.segment_bytes());
+}
+
+caf::expected<log_recovery::looked_at> log_recovery::look(const visitor& visit) {
+  auto failure = find_segments();
+  if (!failure)
+    failure = replay(visit);
+  if (!failure)
+    failure = look_behind();
+  if (failure)
+    return failure;
+  if (numbers_.empty())
+    return looked_at{};
+  return looked_at{numbers_.front(), numbers_[end_.index], sequence_, result_.cut};
 }
 
 /// Opens the last segment and leaves it as appends want it.
@@ -162,8 +184,9 @@ caf::error log_recovery::find_segments() {
   auto last = numbers_.empty() ? 0 : numbers_.back();
   if (!*extent && (last > 0 || segments_.is_begun()))
     return log_part_missing(segments_.extent_path(), last > 0 ? "there are segments" : "the log was begun");
+  is_there_ = static_cast<bool>(*extent);
   if (!*extent)
-    return segments_.set_extent(files_, {});
+    return caf::none;
   if ((*extent)->last > last)
     return log_part_missing(segments_.path_of(std::max(last + 1, (*extent)->first)),
                             "the log went on to segment " + std::to_string((*extent)->last));

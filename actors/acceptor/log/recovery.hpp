@@ -51,6 +51,15 @@ public:
   /// A log that is not there yet is begun.
   caf::expected<log_end> run(const visitor& visit);
 
+  /// What a start would find, without a change to anything: the numbers of its segments, and what would be cut.
+  struct looked_at {
+    uint64_t first_segment = 0;
+    uint64_t last_segment = 0; ///< with records
+    record_number records = 0;
+    std::string cut;
+  };
+  caf::expected<looked_at> look(const visitor& visit);
+
 private:
   /// A place between records.
   struct place {
@@ -62,6 +71,7 @@ private:
   caf::expected<bool> replay_segment(const visitor& visit, size_t index);
   caf::error take(const found_record& found, place at, size_t file_bytes, const visitor& visit);
   caf::error find_segments();
+  caf::error begin_log();
   caf::error look_behind();
   caf::error look_behind(size_t index, size_t begin);
   caf::error remove_unused();
@@ -78,6 +88,7 @@ private:
   bool closed_ = false;                                     // the last record says so
   std::deque<std::pair<record_number, size_t>> not_synced_; // and their offsets: none behind says that they are durable
   uint64_t looked_at_bytes_ = 0;                            // behind the end, of what looked like records
+  bool is_there_ = false;                                   // it was begun
   log_end result_;
 };
 

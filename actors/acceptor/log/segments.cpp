@@ -73,19 +73,27 @@ caf::expected<std::vector<uint64_t>> log_segments::find(disk& files, uint64_t fi
   if (!names)
     return names.error();
   std::vector<uint64_t> numbers;
-  for (auto& name : *names) {
-    auto number = number_of(name);
-    if (name.ends_with(unfinished_suffix) || (number > 0 && number < first))
-      // The crash came before it was whole, or before it was used again. Left there it does no harm.
-      static_cast<void>(files.remove(options_.directory / name));
-    else if (number > 0)
+  for (auto& name : *names)
+    if (auto number = number_of(name); number >= std::max<uint64_t>(1, first))
       numbers.push_back(number);
-  }
   std::sort(numbers.begin(), numbers.end());
   for (size_t i = 1; i < numbers.size(); ++i)
     if (numbers[i] != numbers[i - 1] + 1)
       return log_part_missing(path_of(numbers[i - 1] + 1), "there are later segments");
   return numbers;
+}
+
+caf::error log_segments::clean_up(disk& files, uint64_t first) const {
+  auto names = files.list(options_.directory);
+  if (!names)
+    return names.error();
+  for (auto& name : *names) {
+    auto number = number_of(name);
+    if (name.ends_with(unfinished_suffix) || (number > 0 && number < first))
+      // The crash came before it was whole, or before it was used again. Left there it does no harm.
+      static_cast<void>(files.remove(options_.directory / name));
+  }
+  return caf::none;
 }
 
 caf::expected<std::unique_ptr<disk::file>> log_segments::open(disk& files, uint64_t number) const {
@@ -126,8 +134,6 @@ caf::error log_segments::use_again(disk& files, uint64_t free, uint64_t number, 
 }
 
 caf::expected<std::optional<log_segments::extent>> log_segments::find_extent(disk& files) {
-  if (auto failure = files.make_directory(options_.directory))
-    return failure;
   auto names = files.list(options_.directory);
   if (!names)
     return names.error();

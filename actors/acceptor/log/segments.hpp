@@ -72,15 +72,16 @@ public:
     uint64_t last = 0; ///< 0: there is no segment yet
   };
 
-  /// The numbers of the segments that are there, from `first` on, in order; an error when one between them is missing. Removes
-  /// those before, and what a crash left unfinished.
+  /// The numbers of the segments that are there, from `first` on, in order; an error when one between them is missing.
   caf::expected<std::vector<uint64_t>> find(disk& files, uint64_t first) const;
+  /// Removes those before, and what a crash left unfinished.
+  caf::error clean_up(disk& files, uint64_t first) const;
 
   caf::expected<std::unique_ptr<disk::file>> open(disk& files, uint64_t number) const;
   /// Makes a segment: of zeros, or of the free one with the number `again`, if that is as large (0: there is none). One that was
   /// there by its number is gone. From then on the log extends to it.
   caf::error prepare(disk& files, uint64_t number, size_t bytes, uint64_t first = 1, uint64_t again = 0) const;
-  /// Where the log begins and ends; none: it was never begun. Takes over the token that it was begun with; makes the directory.
+  /// Where the log begins and ends; none: it was never begun. Takes over the token that it was begun with.
   caf::expected<std::optional<extent>> find_extent(disk& files);
   caf::error set_extent(disk& files, const extent& x) const;
   /// The log begins with segment `first` now; those of the ones before that are to go are deleted.
