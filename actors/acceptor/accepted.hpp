@@ -4,6 +4,7 @@
 #include "synod/actors/role/record.hpp"
 #include "synod/messages/ballot.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -58,8 +59,11 @@ public:
   void collect(slot_number first_kept);
   slot_number first_kept() const { return first_kept_; }
   /// No slot that is kept has a record in a segment before this one; none: none has a record at all.
-  std::optional<uint64_t> first_segment() const {
-    return segments_.empty() ? std::nullopt : std::optional{segments_.begin()->first};
+  std::optional<uint64_t> first_segment() const { return first_segment(first_kept_); }
+  /// The same of slots from `first` on.
+  std::optional<uint64_t> first_segment(slot_number first) const {
+    auto found = std::find_if(segments_.begin(), segments_.end(), [&](auto& x) { return x.second >= first; });
+    return found == segments_.end() ? std::nullopt : std::optional{found->first};
   }
 
   /// Null: nothing was accepted for this slot.

@@ -142,9 +142,8 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
 
 // A replica holds durably what slots led to: with f+1 of them the slots are not needed any more (section 4.2).
 void acceptor::on_durable(const message<schema::Durable>& told) {
-  auto now = clock().now();
-  collection_.told(told->getNode(), told->getBelow(), told->getKeepFrom(), now);
-  auto first_kept = collection_.first_kept(log_->kept_bytes() < options_.spare_limit_bytes, now);
+  collection_.told(told->getNode(), told->getBelow(), told->getKeepFrom(), clock().now());
+  auto first_kept = first_to_keep();
   if (first_kept <= accepted_.first_kept())
     return;
   accepted_.collect(first_kept);
@@ -153,6 +152,15 @@ void acceptor::on_durable(const message<schema::Durable>& told) {
   collected->setFirstKept(first_kept);
   collected_in_ = log_->append(record_kind::collected, collected.finish().content()).number;
   sync_soon();
+}
+
+/// With what replicas are about to need, if that takes no more than it may beside what is kept in any case.
+slot_number acceptor::first_to_keep() const {
+  auto now = clock().now();
+  auto spared = collection_.first_kept(true, now), needed = collection_.first_kept(false, now);
+  auto segment_of = [this](slot_number slot) { return accepted_.first_segment(slot).value_or(log_->last_segment()); };
+  auto bytes = (segment_of(needed) - segment_of(spared)) * log_->segment_bytes();
+  return bytes <= options_.spare_limit_bytes ? spared : needed;
 }
 
 /// Segments go when it is durable that what they hold was collected: it must not look as if nothing had been accepted.

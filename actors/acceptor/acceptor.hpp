@@ -67,6 +67,7 @@ private:
   void send_learned(durable_answers::answer& x);
   void send_p2b(const durable_answers::vote& x);
   void promise(ballot to);
+  slot_number first_to_keep() const;
   void release_segments();
   void sync_soon();
   void tell_what_is_due();

@@ -23,12 +23,6 @@
 #include <mutex>
 #include <thread>
 
-/// Read by jemalloc, in programs that are linked with it: what is held lies in huge pages. (A store of some hundred megabytes is
-/// there several times as soon after a start, on a virtual machine.)
-extern "C" {
-const char* malloc_conf = "thp:always,metadata_thp:always";
-}
-
 namespace synod {
 
 namespace fs = std::filesystem;

@@ -118,7 +118,8 @@ std::vector<std::pair<outstanding::request, outstanding::client>> outstanding::t
     return true;
   });
   for (auto& [id, x] : sessions_) {
-    auto ended = !performed.sessions().known(id);
+    // One that was opened in a later slot is not known yet.
+    auto ended = !performed.sessions().known(id) && id / most_requests < performed.slot_out();
     for (; !x.entries.empty() && (ended || performed.is_performed(*x.entries.front().asked)); x.entries.pop_front()) {
       taken.emplace_back(x.entries.front().asked, x.from);
       left(x.entries.front().asked);

@@ -125,7 +125,9 @@ private:
   void aside(disk_work x);
   void on_copied(const done_aside& x);
   void fetch_snapshot();
+  void warn_of_no_snapshot();
   void install(snapshot_copy::restored x);
+  void dispose(replicated_state x);
   void answer_installed();
   void tell_durable(bool always);
 
@@ -163,7 +165,8 @@ private:
   snapshot_copy copy_;
   snapshot_serving serving_;
   backoff tell_durable_{tell_interval, tell_interval};
-  std::chrono::microseconds longest_stop_{0}; // for a piece of a snapshot
+  backoff no_snapshot_{std::chrono::seconds{10}, std::chrono::seconds{60}}; // until that is told
+  std::chrono::microseconds longest_stop_{0};                               // for a piece of a snapshot
   slot_number told_durable_ = 0;
   slot_number told_keep_from_ = 0;
   log_clock log_clock_;

@@ -43,6 +43,11 @@ caf::expected<restored_snapshots> restored_state(const role_context& context, co
   for (auto& each : restored->problems)
     here.log().error("replica: {}", each);
   auto& found = restored->found;
+  auto is_alone = options.members.ruling(1).replicas().size() == 1;
+  if (!restored->problems.empty() && found.kept.empty() && is_alone)
+    return caf::make_error(caf::sec::invalid_argument,
+                           restored->problems.front()
+                             + ": no snapshot can be used, and there is no other replica to fetch one from");
   if (!restored->problems.empty() && found.kept.empty())
     here.log().error("replica: no snapshot can be used; what acceptors do not have any more is fetched from other replicas");
   else if (!restored->problems.empty())
@@ -95,7 +100,13 @@ role_definition replica_role() {
         context.environment, replica::memory{std::make_unique<execution>(std::move(before->state)), std::move(before->found)},
         options));
     },
-    {},
+    [](const cluster& config) -> std::optional<std::string> {
+      auto& own = config.options_of("replica");
+      constexpr size_t most_seconds = 5; // Longer than a piece should be waited for.
+      if (own.bytes("snapshot-chunk") <= most_seconds * own.bytes("snapshot-rate"))
+        return std::nullopt;
+      return "[replica] snapshot-chunk is more than snapshot-rate gives in 5 s: a piece would take too long";
+    },
     verify_snapshots};
 }
 

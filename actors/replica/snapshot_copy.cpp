@@ -14,8 +14,9 @@ void snapshot_copy::next_source() {
   begin_anew();
 }
 
-/// What is there of the file is written over.
 void snapshot_copy::begin_anew() {
+  if (present_.file || present_.state)
+    dropped_.push_back(std::exchange(present_, {}));
   what_ = {};
   offset_ = 0;
   asked_ = false;
@@ -33,7 +34,7 @@ void snapshot_copy::add_credit(time_point now) {
 
 std::optional<snapshot_copy::question> snapshot_copy::to_ask(const node_set& reached, std::optional<node_id> leading,
                                                              time_point now) {
-  if (!wanted_ || working_ || (what_.token != 0 && offset_ == what_.bytes))
+  if (!wanted_ || working_ || !after_failure_.due(now) || (what_.token != 0 && offset_ == what_.bytes))
     return std::nullopt;
   add_credit(now);
   if (asked_ && !again_.due(now))
@@ -76,7 +77,7 @@ std::optional<disk_work> snapshot_copy::on_chunk(schema::SnapshotChunk::Reader c
       return std::nullopt;
     begin_anew();
     what_ = {chunk.getSlotOut(), chunk.getToken(), chunk.getFileBytes()};
-    target_ = std::make_shared<target>();
+    present_.file = std::make_shared<target>();
   }
   if (chunk.getOffset() != offset_)
     return std::nullopt; // One that came before.
@@ -87,13 +88,13 @@ std::optional<disk_work> snapshot_copy::on_chunk(schema::SnapshotChunk::Reader c
   credit_bytes_ -= static_cast<int64_t>(bytes.size());
   auto copy = std::make_shared<std::vector<std::byte>>(bytes.size());
   std::copy(bytes.begin(), bytes.end(), reinterpret_cast<capnp::byte*>(copy->data()));
-  return disk_work{disk::lane::background, write_number,
-                   [&files = files_, to = target_, path = snapshot_path(options_.directory, what_.slot_out),
+  return disk_work{disk::lane::bulk, write_number,
+                   [&files = files_, to = present_.file, path = snapshot_path(options_.directory, what_.slot_out),
                     directory = options_.directory, copy]() -> caf::error {
                      if (!to->file) {
                        if (auto failure = files.make_directory(directory))
                          return failure;
-                       auto made = unfinished_file::create(files, path);
+                       auto made = unfinished_file::create(files, path, ".fetched");
                        if (!made)
                          return made.error();
                        to->file = std::move(*made);
@@ -104,12 +105,14 @@ std::optional<disk_work> snapshot_copy::on_chunk(schema::SnapshotChunk::Reader c
 }
 
 snapshot_copy::outcome snapshot_copy::done(uint64_t number, const caf::error& failure, time_point now) {
+  if (number == discard_number)
+    return outcome::goes_on;
   working_ = false;
   offset_ += std::exchange(writing_bytes_, 0);
   if (failure) {
     problem_ = text_of(failure);
     next_source();
-    again_.tried(now);
+    after_failure_.tried(now);
     return outcome::failed;
   }
   if (number == restore_number)
@@ -118,32 +121,49 @@ snapshot_copy::outcome snapshot_copy::done(uint64_t number, const caf::error& fa
 }
 
 disk_work snapshot_copy::restore(replicated_state fresh) {
-  state_ = std::make_shared<replicated_state>(std::move(fresh));
+  present_.state = std::make_shared<replicated_state>(std::move(fresh));
   working_ = true;
-  return {disk::lane::background, restore_number,
-          [&files = files_, whose = options_.whose, what = what_, from = target_, into = state_]() -> caf::error {
+  return {disk::lane::bulk, restore_number,
+          [&files = files_, whose = options_.whose, what = what_, from = present_.file, into = present_.state]() -> caf::error {
             auto found = restore_snapshot(files, from->file->temporary_path(), whose, *into);
             auto failure = found ? caf::error{} : found.error();
             if (found && *found != what)
               failure = caf::make_error(caf::sec::invalid_argument,
                                         from->file->temporary_path().string() + ": is not the snapshot that was asked for");
-            if (!failure)
-              failure = from->file->finish();
-            if (failure)
-              from->file->discard();
-            return failure;
+            return failure ? failure : from->file->finish();
           }};
 }
 
 snapshot_copy::restored snapshot_copy::take() {
-  restored x{std::move(*state_), what_};
-  state_.reset();
-  target_.reset();
+  restored x{std::move(*present_.state), what_};
+  present_ = {};
+  after_failure_.reset();
   wanted_ = false;
   source_.reset();
   sources_ = 0;
   begin_anew();
   return x;
+}
+
+void snapshot_copy::give_up() {
+  if (working_)
+    return;
+  wanted_ = false;
+  source_.reset();
+  begin_anew();
+}
+
+std::optional<disk_work> snapshot_copy::discard() {
+  if (dropped_.empty())
+    return std::nullopt;
+  auto these = std::make_shared<std::vector<begun>>(std::exchange(dropped_, {}));
+  return disk_work{disk::lane::bulk, discard_number, [these]() -> caf::error {
+                     for (auto& each : *these)
+                       if (each.file && each.file->file)
+                         each.file->file->discard();
+                     these->clear();
+                     return caf::none;
+                   }};
 }
 
 } // namespace synod

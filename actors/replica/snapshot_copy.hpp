@@ -32,16 +32,23 @@ public:
   // Numbers of its works.
   static constexpr uint64_t write_number = snapshots::first_free_number;
   static constexpr uint64_t restore_number = write_number + 1;
-  static constexpr uint64_t first_free_number = restore_number + 1;
+  static constexpr uint64_t discard_number = write_number + 2;
+  static constexpr uint64_t first_free_number = write_number + 3;
 
-  snapshot_copy(disk& files, options opts) : files_{files}, options_{std::move(opts)}, again_{first_pause, last_pause} {}
+  snapshot_copy(disk& files, options opts)
+    : files_{files},
+      options_{std::move(opts)},
+      again_{first_pause, last_pause},
+      after_failure_{last_pause, most_pause_after_failure} {}
 
   /// Slots from this one on are missing here, and some of them were collected.
   void want(slot_number slot_out) {
     wanted_ = true;
     slot_out_ = slot_out;
   }
-  /// Until one is taken.
+  /// It is not needed any more: what there is of one is dropped, unless it is at the disk right now.
+  void give_up();
+  /// Until one is taken, or given up.
   bool wanted() const { return wanted_; }
   bool under_way() const { return wanted_ && what_.token != 0; }
   /// The state that it will lead to; 0: none is under way.
@@ -77,16 +84,24 @@ public:
     snapshot_info what;
   };
   restored take();
+  /// Throws away what was begun and is not to be; none: there is nothing. To be called every now and then.
+  std::optional<disk_work> discard();
 
 private:
   static constexpr std::chrono::milliseconds first_pause{1000}; // until a piece is asked for again
   static constexpr std::chrono::milliseconds last_pause{5000};
+  static constexpr std::chrono::milliseconds most_pause_after_failure{300'000};
   static constexpr uint32_t most_attempts = 3; // for a piece, of one replica
   static constexpr std::chrono::milliseconds most_credit{100};
 
   /// The file, which only works use.
   struct target {
     std::unique_ptr<unfinished_file> file;
+  };
+  /// What was begun: a file, perhaps a part of a state, which takes its time to go.
+  struct begun {
+    std::shared_ptr<target> file;
+    std::shared_ptr<replicated_state> state;
   };
 
   void next_source();
@@ -106,8 +121,9 @@ private:
   uint64_t offset_ = 0;
   bool working_ = false;       // something is under way at the disk, and
   uint64_t writing_bytes_ = 0; // so many bytes of it are written
-  std::shared_ptr<target> target_;
-  std::shared_ptr<replicated_state> state_;
+  begun present_;
+  std::vector<begun> dropped_;
+  backoff after_failure_; // a snapshot was fetched, and could not be used
   std::string problem_;
   int64_t credit_bytes_ = 0;
   time_point credited_{};

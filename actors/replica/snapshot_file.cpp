@@ -114,7 +114,7 @@ public:
       }
     if (problem && !failure_) // Not by what it was not given.
       failure_ = records_.wrong(*problem);
-    else if (!failure_ && !ended_)
+    else if (!failure_ && !ended_ && !next_piece().empty()) // The end it need not have asked for.
       failure_ = records_.wrong("the state machine left a part of it unread");
     return failure_;
   }

@@ -41,7 +41,7 @@ std::optional<disk_work> snapshot_serving::on_ask(const asker& from, schema::Ask
   to->reading = next_number_++;
   to->bytes = std::make_shared<std::vector<std::byte>>(std::min<uint64_t>(chunk_bytes_, what->bytes - offset));
   have.pin(*what, to->until);
-  return disk_work{disk::lane::background, to->reading,
+  return disk_work{disk::lane::bulk, to->reading,
                    [&files = files_, path = have.path_of(*what), offset, into = to->bytes]() -> caf::error {
                      auto file = files.open(path);
                      return file ? (*file)->read(offset, *into) : file.error();

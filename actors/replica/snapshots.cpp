@@ -50,20 +50,21 @@ std::optional<disk_work> snapshots::next_work() {
 }
 
 bool snapshots::exceeds() const {
-  return held_bytes() > std::max<uint64_t>(held_limit_bytes, kept_.empty() ? 0 : kept_.back().bytes / 3);
+  return held_bytes() > std::max({held_limit_bytes, under_way_.bytes / 3, kept_.empty() ? 0 : kept_.back().bytes / 3});
 }
 
 disk_work snapshots::remove_rest() {
   removing_ = true;
-  return {disk::lane::background, remove_number,
+  return {disk::lane::bulk, remove_number,
           [&files = files_, these = std::exchange(rest_, {}), directory = options_.directory]() -> caf::error {
             for (auto& each : these.unfinished)
               if (each->file)
                 each->file->discard();
+            caf::error last;
             for (auto& each : these.files)
               if (auto failure = files.remove(each))
-                return failure;
-            return these.files.empty() ? caf::none : files.sync_directory(directory);
+                last = std::move(failure);
+            return last || these.files.empty() ? last : files.sync_directory(directory);
           }};
 }
 
@@ -71,7 +72,7 @@ disk_work snapshots::write(std::vector<snapshot_record> records) {
   for (auto& each : records)
     under_way_.bytes += record_bytes(each.content);
   auto moved = std::make_shared<std::vector<snapshot_record>>(std::move(records));
-  return {disk::lane::background, write_number,
+  return {disk::lane::bulk, write_number,
           [&files = files_, to = target_, path = path_of(under_way_), directory = options_.directory, moved]() -> caf::error {
             if (!to->file) {
               if (auto failure = files.make_directory(directory))
@@ -92,7 +93,7 @@ disk_work snapshots::write(std::vector<snapshot_record> records) {
 
 disk_work snapshots::finish() {
   finishing_ = true;
-  return {disk::lane::background, write_number, [to = target_] { return to->file->finish(); }};
+  return {disk::lane::bulk, write_number, [to = target_] { return to->file->finish(); }};
 }
 
 std::string snapshots::done(uint64_t number, const caf::error& failure, time_point now) {
@@ -121,7 +122,9 @@ void snapshots::give_up(time_point now) {
   if (!taken_)
     return;
   taken_.reset();
-  finishing_ = false;
+  auto there = std::any_of(kept_.begin(), kept_.end(), [this](auto& x) { return x.slot_out == under_way_.slot_out; });
+  if (std::exchange(finishing_, false) && !there) // It gets its name all the same.
+    rest_.files.push_back(path_of(under_way_));
   since_bytes_ = threshold_bytes_;
   again_.tried(now);
   rest_.unfinished.push_back(std::move(target_));
@@ -133,7 +136,9 @@ void snapshots::add(const snapshot_info& x) {
   kept_.insert(place, x);
   set_threshold();
   find_superfluous();
+  std::erase(refused_, path_of(x)); // It has taken that one's place.
   auto& files = rest_.files;
+  std::erase(files, path_of(x));
   files.insert(files.end(), refused_.begin(), refused_.end());
   refused_.clear();
 }

@@ -94,6 +94,11 @@ void replica::on_ask_snapshot(const message<schema::AskSnapshot>& asked) {
 void replica::fetch_snapshot() {
   if (catch_up_.needs_snapshot(slot_out()))
     copy_.want(slot_out());
+  else if (copy_.wanted())
+    copy_.give_up();
+  if (auto work = copy_.discard())
+    aside(std::move(*work));
+  warn_of_no_snapshot();
   auto leading = active_ ? std::optional{active_->leader} : std::nullopt;
   auto question = copy_.to_ask(replicas_.nodes(), leading, clock().now());
   if (!question)
@@ -104,6 +109,19 @@ void replica::fetch_snapshot() {
   ask->setToken(question->token);
   ask->setOffset(question->offset);
   send(replicas_.handle_of(question->replica), ask.finish());
+}
+
+/// Without one there is no going on here.
+void replica::warn_of_no_snapshot() {
+  auto now = clock().now();
+  if (!copy_.wanted() || copy_.under_way()) {
+    no_snapshot_.reset();
+    no_snapshot_.tried(now);
+  } else if (no_snapshot_.due(now)) {
+    environment_->log().error("replica: what it lacks, from slot {} on, was collected, and no other replica gives a snapshot",
+                              slot_out());
+    no_snapshot_.tried(now);
+  }
 }
 
 void replica::on_snapshot_chunk(const message<schema::SnapshotChunk>& chunk) {
@@ -136,19 +154,11 @@ void replica::install(snapshot_copy::restored x) {
   auto now = clock().now();
   snapshots_.add(x.what);
   if (x.state.slot_out <= slot_out())
-    return;
+    return dispose(std::move(x.state));
   environment_->log().info("replica: goes on from a snapshot of slot {}, {} slots ahead", x.state.slot_out,
                            x.state.slot_out - slot_out());
   snapshots_.give_up(now); // It is of the state that goes.
-  auto before = std::make_shared<replicated_state>(execution_->install(std::move(x.state)));
-  // A large state takes its time to go.
-  environment_->files().aside(
-    disk::lane::background,
-    [before]() mutable -> caf::error {
-      before.reset();
-      return caf::none;
-    },
-    {}, 0);
+  dispose(execution_->install(std::move(x.state)));
   decisions_.skip_to(slot_out());
   proposer_.jump_to(slot_out());
   log_clock_.saw(execution_->state().log_time, now);
@@ -159,6 +169,18 @@ void replica::install(snapshot_copy::restored x) {
   schedule_expiry();
   tell_durable(true);
   ask(catch_up_.on_progress(slot_out(), target(), reached_, now));
+}
+
+/// A large state takes its time to go.
+void replica::dispose(replicated_state x) {
+  auto moved = std::make_shared<std::optional<replicated_state>>(std::move(x));
+  environment_->files().aside(
+    disk::lane::bulk,
+    [moved]() -> caf::error {
+      moved->reset();
+      return caf::none;
+    },
+    {}, 0);
 }
 
 /// What clients wait for here may have been performed meanwhile: they are answered as if they had asked again.

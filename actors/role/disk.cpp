@@ -4,8 +4,10 @@
 
 namespace synod {
 
-caf::expected<std::unique_ptr<unfinished_file>> unfinished_file::create(disk& files, std::filesystem::path path) {
+caf::expected<std::unique_ptr<unfinished_file>> unfinished_file::create(disk& files, std::filesystem::path path,
+                                                                        const char* kind) {
   auto temporary = path;
+  temporary += kind;
   temporary += unfinished_suffix;
   auto file = files.create(temporary);
   if (!file)

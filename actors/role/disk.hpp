@@ -56,9 +56,10 @@ public:
   /// Which thread does the work. Work of one lane is done in the order in which it was asked for.
   enum class lane : uint8_t {
     durable,    ///< records that others wait for: nothing else goes here
-    background, ///< reads, new segments, snapshots
+    background, ///< reads, new segments
+    bulk,       ///< snapshots: what may take as long as they are large
   };
-  static constexpr size_t lane_count = 2;
+  static constexpr size_t lane_count = 3;
 
   /// Lets `work` be done in a thread of the disk's; its end is the message `done_aside{number, failure}` to `asker`, if there is
   /// one. `work` uses the primitives alone, and what it owns: whoever asked may have ended by then. What was asked for is done
@@ -77,8 +78,9 @@ struct disk_work {
 /// ends in `unfinished_suffix`) and gets its own when it is finished. All of it blocks.
 class unfinished_file {
 public:
-  /// One that was there by that temporary name is begun anew. `files` outlives it.
-  static caf::expected<std::unique_ptr<unfinished_file>> create(disk& files, std::filesystem::path path);
+  /// One that was there by that temporary name is begun anew; another `kind` of the same file has another one. `files` outlives
+  /// it.
+  static caf::expected<std::unique_ptr<unfinished_file>> create(disk& files, std::filesystem::path path, const char* kind = "");
 
   /// Behind what there is. What has grown much is synced as it goes, so that the end does not take long.
   caf::error append(std::span<const std::span<const std::byte>> parts);

@@ -110,7 +110,8 @@ TEST_CASE_FIXTURE(snapshot_fixture, "commands go on while the disk takes its tim
   decide_below(30);
   CHECK(number("slot_out") == 30);
   CHECK(number("snapshots taken") == 0);
-  CHECK(disk.count(disk::lane::background) == 1);
+  CHECK(disk.count(disk::lane::bulk) == 1);
+  CHECK(disk.count(disk::lane::background) == 0);
   CHECK(disk.count(disk::lane::durable) == 0);
   while (!disk.asked.empty()) {
     disk.finish_one();

@@ -223,12 +223,43 @@ TEST_CASE_FIXTURE(fixture, "a snapshot that turns out to be damaged is not used;
   CHECK(fetch() == snapshot_copy::outcome::complete);
   CHECK(restore() == snapshot_copy::outcome::failed);
   CHECK(subject.problem().find("damaged") != std::string::npos);
+  auto discard = subject.discard();
+  REQUIRE(discard);
+  CHECK(subject.done(discard->number, discard->run(), now) == snapshot_copy::outcome::goes_on);
   CHECK(files_here->list("/h")->empty());
+  CHECK_FALSE(subject.discard());
   CHECK_FALSE(to_ask());
   now += milliseconds{5000};
   auto next = to_ask();
   CHECK(next->replica == 2);
   CHECK(next->token == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "what is not needed any more is given up, and leaves no file") {
+  subject.want(7);
+  take(answer(*to_ask()));
+  CHECK(files_here->list("/h")->size() == 1);
+  subject.give_up();
+  CHECK_FALSE(subject.wanted());
+  CHECK_FALSE(to_ask());
+  REQUIRE(!subject.discard()->run());
+  CHECK(files_here->list("/h")->empty());
+  subject.want(8);
+  now += milliseconds{5000};
+  CHECK(to_ask()->token == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a copy and a snapshot of the same slot do not share a file") {
+  subject.want(7);
+  take(answer(*to_ask()));
+  snapshots own{*files_here, {"/h", whose, 1000}, {}, 1};
+  own.performed(1 << 20);
+  own.begin(std::make_unique<state_snapshot>(state, whose, 5));
+  while (auto work = own.next_work())
+    REQUIRE(own.done(work->number, work->run(), now).empty());
+  CHECK(fetch() == snapshot_copy::outcome::complete);
+  CHECK(restore() == snapshot_copy::outcome::restored);
+  CHECK(subject.take().what.token == 101);
 }
 
 TEST_CASE_FIXTURE(fixture, "so many bytes a second, and no more") {

@@ -165,6 +165,29 @@ TEST_CASE_FIXTURE(fixture, "another cluster's, another machine's and another ver
   CHECK(problem().find("not of 'test' with 'bank'") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(fixture, "a state machine need not ask for the end of its pieces, but for all before it") {
+  struct reads : state_machine {
+    explicit reads(int pieces) : pieces_{pieces} {}
+    std::span<const command_spec> commands() const override { return {}; }
+    void apply(arguments, reply) override {}
+    void query(arguments, reply) const override {}
+    void snapshot(const std::function<void(std::string_view)>& write) const override { write("one"), write("two"); }
+    std::optional<std::string> restore(const std::function<std::string()>& read) override {
+      for (int i = 0; i < pieces_; ++i)
+        read();
+      return std::nullopt;
+    }
+    int pieces_;
+  };
+  state.machine = std::make_unique<reads>(2);
+  write();
+  for (int pieces : {1, 2, 3}) {
+    auto into = fresh();
+    into.machine = std::make_unique<reads>(pieces);
+    CHECK(static_cast<bool>(restore_snapshot(*files, path, whose, into)) == (pieces > 1));
+  }
+}
+
 TEST_CASE("snapshots are found by their names") {
   CHECK(snapshot_path("/s", 7).filename() == "00000000000000000007.snapshot");
   CHECK(snapshot_slot("00000000000000000007.snapshot") == 7);

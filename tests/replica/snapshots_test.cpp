@@ -214,6 +214,36 @@ TEST_CASE_FIXTURE(fixture, "one that is given up while it is written leaves noth
   CHECK(names().empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "one that is given up as it is finished leaves nothing, either") {
+  begin_at(9);
+  std::optional<disk_work> last;
+  for (auto next = subject->next_work(); next; next = subject->next_work()) {
+    REQUIRE(!next->run());
+    last = std::move(next);
+    if (names() == std::vector<std::string>{name_of(9)})
+      break;
+    subject->done(last->number, {}, now);
+  }
+  subject->give_up(now);
+  CHECK(subject->done(last->number, {}, now).empty());
+  while (work()) {
+  }
+  CHECK(names().empty());
+  CHECK(subject->latest() == nullptr);
+}
+
+TEST_CASE_FIXTURE(fixture, "what takes the place of a refused file is not removed with it") {
+  take(9);
+  damage(9);
+  begin();
+  CHECK(problems.size() == 1);
+  take(9);
+  CHECK(names() == std::vector<std::string>{name_of(9)});
+  begin();
+  CHECK(problems.empty());
+  CHECK(state->slot_out == 9);
+}
+
 TEST_CASE_FIXTURE(fixture, "one that came from another replica is kept in its place") {
   take(9);
   subject->add({5, 7, 100});

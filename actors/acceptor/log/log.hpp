@@ -63,6 +63,9 @@ public:
   /// The highest record that is durable, with all before it.
   record_number durable() const { return durable_; }
   bool writing() const { return writing_until_ > 0; }
+  /// Of a segment, as a rule.
+  size_t segment_bytes() const { return segments_->segment_bytes(); }
+  uint64_t last_segment() const { return last_.number; }
   /// In segments that are not released.
   uint64_t kept_bytes() const { return (last_.number - first_segment_) * segments_->segment_bytes() + offset_; }
 

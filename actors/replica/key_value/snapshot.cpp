@@ -75,7 +75,7 @@ std::string head_of(const store& data) {
 /// a higher one: so an entry is as it was at that moment while its version is not above the last one of then. One of a shard
 /// that was not told yet is kept, as it is written, before it changes.
 ///
-/// What is held grows with the keys that are changed meanwhile, by their size once each; with FLUSHALL by the whole store.
+/// What is held grows with the keys that are changed meanwhile, by their size once each; with FLUSHALL by all that was not told.
 class store_at_a_moment final : public snapshot_source, private store::watcher {
 public:
   explicit store_at_a_moment(store& of) : store_{of}, last_version_{of.last_version()}, head_{head_of(of)} { store_.watch(this); }
@@ -83,8 +83,11 @@ public:
 
   std::string_view next() override {
     piece_ = std::exchange(head_, {});
-    for (; told_ < store::shard_count && piece_.size() < snapshot_piece_bytes; ++told_)
+    for (; told_ < store::shard_count && piece_.size() < snapshot_piece_bytes; ++told_) {
       tell(cleared_.empty() ? store_.at(told_) : cleared_[told_]);
+      if (!cleared_.empty())
+        store::shard{}.swap(cleared_[told_]);
+    }
     for (; !kept_.empty() && piece_.size() < snapshot_piece_bytes; kept_.pop_front()) {
       piece_ += kept_.front();
       kept_bytes_ -= kept_.front().size();
@@ -92,7 +95,7 @@ public:
     return piece_;
   }
 
-  size_t held_bytes() const override { return kept_bytes_; }
+  size_t held_bytes() const override { return kept_bytes_ + cleared_shard_bytes_ * (store::shard_count - told_); }
 
 private:
   bool is_of_then(const entry& x) const { return x.version <= last_version_; }
@@ -117,6 +120,7 @@ private:
     if (!cleared_.empty())
       return;
     cleared_.resize(store::shard_count);
+    cleared_shard_bytes_ = store_.bytes() / store::shard_count;
     for (auto i = told_; i < store::shard_count; ++i)
       cleared_[i].swap(all[i]);
   }
@@ -129,6 +133,7 @@ private:
   size_t told_ = 0;                   // shards
   std::deque<std::string> kept_;      // entries as they were
   size_t kept_bytes_ = 0;             // of these
+  size_t cleared_shard_bytes_ = 0;    // as a rule
   std::vector<store::shard> cleared_; // all that was there when the store was cleared; empty: it was not
   std::string piece_;
 };

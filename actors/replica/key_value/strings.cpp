@@ -252,9 +252,10 @@ void setrange(machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
   if (args[3].empty())
     return answer.integer(x ? static_cast<int64_t>(x->value.size()) : 0);
-  if (static_cast<uint64_t>(*offset) > m.bounds().value_bytes
-      || too_long(m, static_cast<size_t>(*offset) + args[3].size(), answer))
+  if (static_cast<uint64_t>(*offset) > m.bounds().value_bytes)
     return answer.error(errors::too_long);
+  if (too_long(m, static_cast<size_t>(*offset) + args[3].size(), answer))
+    return;
   if (!x)
     m.data().put(args[1], "", 0);
   auto begin = static_cast<size_t>(*offset);
