@@ -192,7 +192,8 @@ TEST_CASE_FIXTURE(fixture, "it knows the first segment that something is kept in
   CHECK_FALSE(subject.first_segment());
   auto accept_in = [&](uint64_t segment, slot_number slot, ballot under) {
     auto pvalue = value_of(under, slot, 1);
-    subject.accept(pvalue, ++record, {segment, 1000 * record, record_header_bytes + pvalue.size_bytes()});
+    ++record;
+    subject.accept(pvalue, record, {segment, 1000 * record, record_header_bytes + pvalue.size_bytes()});
   };
   accept_in(1, 1, low);
   accept_in(1, 5, low);
