@@ -72,7 +72,7 @@ def incrementer(session, key, counts):
 
 
 def appender(session, key, state):
-    """Pipelines numbered appends; after an uncertain one it looks what is there and goes on behind it."""
+    """Pipelines numbered appends, and goes on behind those whose outcome is not known."""
     while not session.load.stopping.is_set():
         c = session.get()
         if not c:
@@ -130,7 +130,10 @@ def timed_service(cluster, names, what):
 
 def check_appends(value, state, key):
     numbers = [int(value[i:i + 8]) for i in range(0, len(value), 8)]
-    check(numbers == sorted(set(numbers)), "%s is out of order or has doubles" % key)
+    check(len(numbers) == len(set(numbers)), "%s has doubles" % key)
+    # One of unknown outcome may still be under way, at the replica that its gateway has left, when later ones are performed.
+    told = [n for n in numbers if n in state["acknowledged"]]
+    check(told == sorted(told), "%s is out of order" % key)
     missing = state["acknowledged"] - set(numbers)
     check(not missing, "%s lost acknowledged appends: %s" % (key, sorted(missing)[:5]))
 
