@@ -81,10 +81,9 @@ struct Durable {
 
 struct AskSnapshot {
   # Replica to replica: a piece of a snapshot, of what acceptors have collected.
-  node @0 :UInt32;           # of the one that asks
-  above @1 :UInt64;          # its slot_out: an earlier snapshot is of no use
-  token @2 :UInt64;          # of the snapshot that it has a part of; 0: of none, any will do
-  offset @3 :UInt64;         # of the piece in that snapshot's file
+  above @0 :UInt64;          # slot_out of the one that asks: an earlier snapshot is of no use
+  token @1 :UInt64;          # of the snapshot that it has a part of; 0: of none, any will do
+  offset @2 :UInt64;         # of the piece in that snapshot's file
 }
 
 struct SnapshotChunk {

@@ -41,6 +41,5 @@ struct SnapshotPiece {
 
 struct SnapshotEnd {
   # Behind it there is nothing; without it a snapshot is not whole.
-  slotOut @0 :UInt64;
-  sessions @1 :UInt64;       # how many there were
+  sessions @0 :UInt64;       # how many there were
 }

@@ -46,7 +46,6 @@ public:
   ballot promised() const { return ballot_; }
   ballot promised_durably() const { return answers_.durable_ballot(); }
   const accepted_pvalues& accepted() const { return accepted_; }
-  const write_ahead_log& log() const { return *log_; }
   bool is_durable(const accepted_pvalues::entry& x) const { return x.record <= log_->durable(); }
   uint64_t accepts() const { return accepts_; }
   uint64_t most_owed_bytes() const { return learners_.most_owed_bytes(); }

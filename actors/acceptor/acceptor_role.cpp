@@ -14,29 +14,53 @@ acceptor::options acceptor_options(const role_context& context) {
           .spare_limit_bytes = context.options.bytes("spare-limit")};
 }
 
+namespace {
+
+/// What an acceptor remembers of the records of its log, but for what it accepted.
+struct remembered {
+  ballot promised;
+  slot_number first_kept = 1;
+
+  /// The next record; hands on the pvalues.
+  template <class Use>
+  void take(record_kind kind, const block_ptr& content, Use use) {
+    if (kind == record_kind::segment_start) {
+      message<schema::SegmentStart> start{content};
+      note(ballot_of(start->getPromised()), start->getFirstKept());
+    } else if (kind == record_kind::promise) {
+      message<schema::Promise> promise{content};
+      note(ballot_of(promise->getBallot()), 1);
+    } else if (kind == record_kind::collected) {
+      message<schema::Collected> collected{content};
+      note({}, collected->getFirstKept());
+    } else if (kind == record_kind::pvalue) {
+      message<schema::Pvalue> pvalue{content};
+      note(ballot_of(pvalue->getBallot()), 1);
+      use(pvalue);
+    }
+  }
+
+private:
+  void note(ballot told, slot_number kept) {
+    promised = std::max(promised, told);
+    first_kept = std::max(first_kept, kept);
+  }
+};
+
+} // namespace
+
 caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   auto& here = *context.environment;
   acceptor::memory found{{}, accepted_pvalues{context.options.bytes("cache-size")}, nullptr};
   record_number number = 0; // Any that grows: all that is found is durable.
-  slot_number first_kept = 1;
+  remembered known;
   auto visit = [&](record_kind kind, const block_ptr& content, const record_position& where) {
-    if (kind == record_kind::segment_start) {
-      message<schema::SegmentStart> start{content};
-      found.promised = std::max(found.promised, ballot_of(start->getPromised()));
-      first_kept = std::max(first_kept, start->getFirstKept());
-    } else if (kind == record_kind::promise) {
-      found.promised = std::max(found.promised, ballot_of(message<schema::Promise> { content } -> getBallot()));
-    } else if (kind == record_kind::collected) {
-      first_kept = std::max(
-        first_kept, message<schema::Collected> { content } -> getFirstKept());
-    } else if (kind == record_kind::pvalue) {
-      message<schema::Pvalue> pvalue{content};
-      found.promised = std::max(found.promised, ballot_of(pvalue->getBallot()));
-      if (pvalue->getSlot() < first_kept)
+    known.take(kind, content, [&](const message<schema::Pvalue>& pvalue) {
+      if (pvalue->getSlot() < known.first_kept)
         return;
       found.accepted.accept(pvalue, ++number, where);
       found.accepted.durable(number);
-    }
+    });
   };
   auto log = write_ahead_log::open(here.files(),
                                    {here.data_directory() / "acceptor", context.self.config->name, context.self.self().name,
@@ -45,8 +69,9 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   if (!log)
     return log.error();
   found.log = std::move(*log);
-  found.accepted.collect(first_kept);
-  found.log->carry({found.promised, first_kept});
+  found.promised = known.promised;
+  found.accepted.collect(known.first_kept);
+  found.log->carry({known.promised, known.first_kept});
   if (!found.log->cut().empty())
     here.log().warn("acceptor: {}", found.log->cut());
   return found;
@@ -56,31 +81,18 @@ namespace {
 
 void verify_log(const stored_context& stored) {
   log_segments segments{{stored.data_directory / "acceptor", stored.cluster, stored.node, log_segments::smallest_bytes, 0, true}};
-  ballot promised;
-  slot_number first_kept = 1, highest = 0;
+  remembered known;
+  slot_number highest = 0;
   auto visit = [&](record_kind kind, const block_ptr& content, const record_position&) {
-    if (kind == record_kind::segment_start) {
-      message<schema::SegmentStart> start{content};
-      promised = std::max(promised, ballot_of(start->getPromised()));
-      first_kept = std::max(first_kept, start->getFirstKept());
-    } else if (kind == record_kind::promise) {
-      promised = std::max(promised, ballot_of(message<schema::Promise> { content } -> getBallot()));
-    } else if (kind == record_kind::collected) {
-      first_kept = std::max(
-        first_kept, message<schema::Collected> { content } -> getFirstKept());
-    } else if (kind == record_kind::pvalue) {
-      message<schema::Pvalue> pvalue{content};
-      promised = std::max(promised, ballot_of(pvalue->getBallot()));
-      highest = std::max(highest, pvalue->getSlot());
-    }
+    known.take(kind, content, [&](const message<schema::Pvalue>& pvalue) { highest = std::max(highest, pvalue->getSlot()); });
   };
   auto found = log_recovery{stored.files, segments}.look(visit);
   if (!found)
     return stored.tell({"acceptor", text_of(found.error()), true});
   stored.tell({"acceptor", "segments " + std::to_string(found->first_segment) + " to " + std::to_string(found->last_segment)
-                             + " are whole, up to record " + std::to_string(found->records) + "; promised " + to_string(promised)
-                             + ", first kept slot " + std::to_string(first_kept) + ", highest slot "
-                             + std::to_string(std::max(highest, first_kept - 1))});
+                             + " are whole, up to record " + std::to_string(found->records) + "; promised "
+                             + to_string(known.promised) + ", first kept slot " + std::to_string(known.first_kept)
+                             + ", highest slot " + std::to_string(std::max(highest, known.first_kept - 1))});
   if (!found->cut.empty())
     stored.tell({"acceptor", found->cut + " (a start does it; nobody was told of what it held)"});
 }

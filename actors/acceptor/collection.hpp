@@ -27,24 +27,22 @@ public:
   explicit collection(configurations members) : members_{std::move(members)} {}
 
   /// A replica tells: what it holds, and what it is about to need (0: nothing in particular). A later word of it counts, also a
-  /// lower one: it may have lost a file.
+  /// lower one: it may have lost a file. Others than members are not heard.
   void told(node_id replica, slot_number below, slot_number keep_from, time_point now) {
-    told_[replica] = {below, keep_from, now};
+    if (members_.ruling(1).replicas().contains(replica))
+      told_[replica] = {below, keep_from, now};
   }
 
   /// The first slot to be kept. `spares`: what replicas are about to need is kept.
   slot_number first_kept(bool spares, time_point now) const {
-    auto& ruling = members_.ruling(1);
     std::vector<slot_number> held;
     auto limit = UINT64_MAX;
     for (auto& [node, x] : told_) {
-      if (!ruling.replicas().contains(node))
-        continue;
       held.push_back(x.below);
       if (spares && x.keep_from != 0 && now - x.when < keeping_time)
         limit = std::min(limit, x.keep_from);
     }
-    auto needed = ruling.durable_needed();
+    auto needed = members_.ruling(1).durable_needed();
     if (needed == 0 || held.size() < needed)
       return 1;
     std::sort(held.begin(), held.end(), std::greater<>{});

@@ -23,8 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* identity_file = "identity";
-constexpr const char* incarnation_file = "incarnation";
 constexpr const char* former_lock_file = "lock";
 
 using failure = data_directory::failure;
@@ -45,12 +43,12 @@ bool is_nothing(const std::string& name) {
 
 /// Not a file that is there before a role, or somebody else, has written to the directory.
 bool is_foreign(const std::string& name) {
-  return name != identity_file && name != former_lock_file && !is_nothing(name);
+  return name != data_directory::identity_file && name != former_lock_file && !is_nothing(name);
 }
 
 /// The rest are folders.
 bool is_file(const std::string& name) {
-  return name == incarnation_file || name == known_nodes::file_name;
+  return name == data_directory::incarnation_file || name == known_nodes::file_name;
 }
 
 caf::expected<bool> holds_something(disk& files, const fs::path& directory) {

@@ -41,6 +41,8 @@ public:
   };
 
   static constexpr uint32_t format_version = 4;
+  static constexpr const char* identity_file = "identity";
+  static constexpr const char* incarnation_file = "incarnation";
 
   static failure failure_of(const caf::error& problem);
 

@@ -8,6 +8,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 namespace synod {
 
 namespace fs = std::filesystem;
@@ -30,12 +32,15 @@ bool verify_identity(disk& files, const fs::path& directory, const message<schem
 }
 
 void verify_rest(disk& files, const fs::path& directory, const std::function<void(const finding&)>& tell) {
+  constexpr auto incarnation = data_directory::incarnation_file;
   auto names = files.list(directory);
-  auto has = [&](const char* name) { return names && std::find(names->begin(), names->end(), name) != names->end(); };
-  if (has("incarnation")) {
-    auto found = read_message<schema::Incarnation>(files, directory / "incarnation");
-    tell(found ? finding{"incarnation", fmt::format("started {} times", (*found)->getNumber())}
-               : finding{"incarnation", text_of(found.error()), true});
+  if (!names)
+    return tell({"identity", text_of(names.error()), true});
+  auto has = [&](const char* name) { return std::find(names->begin(), names->end(), name) != names->end(); };
+  if (has(incarnation)) {
+    auto found = read_message<schema::Incarnation>(files, directory / incarnation);
+    tell(found ? finding{incarnation, fmt::format("started {} times", (*found)->getNumber())}
+               : finding{incarnation, text_of(found.error()), true});
   }
   if (has(known_nodes::file_name)) {
     auto found = read_message<schema::KnownNodes>(files, directory / known_nodes::file_name);
@@ -63,7 +68,7 @@ bool verify_data_directory(const registry& known, disk& files, const fs::path& d
     told({"identity", wrong->text, true});
     return good;
   }
-  auto identity = read_message<schema::Identity>(files, directory / "identity");
+  auto identity = read_message<schema::Identity>(files, directory / data_directory::identity_file);
   if (!identity) {
     told({"identity", text_of(identity.error()), true});
     return good;

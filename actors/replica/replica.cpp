@@ -138,7 +138,8 @@ void replica::on_peer(const peer& x) {
   } else if (x.role == "acceptor") {
     acceptors_.renew(x);
     reached_ = acceptors_.nodes();
-    tell_durable(true);
+    told_durable_ = {}; // This one was not told.
+    tell_durable();
     ask(catch_up_.on_acceptor(x.node, slot_out(), reached_));
     reads_.on_acceptor();
     serve_reads();

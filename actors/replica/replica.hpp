@@ -17,6 +17,7 @@
 #include "synod/actors/role/peers.hpp"
 
 #include <functional>
+#include <utility>
 
 namespace synod {
 
@@ -129,7 +130,7 @@ private:
   void install(snapshot_copy::restored x);
   void dispose(replicated_state x);
   void answer_installed();
-  void tell_durable(bool always);
+  void tell_durable();
 
   template <class Schema>
   void send_marked(const caf::strong_actor_ptr& client, builder<Schema>& what) {
@@ -167,8 +168,7 @@ private:
   backoff tell_durable_{tell_interval, tell_interval};
   backoff no_snapshot_{std::chrono::seconds{10}, std::chrono::seconds{60}}; // until that is told
   std::chrono::microseconds longest_stop_{0};                               // for a piece of a snapshot
-  slot_number told_durable_ = 0;
-  slot_number told_keep_from_ = 0;
+  std::pair<slot_number, slot_number> told_durable_;                        // below, and what is to be kept from
   log_clock log_clock_;
   marks marks_;                   // to be returned
   slot_number told_slot_out_ = 0; // to the leader beside it

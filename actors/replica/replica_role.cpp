@@ -8,14 +8,6 @@
 
 namespace synod {
 
-namespace {
-
-replicated_state fresh_state(environment& here, std::chrono::milliseconds session_lifetime) {
-  return {here.make_state_machine(), session_table{session_lifetime.count()}};
-}
-
-} // namespace
-
 replica::options replica_options(const role_context& context) {
   auto& own = context.options;
   auto& config = *context.self.config;
@@ -31,7 +23,7 @@ replica::options replica_options(const role_context& context) {
           own.bytes("snapshot-chunk"),
           // Weak: the replica, which has this, is the environment's.
           [here = std::weak_ptr{context.environment}, lifetime = own.duration("session-lifetime")] {
-            return fresh_state(*here.lock(), lifetime);
+            return replicated_state{here.lock()->make_state_machine(), session_table{lifetime.count()}};
           }};
 }
 

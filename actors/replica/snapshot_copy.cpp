@@ -77,7 +77,7 @@ std::optional<disk_work> snapshot_copy::on_chunk(schema::SnapshotChunk::Reader c
       return std::nullopt;
     begin_anew();
     what_ = {chunk.getSlotOut(), chunk.getToken(), chunk.getFileBytes()};
-    present_.file = std::make_shared<target>();
+    present_.file = std::make_shared<unfinished_file>(files_, snapshot_path(options_.directory, what_.slot_out), ".fetched");
   }
   if (chunk.getOffset() != offset_)
     return std::nullopt; // One that came before.
@@ -88,19 +88,9 @@ std::optional<disk_work> snapshot_copy::on_chunk(schema::SnapshotChunk::Reader c
   credit_bytes_ -= static_cast<int64_t>(bytes.size());
   auto copy = std::make_shared<std::vector<std::byte>>(bytes.size());
   std::copy(bytes.begin(), bytes.end(), reinterpret_cast<capnp::byte*>(copy->data()));
-  return disk_work{disk::lane::bulk, write_number,
-                   [&files = files_, to = present_.file, path = snapshot_path(options_.directory, what_.slot_out),
-                    directory = options_.directory, copy]() -> caf::error {
-                     if (!to->file) {
-                       if (auto failure = files.make_directory(directory))
-                         return failure;
-                       auto made = unfinished_file::create(files, path, ".fetched");
-                       if (!made)
-                         return made.error();
-                       to->file = std::move(*made);
-                     }
+  return disk_work{disk::lane::bulk, write_number, [to = present_.file, copy] {
                      std::span<const std::byte> part{*copy};
-                     return to->file->append({&part, 1});
+                     return to->append({&part, 1});
                    }};
 }
 
@@ -125,12 +115,12 @@ disk_work snapshot_copy::restore(replicated_state fresh) {
   working_ = true;
   return {disk::lane::bulk, restore_number,
           [&files = files_, whose = options_.whose, what = what_, from = present_.file, into = present_.state]() -> caf::error {
-            auto found = restore_snapshot(files, from->file->temporary_path(), whose, *into);
+            auto found = restore_snapshot(files, from->temporary_path(), whose, *into);
             auto failure = found ? caf::error{} : found.error();
             if (found && *found != what)
               failure = caf::make_error(caf::sec::invalid_argument,
-                                        from->file->temporary_path().string() + ": is not the snapshot that was asked for");
-            return failure ? failure : from->file->finish();
+                                        from->temporary_path().string() + ": is not the snapshot that was asked for");
+            return failure ? failure : from->finish();
           }};
 }
 
@@ -159,8 +149,8 @@ std::optional<disk_work> snapshot_copy::discard() {
   auto these = std::make_shared<std::vector<begun>>(std::exchange(dropped_, {}));
   return disk_work{disk::lane::bulk, discard_number, [these]() -> caf::error {
                      for (auto& each : *these)
-                       if (each.file && each.file->file)
-                         each.file->file->discard();
+                       if (each.file)
+                         each.file->discard();
                      these->clear();
                      return caf::none;
                    }};

@@ -94,13 +94,9 @@ private:
   static constexpr uint32_t most_attempts = 3; // for a piece, of one replica
   static constexpr std::chrono::milliseconds most_credit{100};
 
-  /// The file, which only works use.
-  struct target {
-    std::unique_ptr<unfinished_file> file;
-  };
-  /// What was begun: a file, perhaps a part of a state, which takes its time to go.
+  /// What was begun: a file, which only works use; perhaps a part of a state, which takes its time to go.
   struct begun {
-    std::shared_ptr<target> file;
+    std::shared_ptr<unfinished_file> file;
     std::shared_ptr<replicated_state> state;
   };
 

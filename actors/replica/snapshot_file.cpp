@@ -3,7 +3,6 @@
 #include "synod/actors/role/record_window.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace synod {
@@ -39,7 +38,6 @@ public:
     if (x.sequence != sequence_ + 1 || !schema || !is_sound(x.content, *schema))
       return std::optional<found_record>{};
     ++sequence_;
-    begin_ = end_;
     end_ += x.bytes();
     return found;
   }
@@ -77,7 +75,6 @@ private:
   fs::path path_;
   record_window bytes_;
   record_number sequence_ = 0;
-  size_t begin_ = 0;
   size_t end_ = 0; // of the records so far
 };
 
@@ -178,15 +175,11 @@ caf::expected<snapshot_info> read(disk& files, const fs::path& path, const snaps
 } // namespace
 
 fs::path snapshot_path(const fs::path& directory, slot_number slot_out) {
-  auto name = std::to_string(slot_out);
-  return directory / (std::string(digits - std::min(digits, name.size()), '0') + name + suffix);
+  return directory / numbered_name(slot_out, digits, suffix);
 }
 
 std::optional<slot_number> snapshot_slot(const std::string& name) {
-  slot_number slot = 0;
-  auto* end = name.data() + name.size() - std::min(name.size(), std::string_view{suffix}.size());
-  auto [rest, failure] = std::from_chars(name.data(), end, slot);
-  return name.ends_with(suffix) && failure == std::errc{} && rest == end ? std::optional{slot} : std::nullopt;
+  return number_of_name(name, suffix);
 }
 
 caf::expected<snapshot_info> look_at_snapshot(disk& files, const fs::path& path, const snapshot_origin& whose) {
@@ -298,7 +291,6 @@ std::vector<snapshot_record> state_snapshot::next_pieces() {
 
 std::vector<snapshot_record> state_snapshot::end() {
   builder<schema::SnapshotEnd> told;
-  told->setSlotOut(slot_out_);
   told->setSessions(sessions_told_);
   return {record(record_kind::snapshot_end, told)};
 }

@@ -40,7 +40,6 @@ public:
   std::optional<answer> done(uint64_t number, const caf::error& failure);
 
   bool waits(const asker& from) const;
-  size_t askers() const { return askers_.size(); }
   void clear() { askers_.clear(); }
 
 private:

@@ -35,7 +35,7 @@ void snapshots::set_threshold() {
 void snapshots::begin(std::unique_ptr<state_snapshot> what) {
   taken_ = std::move(what);
   under_way_ = {taken_->slot_out(), taken_->token(), 0};
-  target_ = std::make_shared<target>();
+  file_ = std::make_shared<unfinished_file>(files_, path_of(under_way_));
   since_bytes_ = 0;
 }
 
@@ -58,8 +58,7 @@ disk_work snapshots::remove_rest() {
   return {disk::lane::bulk, remove_number,
           [&files = files_, these = std::exchange(rest_, {}), directory = options_.directory]() -> caf::error {
             for (auto& each : these.unfinished)
-              if (each->file)
-                each->file->discard();
+              each->discard();
             caf::error last;
             for (auto& each : these.files)
               if (auto failure = files.remove(each))
@@ -72,28 +71,19 @@ disk_work snapshots::write(std::vector<snapshot_record> records) {
   for (auto& each : records)
     under_way_.bytes += record_bytes(each.content);
   auto moved = std::make_shared<std::vector<snapshot_record>>(std::move(records));
-  return {disk::lane::bulk, write_number,
-          [&files = files_, to = target_, path = path_of(under_way_), directory = options_.directory, moved]() -> caf::error {
-            if (!to->file) {
-              if (auto failure = files.make_directory(directory))
-                return failure;
-              auto made = unfinished_file::create(files, path);
-              if (!made)
-                return made.error();
-              to->file = std::move(*made);
-            }
+  return {disk::lane::bulk, write_number, [to = file_, moved] {
             std::vector<std::span<const std::byte>> parts;
             for (auto& each : *moved) {
               parts.push_back(std::as_bytes(std::span{&each.header, 1}));
               parts.push_back(std::as_bytes(each.content->words()));
             }
-            return to->file->append(parts);
+            return to->append(parts);
           }};
 }
 
 disk_work snapshots::finish() {
   finishing_ = true;
-  return {disk::lane::bulk, write_number, [to = target_] { return to->file->finish(); }};
+  return {disk::lane::bulk, write_number, [to = file_] { return to->finish(); }};
 }
 
 std::string snapshots::done(uint64_t number, const caf::error& failure, time_point now) {
@@ -111,7 +101,7 @@ std::string snapshots::done(uint64_t number, const caf::error& failure, time_poi
   if (!std::exchange(finishing_, false))
     return {};
   taken_.reset();
-  target_.reset();
+  file_.reset();
   again_.reset();
   ++count_;
   add(under_way_);
@@ -127,7 +117,7 @@ void snapshots::give_up(time_point now) {
     rest_.files.push_back(path_of(under_way_));
   since_bytes_ = threshold_bytes_;
   again_.tried(now);
-  rest_.unfinished.push_back(std::move(target_));
+  rest_.unfinished.push_back(std::move(file_));
 }
 
 void snapshots::add(const snapshot_info& x) {

@@ -82,7 +82,6 @@ public:
   void pin(const snapshot_info& x, time_point until) { pinned_[x.token] = until; }
   void let_go(time_point now);
 
-  const options& limits() const { return options_; }
   uint64_t taken() const { return count_; }
   /// Of those kept.
   uint64_t bytes() const;
@@ -90,14 +89,10 @@ public:
   uint64_t held_bytes() const { return taken_ ? taken_->held_bytes() : 0; }
 
 private:
-  /// The file, which only works use.
-  struct target {
-    std::unique_ptr<unfinished_file> file;
-  };
   /// What is not needed any more.
   struct rest {
     std::vector<std::filesystem::path> files;
-    std::vector<std::shared_ptr<target>> unfinished;
+    std::vector<std::shared_ptr<unfinished_file>> unfinished;
     bool empty() const { return files.empty() && unfinished.empty(); }
   };
 
@@ -117,10 +112,10 @@ private:
   uint64_t count_ = 0;
 
   std::unique_ptr<state_snapshot> taken_;
-  snapshot_info under_way_; // what the file will be
-  std::shared_ptr<target> target_;
-  bool writing_ = false;   // a work is under way, and
-  bool finishing_ = false; // it is the last one
+  snapshot_info under_way_;               // what the file will be
+  std::shared_ptr<unfinished_file> file_; // which only works use
+  bool writing_ = false;                  // a work is under way, and
+  bool finishing_ = false;                // it is the last one
   rest rest_;
   bool removing_ = false;
   std::vector<std::filesystem::path> refused_;

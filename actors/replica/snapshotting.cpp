@@ -48,28 +48,24 @@ void replica::on_done_aside(const done_aside& x) {
   }
   if (x.number >= snapshot_copy::write_number)
     return on_copied(x);
-  auto before = snapshots_.durable_below();
   if (auto problem = snapshots_.done(x.number, x.failure, clock().now()); !problem.empty())
     environment_->log().error("replica: {}", problem);
-  if (snapshots_.durable_below() != before)
-    tell_durable(true);
+  tell_durable();
   take_snapshot();
 }
 
 /// Acceptors collect what enough replicas hold durably (section 4.2). What a snapshot that is being fetched leads to has to be
 /// followed by what was decided behind it.
-void replica::tell_durable(bool always) {
+void replica::tell_durable() {
   auto now = clock().now();
-  auto keep_from = copy_.slot_out();
-  auto same = told_durable_ == snapshots_.durable_below() && told_keep_from_ == keep_from;
-  if (!always && same && !tell_durable_.due(now))
+  auto below = snapshots_.durable_below(), keep_from = copy_.slot_out();
+  if (told_durable_ == std::pair{below, keep_from} && !tell_durable_.due(now))
     return;
   tell_durable_.tried(now);
-  told_durable_ = snapshots_.durable_below();
-  told_keep_from_ = keep_from;
+  told_durable_ = {below, keep_from};
   builder<schema::Durable> durable;
   durable->setNode(options_.node);
-  durable->setBelow(told_durable_);
+  durable->setBelow(below);
   durable->setKeepFrom(keep_from);
   auto told = durable.finish();
   for (auto& to : acceptors_)
@@ -104,7 +100,6 @@ void replica::fetch_snapshot() {
   if (!question)
     return;
   builder<schema::AskSnapshot> ask;
-  ask->setNode(options_.node);
   ask->setAbove(question->above);
   ask->setToken(question->token);
   ask->setOffset(question->offset);
@@ -131,7 +126,7 @@ void replica::on_snapshot_chunk(const message<schema::SnapshotChunk>& chunk) {
   if (fresh && copy_.under_way()) {
     environment_->log().info("replica: fetches a snapshot of {} bytes from node {}, up to slot {}", copy_.bytes(),
                              chunk->getNode(), copy_.slot_out());
-    tell_durable(true);
+    tell_durable();
   }
 }
 
@@ -167,7 +162,7 @@ void replica::install(snapshot_copy::restored x) {
   resend(outstanding::what::all);
   serve_reads();
   schedule_expiry();
-  tell_durable(true);
+  tell_durable();
   ask(catch_up_.on_progress(slot_out(), target(), reached_, now));
 }
 

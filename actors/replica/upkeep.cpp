@@ -63,7 +63,7 @@ void replica::on_tick() {
   tell_leader();
   take_snapshot();
   fetch_snapshot();
-  tell_durable(false);
+  tell_durable();
 }
 
 /// The one beside it should not lead for long while this replica is too far behind to propose.

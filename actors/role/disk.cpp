@@ -1,21 +1,30 @@
 #include "synod/actors/role/disk.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace synod {
 
-caf::expected<std::unique_ptr<unfinished_file>> unfinished_file::create(disk& files, std::filesystem::path path,
-                                                                        const char* kind) {
-  auto temporary = path;
-  temporary += kind;
-  temporary += unfinished_suffix;
-  auto file = files.create(temporary);
+unfinished_file::unfinished_file(disk& files, const std::filesystem::path& path, const char* kind)
+  : files_{files}, path_{path}, temporary_{path} {
+  temporary_ += kind;
+  temporary_ += unfinished_suffix;
+}
+
+caf::error unfinished_file::begin() {
+  auto file = files_.create(temporary_);
   if (!file)
     return file.error();
-  return std::unique_ptr<unfinished_file>{new unfinished_file{files, std::move(path), std::move(temporary), std::move(*file)}};
+  file_ = std::move(*file);
+  begun_ = true;
+  return caf::none;
 }
 
 caf::error unfinished_file::append(std::span<const std::span<const std::byte>> parts) {
+  if (!begun_)
+    if (auto failure = begin())
+      return failure;
   if (auto failure = file_->write(size_, parts))
     return failure;
   for (auto& each : parts)
@@ -27,35 +36,51 @@ caf::error unfinished_file::append(std::span<const std::span<const std::byte>> p
 }
 
 caf::error unfinished_file::finish() {
+  if (!begun_) // It holds nothing.
+    if (auto failure = begin())
+      return failure;
   if (auto failure = file_->sync())
     return failure;
   file_.reset();
   if (auto failure = files_.rename(temporary_, path_))
     return failure;
+  begun_ = false;
   return files_.sync_directory(path_.parent_path());
 }
 
 void unfinished_file::discard() {
+  if (!std::exchange(begun_, false))
+    return;
   file_.reset();
   static_cast<void>(files_.remove(temporary_)); // Best effort: a start removes what is left of it.
 }
 
 caf::error write_whole(disk& files, const std::filesystem::path& path, const std::function<std::span<const std::byte>()>& next) {
-  auto file = unfinished_file::create(files, path);
-  if (!file)
-    return file.error();
+  unfinished_file file{files, path};
   caf::error failure;
   for (auto piece = next(); !piece.empty() && !failure; piece = next())
-    failure = (*file)->append({&piece, 1});
+    failure = file.append({&piece, 1});
   if (!failure)
-    failure = (*file)->finish();
+    failure = file.finish();
   if (failure)
-    (*file)->discard();
+    file.discard();
   return failure;
 }
 
 caf::error write_whole(disk& files, const std::filesystem::path& path, std::span<const std::byte> content) {
   return write_whole(files, path, [&] { return std::exchange(content, {}); });
+}
+
+std::string numbered_name(uint64_t number, size_t digits, std::string_view suffix) {
+  auto text = std::to_string(number);
+  return std::string(digits - std::min(digits, text.size()), '0') + text + std::string{suffix};
+}
+
+std::optional<uint64_t> number_of_name(std::string_view name, std::string_view suffix) {
+  uint64_t number = 0;
+  auto* end = name.data() + name.size() - std::min(name.size(), suffix.size());
+  auto [rest, failure] = std::from_chars(name.data(), end, number);
+  return name.ends_with(suffix) && failure == std::errc{} && rest == end ? std::optional{number} : std::nullopt;
 }
 
 } // namespace synod

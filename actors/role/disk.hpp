@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace synod {
@@ -75,12 +77,12 @@ struct disk_work {
 };
 
 /// A durable file in the making: after a crash it is there whole, or as it was before. It is written under a temporary name (that
-/// ends in `unfinished_suffix`) and gets its own when it is finished. All of it blocks.
+/// ends in `unfinished_suffix`) and gets its own when it is finished. It is made with its first bytes; one that was there by that
+/// temporary name is begun anew. Whatever it does at the disk blocks.
 class unfinished_file {
 public:
-  /// One that was there by that temporary name is begun anew; another `kind` of the same file has another one. `files` outlives
-  /// it.
-  static caf::expected<std::unique_ptr<unfinished_file>> create(disk& files, std::filesystem::path path, const char* kind = "");
+  /// `files` outlives it. Another `kind` of the same file has another temporary name.
+  unfinished_file(disk& files, const std::filesystem::path& path, const char* kind = "");
 
   /// Behind what there is. What has grown much is synced as it goes, so that the end does not take long.
   caf::error append(std::span<const std::span<const std::byte>> parts);
@@ -89,12 +91,10 @@ public:
   /// It is not to be.
   void discard();
 
-  size_t size() const { return size_; }
   const std::filesystem::path& temporary_path() const { return temporary_; }
 
 private:
-  unfinished_file(disk& files, std::filesystem::path path, std::filesystem::path temporary, std::unique_ptr<disk::file> file)
-    : files_{files}, path_{std::move(path)}, temporary_{std::move(temporary)}, file_{std::move(file)} {}
+  caf::error begin();
 
   static constexpr size_t sync_bytes = 4u << 20;
 
@@ -102,6 +102,7 @@ private:
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   std::unique_ptr<disk::file> file_;
+  bool begun_ = false; // and neither finished nor discarded
   size_t size_ = 0;
   size_t synced_ = 0;
 };
@@ -112,7 +113,12 @@ caf::error write_whole(disk& files, const std::filesystem::path& path, const std
 /// The same for one piece.
 caf::error write_whole(disk& files, const std::filesystem::path& path, std::span<const std::byte> content);
 
-/// What a crash left of `write_whole` has a name that ends so; it holds nothing that anybody was told of.
+/// What a crash left of such a file has a name that ends so; it holds nothing that anybody was told of.
 inline constexpr const char* unfinished_suffix = ".new";
+
+/// The name of a file that is known by its number: that, with zeros in front, and a suffix.
+std::string numbered_name(uint64_t number, size_t digits, std::string_view suffix);
+/// The number that such a name says; none: it is another one's.
+std::optional<uint64_t> number_of_name(std::string_view name, std::string_view suffix);
 
 } // namespace synod

@@ -1,6 +1,7 @@
 // A replica among probes: three acceptors, the leader and the replica of other nodes, a client.
 #pragma once
 
+#include "fresh_state.hpp"
 #include "harness.hpp"
 #include "test_environment.hpp"
 #include "waiting_disk.hpp"
@@ -111,10 +112,7 @@ struct replica_fixture : actor_world {
     {"/data/replica", {"test", "key-value"}, 64 << 20},
     64 << 20,
     256 << 10,
-    [this] {
-      return replicated_state{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1),
-                              session_table{session_lifetime_ms}};
-    }};
+    [this] { return fresh(session_lifetime_ms); }};
   int64_t& wall_clock = outside->wall_clock_ms;
   int64_t session_lifetime_ms = 3'600'000;
   probe acceptors[3] = {probe{*this}, probe{*this}, probe{*this}};

@@ -1,8 +1,8 @@
 // One replica gives a snapshot, another one fetches it.
+#include "fresh_state.hpp"
 #include "harness.hpp"
 #include "platter.hpp"
 
-#include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/replica/snapshot_copy.hpp"
 #include "synod/actors/replica/snapshot_serving.hpp"
 
@@ -13,10 +13,6 @@ using namespace synod::test;
 using std::chrono::milliseconds;
 
 namespace {
-
-replicated_state fresh() {
-  return {std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), session_table{1000}};
-}
 
 struct fixture : actor_world {
   fixture() {
@@ -278,8 +274,10 @@ TEST_CASE_FIXTURE(fixture, "so many bytes a second, and no more") {
 }
 
 TEST_CASE_FIXTURE(fixture, "who gives serves two at a time, each a piece, and nobody with what does not help") {
-  CHECK(serving.on_ask(asker.ptr(), *as_message({1, 100, 0, 0}), have, now) == std::nullopt);
-  auto ask = *as_message({1, 7, 0, 0});
+  auto useless = as_message({1, 100, 0, 0});
+  CHECK(serving.on_ask(asker.ptr(), *useless, have, now) == std::nullopt);
+  auto useful = as_message({1, 7, 0, 0});
+  auto ask = *useful;
   auto work = serving.on_ask(asker.ptr(), ask, have, now);
   REQUIRE(work);
   CHECK(serving.waits(asker.ptr()));

@@ -1,7 +1,7 @@
+#include "fresh_state.hpp"
 #include "harness.hpp"
 #include "platter.hpp"
 
-#include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/replica/snapshot_file.hpp"
 #include "synod/actors/role/error_text.hpp"
 
@@ -11,10 +11,6 @@ using namespace synod;
 using namespace synod::test;
 
 namespace {
-
-replicated_state fresh() {
-  return {std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), session_table{1000}};
-}
 
 struct fixture {
   fixture() { REQUIRE(!files->make_directory("/s")); }
@@ -28,14 +24,15 @@ struct fixture {
   void write(slot_number slot_out = 7) {
     state.slot_out = slot_out;
     state_snapshot source{state, whose, 99};
-    auto file = unfinished_file::create(*files, path);
+    unfinished_file file{*files, path};
+    bytes = 0;
     for (auto records = source.next(); !records.empty(); records = source.next())
       for (auto& each : records) {
         std::span<const std::byte> parts[]{std::as_bytes(std::span{&each.header, 1}), std::as_bytes(each.content->words())};
-        REQUIRE(!(*file)->append(parts));
+        bytes += record_bytes(each.content);
+        REQUIRE(!file.append(parts));
       }
-    bytes = (*file)->size();
-    REQUIRE(!(*file)->finish());
+    REQUIRE(!file.finish());
   }
 
   std::string problem() {

@@ -1,7 +1,7 @@
+#include "fresh_state.hpp"
 #include "harness.hpp"
 #include "platter.hpp"
 
-#include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/replica/snapshots.hpp"
 
 #include <doctest/doctest.h>
@@ -11,10 +11,6 @@ using namespace synod::test;
 
 namespace {
 
-replicated_state fresh() {
-  return {std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), session_table{1000}};
-}
-
 struct fixture {
   fixture() { begin(); }
 
@@ -22,7 +18,7 @@ struct fixture {
   void begin() {
     subject.reset();
     files = on.plug();
-    auto found = restore_latest(*files, "/s", whose, fresh);
+    auto found = restore_latest(*files, "/s", whose, [] { return fresh(); });
     REQUIRE(found);
     state = std::make_unique<replicated_state>(std::move(found->state));
     problems = found->problems;

@@ -3,7 +3,6 @@
 #include "synod/actors/role/durable_message.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace synod {
 
@@ -13,14 +12,6 @@ namespace {
 
 constexpr const char* suffix = ".log";
 constexpr size_t digits = 12;
-
-/// The number that a segment's name says; 0: it is no segment's.
-uint64_t number_of(const std::string& name) {
-  uint64_t number = 0;
-  auto* end = name.data() + name.size() - std::min(name.size(), std::string_view{suffix}.size());
-  auto [rest, failure] = std::from_chars(name.data(), end, number);
-  return name.ends_with(suffix) && failure == std::errc{} && rest == end ? number : 0;
-}
 
 } // namespace
 
@@ -34,8 +25,7 @@ caf::error log_part_missing(const fs::path& file, const std::string& why) {
 }
 
 fs::path log_segments::path_of(uint64_t number) const {
-  auto name = std::to_string(number);
-  return options_.directory / (std::string(digits - std::min(digits, name.size()), '0') + name + suffix);
+  return options_.directory / numbered_name(number, digits, suffix);
 }
 
 block_ptr log_segments::start_of(uint64_t number, size_t bytes, const carried& on) const {
@@ -74,8 +64,8 @@ caf::expected<std::vector<uint64_t>> log_segments::find(disk& files, uint64_t fi
     return names.error();
   std::vector<uint64_t> numbers;
   for (auto& name : *names)
-    if (auto number = number_of(name); number >= std::max<uint64_t>(1, first))
-      numbers.push_back(number);
+    if (auto number = number_of_name(name, suffix); number >= std::max<uint64_t>(1, first)) // None is less than any.
+      numbers.push_back(*number);
   std::sort(numbers.begin(), numbers.end());
   for (size_t i = 1; i < numbers.size(); ++i)
     if (numbers[i] != numbers[i - 1] + 1)
@@ -88,8 +78,8 @@ caf::error log_segments::clean_up(disk& files, uint64_t first) const {
   if (!names)
     return names.error();
   for (auto& name : *names) {
-    auto number = number_of(name);
-    if (name.ends_with(unfinished_suffix) || (number > 0 && number < first))
+    auto number = number_of_name(name, suffix);
+    if (name.ends_with(unfinished_suffix) || (number > 0u && number < first))
       // The crash came before it was whole, or before it was used again. Left there it does no harm.
       static_cast<void>(files.remove(options_.directory / name));
   }
