@@ -18,6 +18,8 @@ message<schema::Request> copy_of(schema::Request::Reader x) {
   builder<schema::Request> copy{x.totalSize().wordCount * sizeof(capnp::word) + 64};
   if (x.isCommands())
     copy->setCommands(x.getCommands());
+  else if (x.isConfiguration())
+    copy->setConfiguration(x.getConfiguration());
   else
     copy->setOpen(x.getOpen());
   return copy.finish();

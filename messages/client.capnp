@@ -1,6 +1,7 @@
 # Clients and gateways with replicas: sessions, commands, queries, replies.
 @0xa95bd9b76b8d30cf;
 
+using Configuration = import "configuration.capnp".Configuration;
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("synod::schema");
 
@@ -42,6 +43,7 @@ struct Request {
   union {
     open @0 :Open;
     commands @1 :Commands;
+    configuration @2 :Configuration; # is to be the next one; skipped if another one has its number already
   }
 }
 

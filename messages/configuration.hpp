@@ -2,10 +2,15 @@
 #pragma once
 
 #include "synod/messages/ballot.hpp"
+#include "synod/messages/configuration.capnp.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace synod {
@@ -65,24 +70,47 @@ private:
   size_t needed_;
 };
 
+/// A node of a configuration.
+struct member {
+  node_id id = 0;   ///< given once, never again
+  std::string name; ///< in one configuration no other has it
+  std::string host; ///< where other nodes find it
+  uint16_t port = 0;
+  std::vector<std::string> roles;
+  uint64_t since = 0; ///< the number of the configuration that took it in
+
+  bool has(std::string_view role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
+  bool operator==(const member&) const = default;
+};
+
 /// The roles that serve a range of slots, by the ids of their nodes (PMMC section 2.1, "configuration").
 class configuration {
 public:
   configuration() = default;
-  /// Quorums are majorities of the acceptors.
-  configuration(node_set replicas, node_set leaders, node_set acceptors)
-    : replicas_{std::move(replicas)},
+  /// Quorums are majorities of the acceptors. `number`: 0 is the one that the cluster began with, each change counts one up.
+  configuration(uint64_t number, std::vector<member> nodes);
+  /// Of nodes that nothing else is known of.
+  configuration(node_set replicas, node_set leaders, node_set acceptors, uint64_t number = 0)
+    : number_{number},
+      replicas_{std::move(replicas)},
       leaders_{std::move(leaders)},
       acceptors_{std::move(acceptors)},
       promises_needed_{acceptors_.size() / 2 + 1},
       accepts_needed_{promises_needed_} {}
-  /// Quorums of other sizes: together they must be larger than the number of acceptors.
-  configuration(node_set replicas, node_set leaders, node_set acceptors, size_t promises_needed, size_t accepts_needed)
-    : replicas_{std::move(replicas)},
-      leaders_{std::move(leaders)},
-      acceptors_{std::move(acceptors)},
-      promises_needed_{promises_needed},
-      accepts_needed_{accepts_needed} {}
+
+  /// The same with quorums of other sizes: together they must be larger than the number of acceptors.
+  configuration with_quorums(size_t promises_needed, size_t accepts_needed) const {
+    auto x = *this;
+    x.promises_needed_ = promises_needed;
+    x.accepts_needed_ = accepts_needed;
+    return x;
+  }
+
+  uint64_t number() const { return number_; }
+  const std::vector<member>& nodes() const { return nodes_; }
+  /// Null: there is none.
+  const member* find(node_id id) const;
+  const member* find(const std::string& name) const;
 
   const node_set& replicas() const { return replicas_; }
   const node_set& leaders() const { return leaders_; }
@@ -95,7 +123,13 @@ public:
   /// left when as many nodes fail as the acceptors may lack. 0: there is no replica.
   size_t durable_needed() const { return std::min(replicas_.size(), acceptors_.size() / 2 + 1); }
 
+  bool operator==(const configuration&) const = default;
+
 private:
+  node_set with(std::string_view role) const;
+
+  uint64_t number_ = 0;
+  std::vector<member> nodes_;
   node_set replicas_;
   node_set leaders_;
   node_set acceptors_;
@@ -103,18 +137,70 @@ private:
   size_t accepts_needed_ = 1;
 };
 
-/// The configuration that rules each slot. Everything that counts votes asks here, with the slot at hand.
+/// Why the one cannot follow the other; empty: it can.
+std::string refusal_of(const configuration& next, const configuration& now);
+
+configuration configuration_of(schema::Configuration::Reader x);
+void write(const configuration& x, schema::Configuration::Builder to);
+
+/// The configurations that rule slots: the last `most`, which all who have performed as many slots know alike. Everything that
+/// counts votes asks here, with the slot at hand. Slots before those that the first of them rules are long decided.
 class configurations {
 public:
-  configurations() = default;
-  explicit configurations(configuration first) : first_{std::move(first)} {}
+  static constexpr size_t most = 8;
+  static constexpr slot_number no_end = std::numeric_limits<slot_number>::max();
 
-  /// The one that rules this slot: today the same for all.
-  const configuration& ruling(slot_number) const { return first_; }
+  configurations() = default;
+  explicit configurations(configuration first, slot_number from = 1) { all_.push_back({from, std::move(first)}); }
+
+  bool empty() const { return all_.empty(); }
+  /// The one that rules this slot. There must be one.
+  const configuration& ruling(slot_number slot) const;
   synod::quorum quorum(phase which, slot_number slot) const { return ruling(slot).quorum(which); }
+  /// The first slot that may be asked about here.
+  slot_number first_slot() const { return all_.empty() ? no_end : all_.front().from; }
+
+  const configuration& latest() const { return all_.back().what; }
+  /// The latest one rules from here on.
+  slot_number latest_from() const { return all_.back().from; }
+
+  /// Those who answered are a quorum of the first phase of each configuration that rules a slot of [first, end): together they
+  /// know of every value that was chosen there.
+  bool promised(slot_number first, slot_number end, const node_set& answered) const;
+  /// The acceptors of all configurations that rule a slot of [first, end).
+  node_set acceptors(slot_number first, slot_number end) const;
+
+  /// It follows the latest one.
+  void add(configuration next, slot_number from);
+
+  bool operator==(const configurations&) const = default;
 
 private:
-  configuration first_;
+  friend configurations configurations_of(schema::Configurations::Reader x);
+  friend void write(const configurations& x, schema::Configurations::Builder to);
+
+  struct rule {
+    slot_number from;
+    configuration what;
+    bool operator==(const rule&) const = default;
+  };
+
+  /// True as soon as it is for one that rules a slot of [first, end).
+  template <class Test>
+  bool any(slot_number first, slot_number end, Test test) const {
+    for (size_t i = 0; i < all_.size(); ++i) {
+      auto until = i + 1 < all_.size() ? all_[i + 1].from : no_end;
+      if (all_[i].from < end && first < until && test(all_[i].what))
+        return true;
+    }
+    return false;
+  }
+
+  std::vector<rule> all_; // in ascending order
 };
+
+/// Without those that do not follow each other as they should.
+configurations configurations_of(schema::Configurations::Reader x);
+void write(const configurations& x, schema::Configurations::Builder to);
 
 } // namespace synod

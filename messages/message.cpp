@@ -99,6 +99,15 @@ void visit(schema::Operation::Reader operation) {
   }
 }
 
+void visit(schema::Configuration::Reader configuration) {
+  for (auto node : configuration.getNodes()) {
+    node.getName();
+    node.getHost();
+    for (auto role : node.getRoles())
+      static_cast<void>(role);
+  }
+}
+
 /// The same, by hand, for the message that carries all commands: acceptors log it and replicas perform it by the million. What
 /// replicas read of a batch is read here, so that nobody checks a request again.
 void visit(schema::Pvalue::Reader pvalue) {
@@ -110,14 +119,10 @@ void visit(schema::Pvalue::Reader pvalue) {
         visit(operation);
     else if (request.isOpen())
       request.getOpen();
+    else if (request.isConfiguration())
+      visit(request.getConfiguration());
     else
       refuse_kind();
-  if (!batch.hasConfiguration())
-    return;
-  auto configuration = batch.getConfiguration();
-  configuration.getReplicas();
-  configuration.getLeaders();
-  configuration.getAcceptors();
 }
 
 } // namespace

@@ -12,18 +12,10 @@ struct Ballot {
   incarnation @2 :UInt32;  # which start of that leader: from 1, durable, so that no ballot is used twice (C1)
 }
 
-struct Configuration {
-  # The roles that serve a range of slots, as ids of nodes. Decided in a batch at slot s, it rules from s + WINDOW on.
-  replicas @0 :List(UInt32);
-  leaders @1 :List(UInt32);
-  acceptors @2 :List(UInt32);
-}
-
 struct Batch {
   # The value of one slot: commands executed in order, all at once. An empty one is a no-op.
   time @0 :Int64;            # log time, as the proposer carries it on, milliseconds since 1970; 0: it does not move
   requests @1 :List(Client.Request);
-  configuration @2 :Configuration;  # set in a batch that reconfigures
 }
 
 struct Pvalue {
@@ -32,6 +24,7 @@ struct Pvalue {
   slot @1 :UInt64;
   decidedBelow @2 :UInt64;   # every slot below this one was decided when the proposer wrote this
   value @3 :Batch;
+  configuration @4 :UInt64;  # the number of the one that rules the slot: whose acceptors choose
 }
 
 struct P1a {

@@ -1,6 +1,7 @@
 # The conversations of a replica with leaders, with other replicas and with acceptors.
 @0xd2a6c1d09f6b4e13;
 
+using Configurations = import "configuration.capnp".Configurations;
 using Cxx = import "/capnp/c++.capnp";
 using Leadership = import "leadership.capnp";
 using Paxos = import "paxos.capnp";
@@ -32,8 +33,10 @@ struct DecideAgain {
 }
 
 struct Performed {
-  # Replica to the leader beside it: how far it is. Without what is decided it can propose nothing.
-  below @0 :UInt64;          # it has performed every slot below
+  # Replica to leaders and to its node: how far it is, and so which configurations rule what may be proposed.
+  node @0 :UInt32;           # of the replica
+  below @1 :UInt64;          # it has performed every slot below
+  configurations @2 :Configurations; # all that rule slots below `below` + WINDOW, from `below` on at least
 }
 
 struct AskHighest {
@@ -77,6 +80,8 @@ struct Durable {
   node @0 :UInt32;           # of the replica
   below @1 :UInt64;          # a snapshot of the state that every slot below led to is durable there
   keepFrom @2 :UInt64;       # it is about to need slots from here on: better they are not collected yet; 0: none in particular
+  configurations @3 :Configurations; # the last ones that it knows: whose replicas count
+  latest @4 :UInt64;         # its latest snapshot's slot, which may be more than `below`; 0: it has none
 }
 
 struct AskSnapshot {

@@ -33,6 +33,7 @@ using pvalue_map = std::map<slot_number, message<schema::Pvalue>>;
 struct adopted {
   uint64_t scout = 0;
   ballot promised;
+  uint64_t configuration = 0;    ///< the number of the latest one that was asked
   slot_number first_slot = 1;    ///< the pvalues tell of slots from here on
   slot_number decided_below = 1; ///< the highest that an acceptor of the majority knows
   slot_number first_kept = 1;    ///< slots below are decided, and were collected by an acceptor that would have told of them
@@ -136,7 +137,7 @@ using leader_actor =
                      caf::reacts_to<adopted>, caf::reacts_to<preempted>,              // from its scout or a commander
                      caf::reacts_to<decided>, caf::reacts_to<held_back>,              // from a commander
                      caf::reacts_to<message<schema::DecideAgain>>,                    // from a replica that cannot learn slots
-                     caf::reacts_to<message<schema::Performed>>,                      // from the replica beside it
+                     caf::reacts_to<message<schema::Performed>>,                      // from the replica beside it, and others
                      caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to; from another leader
                      caf::reacts_to<message<schema::HigherBallot>>, // from a replica that knows of another active leader
                      caf::reacts_to<message<schema::Ping>>,         // from a passive leader
@@ -177,6 +178,7 @@ using follower_actor = caf::typed_actor<caf::reacts_to<decision_atom, message<sc
 using node_actor =
   caf::typed_actor<caf::replies_to<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>::with<
                      message<schema::Hello>, std::vector<caf::strong_actor_ptr>>,    // from the node at the other end
+                   caf::reacts_to<message<schema::Performed>>,                       // from its replica: configurations
                    caf::reacts_to<tick_atom, uint32_t>,                              // to itself: connect to that node
                    caf::reacts_to<done_aside>,                                       // what it wanted to remember is durable
                    caf::replies_to<status_atom>::with<message<schema::NodeStatus>>>; // from synod-ctl

@@ -2,6 +2,7 @@
 @0xe3b1f0a97c5d2486;
 
 using Client = import "client.capnp";
+using Configurations = import "configuration.capnp".Configurations;
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("synod::schema");
 
@@ -14,6 +15,7 @@ struct SnapshotHead {
   slotOut @4 :UInt64;        # every slot below was performed
   logTime @5 :Int64;
   sessionsExpiredAt @6 :Int64; # the log time at which sessions were last looked at
+  configurations @7 :Configurations; # the last ones
 }
 
 struct SnapshotSessions {

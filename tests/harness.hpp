@@ -228,9 +228,18 @@ inline message<schema::Learned> learned(node_id acceptor, slot_number first, con
   return answer.finish();
 }
 
+/// Nodes with every role each.
+inline configuration nodes_of(std::initializer_list<node_id> ids, uint64_t number = 0) {
+  std::vector<member> all;
+  for (auto id : ids)
+    all.push_back(
+      {id, "node-" + std::to_string(id), "127.0.0.1", static_cast<uint16_t>(7301 + id), {"acceptor", "leader", "replica"}, 0});
+  return {number, std::move(all)};
+}
+
 /// A cluster of nodes 0, 1, 2 with every role each.
 inline configurations three_members() {
-  return configurations{configuration{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}};
+  return configurations{nodes_of({0, 1, 2})};
 }
 
 /// A value that differs from others by its time, for roles that do not look into values.

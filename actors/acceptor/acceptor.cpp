@@ -142,6 +142,7 @@ void acceptor::on_learn(const message<schema::Learn>& request) {
 
 // A replica holds durably what slots led to: with f+1 of them the slots are not needed any more (section 4.2).
 void acceptor::on_durable(const message<schema::Durable>& told) {
+  reconfigure(told->getConfigurations());
   collection_.told(told->getNode(), told->getBelow(), told->getKeepFrom(), clock().now());
   auto first_kept = first_to_keep();
   if (first_kept <= accepted_.first_kept())
@@ -152,6 +153,15 @@ void acceptor::on_durable(const message<schema::Durable>& told) {
   collected->setFirstKept(first_kept);
   collected_in_ = log_->append(record_kind::collected, collected.finish().content()).number;
   sync_soon();
+}
+
+/// Whoever tells that a later configuration's replicas have not got, knows of that configuration.
+void acceptor::reconfigure(schema::Configurations::Reader told) {
+  auto list = told.getList();
+  if (list.size() == 0 || list[list.size() - 1].getConfiguration().getNumber() <= collection_.members().number())
+    return;
+  if (auto known = configurations_of(told); !known.empty())
+    collection_.reconfigure(known.latest());
 }
 
 /// With what replicas are about to need, if that takes no more than it may beside what is kept in any case.

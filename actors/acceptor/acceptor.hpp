@@ -25,7 +25,7 @@ public:
     node_id node;               ///< this acceptor's name in its answers
     size_t piece_bytes;         ///< largest p1b or Learned, but for a single larger pvalue
     size_t peer_limit_bytes;    ///< what may be on the way to one replica that learns
-    configurations members;     ///< whose replicas have to hold durably what is collected
+    configuration members;      ///< whose replicas have to hold durably what is collected, as far as is known when it starts
     uint64_t spare_limit_bytes; ///< so much of the log is kept for replicas that fetch a snapshot
   };
 
@@ -66,6 +66,7 @@ private:
   void send_learned(durable_answers::answer& x);
   void send_p2b(const durable_answers::vote& x);
   void promise(ballot to);
+  void reconfigure(schema::Configurations::Reader told);
   slot_number first_to_keep() const;
   void release_segments();
   void sync_soon();

@@ -10,7 +10,7 @@ acceptor::options acceptor_options(const role_context& context) {
   return {.node = context.self.node,
           .piece_bytes = context.options.bytes("piece-size"),
           .peer_limit_bytes = context.options.bytes("peer-limit"),
-          .members = context.self.config->members(),
+          .members = context.self.members().latest(),
           .spare_limit_bytes = context.options.bytes("spare-limit")};
 }
 

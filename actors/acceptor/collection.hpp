@@ -24,13 +24,20 @@ public:
   /// What a replica is about to need is kept for so long since it said so.
   static constexpr std::chrono::seconds keeping_time{10};
 
-  explicit collection(configurations members) : members_{std::move(members)} {}
+  explicit collection(configuration members) : members_{std::move(members)} {}
 
   /// A replica tells: what it holds, and what it is about to need (0: nothing in particular). A later word of it counts, also a
   /// lower one: it may have lost a file. Others than members are not heard.
   void told(node_id replica, slot_number below, slot_number keep_from, time_point now) {
-    if (members_.ruling(1).replicas().contains(replica))
+    if (members_.replicas().contains(replica))
       told_[replica] = {below, keep_from, now};
+  }
+
+  const configuration& members() const { return members_; }
+  /// Other replicas have to hold it from now on. (Those of the one before may go when these do, and not sooner.)
+  void reconfigure(configuration latest) {
+    members_ = std::move(latest);
+    std::erase_if(told_, [this](auto& x) { return !members_.replicas().contains(x.first); });
   }
 
   /// The first slot to be kept. `spares`: what replicas are about to need is kept.
@@ -42,7 +49,7 @@ public:
       if (spares && x.keep_from != 0 && now - x.when < keeping_time)
         limit = std::min(limit, x.keep_from);
     }
-    auto needed = members_.ruling(1).durable_needed();
+    auto needed = members_.durable_needed();
     if (needed == 0 || held.size() < needed)
       return 1;
     std::sort(held.begin(), held.end(), std::greater<>{});
@@ -56,7 +63,7 @@ private:
     time_point when;
   };
 
-  configurations members_;
+  configuration members_; // the latest that is known
   std::map<node_id, held> told_;
 };
 

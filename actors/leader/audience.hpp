@@ -7,15 +7,15 @@
 
 namespace synod {
 
-/// The acceptors and replicas as they are reached now. Never changed: when a host comes or goes, the leader makes
-/// a new one and gives it to its scout and commanders.
+/// The acceptors and replicas as they are reached now, and whose votes count. Never changed: when a host comes or goes, or a
+/// configuration is decided, the leader makes a new one and gives it to its scout and commanders.
 struct audience {
   peers<acceptor_actor> acceptors;
   peers<replica_actor> replicas;
-  configurations members; ///< reached or not
+  configurations members; ///< reached or not; for all slots that are proposed for
 
-  /// Those that are reached can give enough promises.
-  bool reaches_promises(slot_number slot) const { return members.quorum(phase::promise, slot).satisfied_by(acceptors.nodes()); }
+  /// Those that are reached can give enough promises for all slots from this one on.
+  bool reaches_promises(slot_number first) const { return members.promised(first, configurations::no_end, acceptors.nodes()); }
 };
 
 using audience_ptr = std::shared_ptr<const audience>;

@@ -37,6 +37,12 @@ public:
     bool operator==(const interval&) const = default;
   };
 
+  /// Others are members from now on.
+  void reconfigure(configuration members) {
+    members_ = std::move(members);
+    std::erase_if(readings_, [this](auto& x) { return !members_.acceptors().contains(x.first); });
+  }
+
   /// What another node's wall clock showed when its message was sent.
   void note(node_id node, int64_t shown, time_point now);
 

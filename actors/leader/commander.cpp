@@ -31,7 +31,7 @@ void commander::send_p2a() {
 }
 
 void commander::send_p2a(const peers<acceptor_actor>::entry& to) {
-  if (answered_.contains(to.node))
+  if (answered_.contains(to.node) || !members().acceptors().contains(to.node))
     return;
   uint64_t mark = 0;
   if (to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))
@@ -46,8 +46,10 @@ void commander::on_p2b(const vote& x) {
     send(leader_, preempted{x.under});
     return quit();
   }
+  if (pvalue_->getSlot() < reached_->members.first_slot())
+    return; // It is long decided, and nobody here knows any more by whom.
   answered_.insert(x.acceptor);
-  if (!reached_->members.quorum(phase::accept, pvalue_->getSlot()).satisfied_by(answered_))
+  if (!members().quorum(phase::accept).satisfied_by(answered_))
     return;
   send_decision();
   send(leader_, decided{pvalue_->getSlot(), x.under});

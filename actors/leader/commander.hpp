@@ -6,9 +6,9 @@
 
 namespace synod {
 
-/// Sends p2a to all acceptors; with a quorum of p2b's for its ballot sends the decision to every replica and ends (PMMC
-/// section 2.3, figure 6a). Lives for one slot. Answers go through its leader, which has the one timer for all commanders and
-/// tells each when to send again to those that have not answered.
+/// Sends p2a to the acceptors of the configuration that rules its slot; with a quorum of p2b's for its ballot sends the decision
+/// to every replica and ends (PMMC section 2.3, figure 6a). Lives for one slot. Answers go through its leader, which has the one
+/// timer for all commanders and tells each when to send again to those that have not answered.
 ///
 /// What an acceptor's flow control does not admit it tells its leader, and sends when it is told that there is credit. A
 /// replica whose flow control does not admit the decision learns it later, from acceptors.
@@ -27,6 +27,7 @@ private:
   void send_p2a();
   void send_p2a(const peers<acceptor_actor>::entry& to);
   void send_decision();
+  const configuration& members() const { return reached_->members.ruling(pvalue_->getSlot()); }
 
   leader_actor leader_;
   audience_ptr reached_;

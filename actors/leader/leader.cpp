@@ -29,7 +29,11 @@ leader::leader(caf::actor_config& config, environment_ptr environment, options x
     leaders_{options_.peer_limit_bytes},
     leadership_{options_.node, options_.leading, environment_->random()},
     readiness_{options_.window, options_.leading.ping_interval},
-    clock_{options_.node, options_.members.ruling(1), options_.clock_limit} {}
+    clock_{options_.node, options_.members.latest(), options_.clock_limit} {
+  // The next one is decided when the latest one rules.
+  configured_below_ = options_.members.latest_from() + options_.window;
+  decided_below_ = options_.members.first_slot();
+}
 
 leader::behavior_type leader::make_behavior() {
   robust(*this, environment_);
@@ -46,7 +50,7 @@ leader::behavior_type leader::make_behavior() {
     [this](const decided& x) { on_decided(x); },
     [this](const held_back& x) { on_held_back(x); },
     [this](const message<schema::DecideAgain>& asked) { on_decide_again(asked); },
-    [this](const message<schema::Performed>& told) { readiness_.told(told->getBelow()); },
+    [this](const message<schema::Performed>& told) { on_performed(told); },
     [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::HigherBallot>& told) { on_higher_ballot(told); },
     [this](const message<schema::Ping>& ping) { on_ping(ping); },
@@ -82,6 +86,8 @@ void leader::on_propose(const message<schema::Pvalue>& proposal, uint64_t mark) 
   now->decided.insert_below(proposal->getDecidedBelow()); // R2: its replica has performed everything below.
   if (now->decided.contains(slot) || now->proposals.contains(slot))
     return;
+  if (!may_propose(*now, slot) || proposal->getConfiguration() != configuration_of(slot))
+    return; // The replica knows of another one: it tells, and proposes again.
   if (slot >= now->decided.below() + options_.window || now->proposals.size() + recovery::most_slots >= options_.most_proposals())
     return;
   readiness_.proposes(clock().now());
@@ -98,14 +104,21 @@ void leader::on_adopted(adopted& result) {
   upheld(result.promised == ballot_, "C1", "leader {} is told that {} is adopted, and asked for {}", options_.node,
          to_string(result.promised), to_string(ballot_));
   upheld(led_ < ballot_, "C1", "leader {} would be active under {} for a second time", options_.node, to_string(ballot_));
+  if (result.configuration != audience_->members.latest().number())
+    return become_candidate(mine->asked); // Another one was decided meanwhile.
+  auto latest = std::max_element(result.pvalues.begin(), result.pvalues.end(),
+                                 [](auto& a, auto& b) { return a.second->getConfiguration() < b.second->getConfiguration(); });
+  if (latest != result.pvalues.end() && latest->second->getConfiguration() > result.configuration)
+    return step_down(); // Whose votes count there a replica will tell.
   led_ = ballot_;
   ++adoptions_;
-  auto& now = state_.emplace<active>(std::max(decided_below_, result.decided_below));
+  auto& now = state_.emplace<active>(std::max(decided_below_, result.decided_below), result.configuration);
   // pmax: what may be decided has to be proposed again (A5, C2); holes would keep replicas from performing what lies behind.
   auto end = result.pvalues.empty() ? now.first_slot : result.pvalues.rbegin()->first + 1;
   for (auto slot = now.first_slot; slot < end; ++slot) {
     auto told = result.pvalues.find(slot);
-    start_commander(now, slot, told != result.pvalues.end() ? told->second : no_op(ballot_, slot, now.first_slot));
+    start_commander(now, slot,
+                    told != result.pvalues.end() ? told->second : no_op(ballot_, slot, now.first_slot, configuration_of(slot)));
   }
   environment_->log().info("leader is active under ballot {} from slot {}", to_string(ballot_), now.first_slot);
   readiness_.proposes(clock().now());
@@ -129,6 +142,7 @@ void leader::on_preempted(ballot by) {
 
 void leader::become_candidate(bool asked) {
   // The paper's first ballot is <0, leader>.
+  step_down();
   auto fresh = scouts_ == 0 && !leadership_.watched();
   ballot next{fresh ? 0 : leadership_.stand(ballot_.round), options_.node, options_.incarnation};
   upheld(fresh || next > ballot_, "C1", "leader {} would go from ballot {} to {}", options_.node, to_string(ballot_),
@@ -244,9 +258,10 @@ void leader::on_decide_again(const message<schema::DecideAgain>& asked) {
   if (!now) {
     if (auto* to = to_hand_on())
       send(to->handle, asked);
-  } else if (auto range =
-               now->recovering.begin(asked->getFirstSlot(), asked->getEndSlot(), now->decided.below() + options_.window)) {
-    now->recovery_scout = start_scout(ballot_, range->first, range->second);
+  } else if (asked->getFirstSlot() >= audience_->members.first_slot()) { // Otherwise a snapshot tells.
+    auto limit = std::min(now->decided.below() + options_.window, configured_below_);
+    if (auto range = now->recovering.begin(asked->getFirstSlot(), asked->getEndSlot(), limit))
+      now->recovery_scout = start_scout(ballot_, range->first, range->second);
   }
 }
 
@@ -255,8 +270,59 @@ void leader::on_recovered(active& now, adopted& result) {
     return;
   now.recovery_scout = {};
   for (auto& [slot, pvalue] : now.recovering.end(std::move(result), now.first_slot, now.decided))
-    if (!now.proposals.contains(slot))
-      start_commander(now, slot, pvalue ? pvalue : no_op(ballot_, slot, now.decided.below()));
+    if (!now.proposals.contains(slot) && may_propose(now, slot))
+      start_commander(now, slot, pvalue ? pvalue : no_op(ballot_, slot, now.decided.below(), configuration_of(slot)));
+}
+
+// -- beside the paper: configurations -----------------------------------------
+
+/// The acceptors that choose there have promised this ballot.
+bool leader::may_propose(const active& now, slot_number slot) const {
+  return configuration_of(slot) <= now.configuration;
+}
+
+// A replica has performed slots, and so knows which configurations rule those up to WINDOW ahead.
+void leader::on_performed(const message<schema::Performed>& told) {
+  auto below = told->getBelow();
+  if (told->getNode() == options_.node)
+    readiness_.told(below);
+  auto list = told->getConfigurations().getList();
+  if (list.size() == 0)
+    return;
+  if (list[list.size() - 1].getConfiguration().getNumber() > audience_->members.latest().number())
+    if (auto members = configurations_of(told->getConfigurations()); !members.empty())
+      reconfigure(members);
+  configured_below_ = std::max(configured_below_, below + options_.window);
+  if (auto* now = std::get_if<active>(&state_))
+    now->decided.insert_below(below); // R2
+  else
+    decided_below_ = std::max(decided_below_, below);
+}
+
+void leader::reconfigure(const configurations& members) {
+  environment_->log().info("leader: configuration {} rules from slot {}", members.latest().number(), members.latest_from());
+  auto renewed = std::make_shared<audience>(*audience_);
+  renewed->members = members;
+  decided_below_ = std::max(decided_below_, members.first_slot());
+  clock_.reconfigure(members.latest());
+  address(std::move(renewed), true);
+  if (leads() && may_lead())
+    become_candidate(true); // Its acceptors have not promised this ballot.
+  else if (!may_lead() && std::holds_alternative<candidate>(state_))
+    step_down();
+}
+
+/// To one that should lead instead: a leader of the latest configuration, where this one is none; or one whose replica is level.
+void leader::hand_over(slot_number decided_below, time_point now) {
+  auto reached = leaders_.nodes();
+  if (may_lead()) {
+    if (auto better = readiness_.better(decided_below, reached, now))
+      send_ping(leaders_.handle_of(*better), true);
+    return;
+  }
+  for (auto each : audience_->members.latest().leaders())
+    if (reached.contains(each))
+      return send_ping(leaders_.handle_of(each), true);
 }
 
 void leader::lead(active& now) {

@@ -17,6 +17,10 @@ namespace synod {
 
 /// Spawns scouts and commanders and keeps the proposals (PMMC section 2.4, figure 7).
 ///
+/// Replicas tell it of configurations that are decided. One that is active under a ballot which the acceptors of a new one have
+/// not promised stands again, before any slot that this one rules is proposed; one that is not a leader of the latest one asks
+/// one that is to lead, and does not stand (section 2.1: leaders serve a configuration).
+///
 /// Beside the paper: a passive leader becomes a candidate only when the one it watches is silent (`leadership`); it hands on what
 /// replicas send it. One whose replica cannot propose hands over (`readiness`). A candidate proposes no slot below the first that
 /// the acceptors do not know to be decided, and fills holes with no-ops when adopted. One timer serves all scouts and commanders.
@@ -33,7 +37,7 @@ public:
     node_id node;
     bool first;             ///< becomes a candidate at once; the others wait to hear of it
     uint32_t incarnation;   ///< higher than in any earlier start of this leader, durable (C1)
-    configurations members; ///< whose quorums decide
+    configurations members; ///< whose quorums decide, as far as is known when it starts
     uint64_t window;        ///< WINDOW of the replicas (R5)
     uint64_t peer_limit_bytes;
     leadership::limits leading;
@@ -72,12 +76,13 @@ private:
   struct passive {};
   struct candidate {
     scouting adoption;
-    bool asked = false; // by another leader, to lead
+    bool asked = false; // by another leader, or by an operator, to lead
   };
   struct active {
-    explicit active(slot_number first) : first_slot{first}, decided{first} {}
+    active(slot_number first, uint64_t latest) : first_slot{first}, configuration{latest}, decided{first} {}
 
     slot_number first_slot; // adopted from here on; everything below was decided then
+    uint64_t configuration; // the number of the latest one whose acceptors have promised: slots that later ones rule are not its
     undecided<commander_actor> proposals;
     decided_slots decided;
     waiting_for_credit waiting; // of the proposals' p2a's
@@ -98,6 +103,7 @@ private:
   void on_held_back(const held_back& x);
   // of replicas
   void on_decide_again(const message<schema::DecideAgain>& asked);
+  void on_performed(const message<schema::Performed>& told);
   void on_received(const message<schema::Received>& received);
   void on_higher_ballot(const message<schema::HigherBallot>& told);
   // of other leaders
@@ -113,6 +119,12 @@ private:
   void on_recovered(active& now, adopted& result);
   void send_again(scouting& x, time_point now);
   void send_waiting(active& now, node_id acceptor);
+  bool may_propose(const active& now, slot_number slot) const;
+  uint64_t configuration_of(slot_number slot) const { return audience_->members.ruling(slot).number(); }
+  bool may_lead() const { return audience_->members.latest().leaders().contains(options_.node); }
+  void reconfigure(const configurations& members);
+  void address(std::shared_ptr<const audience> renewed, bool ask_again);
+  void hand_over(slot_number decided_below, time_point now);
   void step_down();
   void end_scouts_and_commanders();
   void lead(active& now);
@@ -132,7 +144,8 @@ private:
   slot_number decided_below_ = 1; // while it does not lead: every slot below is decided
   ballot led_;                    // it was last active under
   audience_ptr audience_;
-  peers<leader_actor> leaders_; // the others
+  slot_number configured_below_ = 1; // the configurations that rule slots below are known
+  peers<leader_actor> leaders_;      // the others
   leadership leadership_;
   readiness readiness_;
   cluster_clock clock_; // wall clocks

@@ -46,7 +46,7 @@ void leader::on_ping(const message<schema::Ping>& ping) {
   if (leads())
     on_preempted(ballot_of(ping->getBallot()));
   auto hears = leadership_.hears(clock().now());
-  if (ping->getAsksToLead() && std::holds_alternative<passive>(state_) && hears)
+  if (ping->getAsksToLead() && std::holds_alternative<passive>(state_) && hears && may_lead())
     become_candidate(true);
   auto* now = std::get_if<active>(&state_);
   // A ballot that it never asked for would only mislead.
@@ -122,8 +122,7 @@ void leader::on_tick() {
     if (time - now->announced >= options_.leading.ping_interval) {
       lead(*now);
       ping(true);
-      if (auto better = readiness_.better(now->decided.below(), leaders_.nodes(), time))
-        send_ping(leaders_.handle_of(*better), true);
+      hand_over(now->decided.below(), time);
     }
     return;
   }
@@ -132,7 +131,7 @@ void leader::on_tick() {
     ping(!leadership_.hears(time));
   if (auto* mine = std::get_if<candidate>(&state_)) {
     send_again(mine->adoption, time); // One that nobody preempts and no quorum answers keeps asking; it takes no harm.
-  } else if (leadership_.silent(time) && audience_->reaches_promises(decided_below_)) {
+  } else if (may_lead() && leadership_.silent(time) && audience_->reaches_promises(decided_below_)) {
     if (auto relay = leadership_.take_relay(leaders_.nodes()))
       send_ping(leaders_.handle_of(*relay), true);
     else
@@ -169,10 +168,17 @@ void leader::on_peer(const peer& x) {
     renewed->replicas.renew(x);
   else
     return;
+  address(std::move(renewed), x.role == "acceptor" && x.handle); // What was on its way there is lost.
+  if (auto* now = std::get_if<active>(&state_))
+    lead(*now);
+}
+
+/// From now on scouts and commanders talk to those. `ask_again`: what was on its way may be lost.
+void leader::address(std::shared_ptr<const audience> renewed, bool ask_again) {
   audience_ = std::move(renewed);
   auto tell = [&](auto& actor) {
     send(actor, audience_);
-    if (x.role == "acceptor" && x.handle) // What was on its way there is lost.
+    if (ask_again)
       send(actor, tick_atom_v);
   };
   if (auto* mine = std::get_if<candidate>(&state_))
@@ -184,7 +190,6 @@ void leader::on_peer(const peer& x) {
     tell(each.commander);
   if (now->recovery_scout.scout)
     tell(now->recovery_scout.scout);
-  lead(*now);
 }
 
 /// To the one role of another node with the most on the way.
@@ -199,6 +204,7 @@ message<schema::RoleStatus> leader::status() const {
   constexpr const char* names[] = {"passive", "candidate", "active"};
   return role_status("leader", {{"state", std::string{names[state_.index()]}},
                                 {"ballot", to_string(ballot_)},
+                                {"configuration", number(audience_->members.latest().number())},
                                 {"watches", watched && !now ? to_string(*watched) : std::string{"-"}},
                                 {"decided below", number(now ? now->decided.below() : decided_below_)},
                                 {"proposals", number(proposals())},

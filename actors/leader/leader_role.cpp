@@ -25,8 +25,8 @@ std::optional<std::string> contradiction(const cluster& config) {
 leader::options leader_options(const role_context& context) {
   auto& config = *context.self.config;
   auto& own = context.options;
-  auto members = config.members();
-  auto& leaders = members.ruling(1).leaders();
+  auto members = context.self.members();
+  auto& leaders = members.latest().leaders();
   return {
     .node = context.self.node,
     .first = !leaders.empty() && *leaders.begin() == context.self.node,

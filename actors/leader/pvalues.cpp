@@ -4,11 +4,12 @@
 
 namespace synod {
 
-message<schema::Pvalue> no_op(ballot under, slot_number slot, slot_number decided_below) {
+message<schema::Pvalue> no_op(ballot under, slot_number slot, slot_number decided_below, uint64_t configuration) {
   builder<schema::Pvalue> nothing;
   write(under, nothing->initBallot());
   nothing->setSlot(slot);
   nothing->setDecidedBelow(decided_below);
+  nothing->setConfiguration(configuration);
   nothing->initValue();
   return nothing.finish();
 }
@@ -20,6 +21,7 @@ message<schema::Pvalue> under_ballot(ballot under, const message<schema::Pvalue>
   write(under, mine->initBallot());
   mine->setSlot(proposal->getSlot());
   mine->setDecidedBelow(std::max(proposal->getDecidedBelow(), decided_below));
+  mine->setConfiguration(proposal->getConfiguration());
   mine->setValue(proposal->getValue());
   return mine.finish();
 }

@@ -30,8 +30,10 @@ void scout::on_exit() {
 }
 
 void scout::send_p1a() {
+  auto asked = reached_->members.acceptors(task_.first_slot, end());
   for (auto& to : reached_->acceptors)
-    send_p1a(to);
+    if (asked.contains(to.node))
+      send_p1a(to);
 }
 
 void scout::send_p1a(const peers<acceptor_actor>::entry& to) {
@@ -65,8 +67,9 @@ void scout::on_p1b(const message<schema::P1b>& answer) {
       send_p1a(*to);
     return;
   }
-  if (!reached_->members.quorum(phase::promise, task_.first_slot).satisfied_by(complete()))
+  if (!reached_->members.promised(task_.first_slot, end(), complete()))
     return;
+  result_.configuration = reached_->members.latest().number();
   send(leader_, std::move(result_));
   quit();
 }

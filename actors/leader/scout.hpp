@@ -8,10 +8,11 @@
 
 namespace synod {
 
-/// Sends p1a to all acceptors and gathers, piece by piece, what they accepted; with a quorum sends `adopted` to its leader and
-/// ends (PMMC section 2.3, figure 6b). An acceptor's pieces are pulled one after the other, so that one piece per acceptor is
-/// under way at most. A leader also uses it under its own ballot, for slots that nobody can learn any more. Its leader tells it
-/// when to ask again those that have not told all.
+/// Sends p1a to the acceptors of all configurations that rule a slot which is asked about, and gathers, piece by piece, what they
+/// accepted; with a quorum of each sends `adopted` to its leader and ends (PMMC section 2.3, figure 6b). What an acceptor says
+/// counts only where its configuration rules: that a new one has accepted nothing says nothing about earlier slots. An acceptor's
+/// pieces are pulled one after the other, so that one piece per acceptor is under way at most. A leader also uses it under its
+/// own ballot, for slots that nobody can learn any more. Its leader tells it when to ask again those that have not told all.
 class scout : public scout_actor::base {
 public:
   struct task {
@@ -33,6 +34,7 @@ private:
   void send_p1a();
   void send_p1a(const peers<acceptor_actor>::entry& to);
   node_set complete() const;
+  slot_number end() const { return task_.end_slot != 0 ? task_.end_slot : configurations::no_end; }
 
   leader_actor leader_;
   audience_ptr reached_;

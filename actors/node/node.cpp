@@ -68,6 +68,7 @@ node::behavior_type node::make_behavior() {
     [this](const message<schema::Hello>& hello, const handles& roles) { return on_hello(hello, roles); },
     [this](tick_atom, node_id other) { other == options_.self ? look_at_links() : connect(other); },
     [this](const done_aside& x) { on_remembered(x); },
+    [](const message<schema::Performed>&) {},
     [this](status_atom) {
       auto promise = make_response_promise<message<schema::NodeStatus>>();
       on_status(promise);

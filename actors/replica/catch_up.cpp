@@ -12,8 +12,13 @@ constexpr slot_number many = 256; // More than these may just be in flight.
 
 } // namespace
 
-catch_up::catch_up(configurations members, node_id here)
-  : members_{std::move(members)}, here_{here}, learner_{members_}, again_{first_pause, last_pause} {}
+catch_up::catch_up(configurations members, uint64_t window, node_id here)
+  : members_{std::move(members)}, here_{here}, learner_{members_, window}, again_{first_pause, last_pause} {}
+
+void catch_up::reconfigure(const configurations& members) {
+  members_ = members;
+  learner_.reconfigure(members);
+}
 
 slot_number catch_up::target(const pvalue_map& decisions, slot_number waited_for) const {
   auto behind = decisions.empty() ? 0 : decisions.rbegin()->first + 1;
@@ -22,19 +27,20 @@ slot_number catch_up::target(const pvalue_map& decisions, slot_number waited_for
 
 /// A quorum of the first phase knows of every slot that is decided.
 bool catch_up::is_enough(const node_set& reached, slot_number slot_out) const {
-  return !reached.empty() && members_.quorum(phase::promise, slot_out).satisfied_by(reached);
+  return !reached.empty() && members_.promised(slot_out, slot_out + 1, reached);
 }
 
 catch_up::questions catch_up::look(slot_number slot_out, slot_number target, const node_set& reached, time_point now) {
   if (slot_out != slot_out_) { // Decisions come.
     slot_out_ = slot_out;
-    in_vain_ = 0;
+    in_vain_ = stranded_ = 0;
     again_ = backoff{first_pause, last_pause};
     return go_on_with_leader(slot_out, target);
   }
   if ((informed_ && slot_out >= target) || !again_.due(now))
     return {};
   again_.tried(now);
+  stranded_ = is_enough(reached, slot_out) ? 0 : stranded_ + 1;
   ++source_;
   learner_.forget();
   auto asked = ask(slot_out, reached);
@@ -75,9 +81,15 @@ std::vector<message<schema::Pvalue>> catch_up::on_learned(const message<schema::
   first_kept_ = std::max(first_kept_, answer->getFirstKept());
   auto& mark = marks_[answer->getAcceptor()];
   mark = std::max(mark, answer->getMark());
-  auto chosen = learner_.on_learned(answer);
+  learner_.on_learned(answer);
+  auto chosen = learner_.chosen();
   asked_leader_ &= chosen.empty() || chosen.front()->getSlot() > slot_out_;
   return chosen;
+}
+
+std::vector<message<schema::Pvalue>> catch_up::next_chosen(slot_number slot_out) {
+  learner_.begin(slot_out);
+  return learner_.chosen();
 }
 
 catch_up::questions catch_up::on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now) {

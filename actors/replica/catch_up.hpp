@@ -29,7 +29,10 @@ public:
     std::vector<question> acceptors;
   };
 
-  catch_up(configurations members, node_id here);
+  catch_up(configurations members, uint64_t window, node_id here);
+
+  /// One more was decided.
+  void reconfigure(const configurations& members);
 
   // -- what is known to be decided
 
@@ -38,8 +41,11 @@ public:
   slot_number decided_below() const { return decided_below_; }
   /// A decision for this slot was seen, and is not kept.
   void saw(slot_number slot) { seen_below_ = std::max(seen_below_, slot + 1); }
-  /// Slots that this replica lacks were collected: only a snapshot leads beyond them.
-  bool needs_snapshot(slot_number slot_out) const { return first_kept_ > slot_out; }
+  /// Slots that this replica lacks were collected, or were chosen by acceptors of which it does not know, or that are gone: only
+  /// a snapshot leads beyond them.
+  bool needs_snapshot(slot_number slot_out) const {
+    return first_kept_ > slot_out || members_.first_slot() > slot_out || stranded_ >= most_stranded;
+  }
   /// Slots below this one are decided, or somebody waits for them.
   slot_number target(const pvalue_map& decisions, slot_number waited_for) const;
 
@@ -51,12 +57,16 @@ public:
   questions on_acceptor(node_id acceptor, slot_number slot_out, const node_set& reached);
   /// A piece: gives the pvalues that are now known to be chosen, in slot order.
   std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
+  /// Those were performed: the next that the same pieces tell.
+  std::vector<message<schema::Pvalue>> next_chosen(slot_number slot_out);
   /// What was learned moved slot_out on: asks for the next piece.
   questions on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now);
   /// It did not.
   questions on_no_progress(slot_number slot_out, slot_number target, const node_set& reached);
 
 private:
+  static constexpr uint32_t most_stranded = 5; // looks
+
   bool is_enough(const node_set& reached, slot_number slot_out) const;
   questions ask(slot_number slot_out, const node_set& reached);
   questions go_on_with_leader(slot_number slot_out, slot_number target);
@@ -70,7 +80,8 @@ private:
   bool informed_ = false;      // some acceptor has told what it accepted, since the start
   slot_number slot_out_ = 0;   // at the last look, or question
   backoff again_;
-  uint32_t in_vain_ = 0; // attempts since the last progress
+  uint32_t stranded_ = 0; // looks in a row that found too few acceptors reached
+  uint32_t in_vain_ = 0;  // attempts since the last progress
   bool asked_leader_ = false;
   slot_number in_vain_at_ = 0; // slot_out when the acceptors turned out to be of no help
   uint32_t source_ = 0;        // who is asked for values: so many behind the acceptor beside this replica

@@ -7,7 +7,7 @@
 namespace synod {
 
 void execution::perform(const message<schema::Pvalue>& decided, listener& told) {
-  auto& [machine, sessions, log_time, slot_out] = state_;
+  auto& [machine, sessions, log_time, slot_out, members, window] = state_;
   upheld(decided->getSlot() == slot_out, "R2", "slot {} is to be performed, and slot_out is {}", decided->getSlot(), slot_out);
   auto batch = decided->getValue();
   log_time = std::max(log_time, batch.getTime());
@@ -20,12 +20,22 @@ void execution::perform(const message<schema::Pvalue>& decided, listener& told) 
     if (x.isOpen()) {
       auto asked = x.getOpen();
       told.on_opened(asked.getNumber(), sessions.open(asked.getNumber(), id, asked.getKeepResults(), log_time));
+    } else if (x.isConfiguration()) {
+      perform_configuration(x.getConfiguration());
     } else {
       perform_commands(x.getCommands(), told);
     }
     ++id;
   }
   ++slot_out; // R4
+}
+
+/// It rules from slot + WINDOW on, unless the one before it does not rule yet, or another one came first (section 2.1).
+void execution::perform_configuration(schema::Configuration::Reader x) {
+  auto& members = state_.members;
+  auto next = configuration_of(x);
+  if (state_.slot_out >= members.latest_from() && refusal_of(next, members.latest()).empty())
+    members.add(std::move(next), state_.slot_out + state_.window);
 }
 
 /// A session's next commands are performed; those before were performed in an earlier slot, those behind come too early.
@@ -142,6 +152,8 @@ unsigned execution::answer(schema::Query::Reader asked, unsigned first, reply_si
 bool execution::is_performed(schema::Request::Reader x) const {
   if (x.isOpen())
     return state_.sessions.opened_by(x.getOpen().getNumber()).has_value();
+  if (x.isConfiguration())
+    return x.getConfiguration().getNumber() <= state_.members.latest().number();
   auto commands = x.getCommands();
   auto last = commands.getFirstCid() + commands.getOperations().size() - 1;
   return state_.sessions.turn_of(commands.getSession(), last) == session_table::turn::performed;

@@ -21,6 +21,8 @@ struct replicated_state {
   session_table sessions;
   int64_t log_time = 0; ///< milliseconds since 1970: the highest time that a performed batch carries
   slot_number slot_out = 1;
+  configurations members = {}; ///< those that were decided; empty: what this replica begins with is not known yet
+  uint64_t window = 1;         ///< WINDOW: one that is decided at slot s rules from s + WINDOW on
 };
 
 /// Performs decided batches, each in its slot's turn: openings, commands whose turn it is, transactions. A session that a batch
@@ -62,6 +64,8 @@ public:
   slot_number slot_out() const { return state_.slot_out; }
   const session_table& sessions() const { return state_.sessions; }
 
+  const configurations& members() const { return state_.members; }
+
   /// Whether all that the request asks for was performed already: it was sent more than once, and would only take up a slot.
   bool is_performed(schema::Request::Reader x) const;
 
@@ -70,6 +74,7 @@ public:
   uint64_t reads() const { return reads_; }
 
 private:
+  void perform_configuration(schema::Configuration::Reader x);
   void perform_commands(schema::Commands::Reader x, listener& told);
   void apply(uint64_t session, uint64_t cid, bool keep_result, schema::Operation::Reader operation, reply answer);
   void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);

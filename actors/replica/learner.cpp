@@ -34,7 +34,7 @@ bool learner::is_in_vain(const node_set& asked) const {
                       [&](auto& x) { return members_.quorum(phase::accept, first_).satisfied_by(x.second); });
 }
 
-std::vector<message<schema::Pvalue>> learner::on_learned(const message<schema::Learned>& answer) {
+void learner::on_learned(const message<schema::Learned>& answer) {
   auto& from = told_[answer->getAcceptor()];
   from.next_slot = std::max(from.next_slot, answer->getNextSlot());
   for (auto x : answer->getAccepted())
@@ -43,8 +43,12 @@ std::vector<message<schema::Pvalue>> learner::on_learned(const message<schema::L
   for (auto encoded : answer->getPvalues())
     if (auto pvalue = message<schema::Pvalue>::from(words_of(encoded)); pvalue && (*pvalue)->getSlot() >= first_)
       values_.insert_or_assign((*pvalue)->getSlot(), *pvalue);
+}
+
+std::vector<message<schema::Pvalue>> learner::chosen() const {
   std::vector<message<schema::Pvalue>> chosen;
-  for (auto& [slot, pvalue] : values_) {
+  for (auto next = values_.begin(); next != values_.end() && next->first < first_ + window_; ++next) {
+    auto& [slot, pvalue] = *next;
     auto under = ballot_of(pvalue->getBallot());
     node_set same;
     for (auto& [acceptor, each] : told_)

@@ -16,7 +16,10 @@ namespace synod {
 /// slots at once. When that did not help, all is forgotten and another one is asked for values.
 class learner {
 public:
-  explicit learner(configurations members) : members_{std::move(members)} {}
+  learner(configurations members, uint64_t window) : members_{std::move(members)}, window_{window} {}
+
+  /// One more was decided.
+  void reconfigure(const configurations& members) { members_ = members; }
 
   /// Slots from `first` on are wanted now.
   void begin(slot_number first);
@@ -29,8 +32,10 @@ public:
   /// another one for its value, is in vain.
   bool is_in_vain(const node_set& asked) const;
 
-  /// Takes an answer; gives the pvalues wanted that are now known to be chosen, in slot order.
-  std::vector<message<schema::Pvalue>> on_learned(const message<schema::Learned>& answer);
+  /// Takes an answer.
+  void on_learned(const message<schema::Learned>& answer);
+  /// The pvalues wanted that are known to be chosen, in slot order. Behind WINDOW it is not known yet whose votes count.
+  std::vector<message<schema::Pvalue>> chosen() const;
 
 private:
   struct told {
@@ -39,6 +44,7 @@ private:
   };
 
   configurations members_;
+  uint64_t window_;
   slot_number first_ = 0;
   std::map<node_id, told> told_; // per acceptor
   pvalue_map values_;

@@ -200,6 +200,8 @@ const outstanding::client* outstanding::client_of(uint64_t id) const {
 }
 
 bool outstanding::has(schema::Request::Reader x) const {
+  if (x.isConfiguration())
+    return false; // Its node's, which asks again.
   return x.isOpen() ? openings_.contains(x.getOpen().getNumber()) : sessions_.contains(x.getCommands().getSession());
 }
 

@@ -31,10 +31,13 @@ bool proposer::may_propose() const {
 }
 
 message<schema::Pvalue> proposer::propose(const situation& present, bool even_empty) {
-  if ((requests_.empty() && !even_empty) || !may_propose())
-    return {};
   auto slot_out = present.performed.slot_out();
+  auto& members = present.performed.members();
   skip_to(std::max(slot_out, present.decided_below));
+  auto fills = slot_in_ < members.latest_from();
+  even_empty |= fills;
+  if ((requests_.empty() && !even_empty) || (!may_propose() && !fills))
+    return {};
   while (present.decisions.contains(slot_in_) || proposals_.contains(slot_in_))
     ++slot_in_;
   if (slot_in_ >= slot_out + limits_.window)
@@ -79,6 +82,7 @@ message<schema::Pvalue> proposer::form_batch(const std::vector<request>& batch, 
   write(present.active, pvalue->initBallot()); // The active leader's: it sends this very block on.
   pvalue->setSlot(slot_in_);
   pvalue->setDecidedBelow(present.performed.slot_out()); // R2
+  pvalue->setConfiguration(present.performed.members().ruling(slot_in_).number());
   auto value = pvalue->initValue();
   value.setTime(present.time);
   auto list = value.initRequests(static_cast<unsigned>(batch.size()));

@@ -57,7 +57,8 @@ public:
   // -- proposals
 
   /// propose(): a batch of what waits for the next free slot, if the window and the pace allow; null otherwise. It is to be
-  /// sent to the leader. `even_empty`: log time has to move on, whether or not something waits.
+  /// sent to the leader. `even_empty`: log time has to move on, whether or not something waits. Up to where the latest
+  /// configuration rules slots are filled in any case, as fast as the window allows (section 2.1).
   message<schema::Pvalue> propose(const situation& present, bool even_empty);
   /// It was sent on its way.
   void sent(slot_number slot, time_point now);
@@ -79,7 +80,7 @@ public:
       } else if (session != 0) {
         requests_.break_chain(session);
         left_out.insert(session);
-      } else {
+      } else if ((*each)->isOpen()) {
         requests_.on_opened((*each)->getOpen().getNumber());
       }
     }

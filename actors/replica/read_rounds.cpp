@@ -18,7 +18,7 @@ bool read_rounds::add(const message<schema::Query>& asked, const client& from) {
 }
 
 bool read_rounds::complete(slot_number slot_out) const {
-  return members_.quorum(phase::promise, slot_out).satisfied_by(told_);
+  return members_.promised(slot_out, configurations::no_end, told_);
 }
 
 node_set read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now) {
@@ -42,10 +42,11 @@ node_set read_rounds::to_ask(const node_set& reached, slot_number slot_out, time
   // The one beside it, then those behind this node first, so that nodes do not all ask the same one.
   std::vector<node_id> order{reached.begin(), reached.end()};
   std::rotate(order.begin(), std::lower_bound(order.begin(), order.end(), here_), order.end());
-  auto enough = members_.quorum(phase::promise, slot_out);
+  auto members = members_.acceptors(slot_out, configurations::no_end);
   node_set asked;
-  for (auto each = order.begin(); each != order.end() && !enough.satisfied_by(asked); ++each)
-    asked.insert(*each);
+  for (auto each = order.begin(); each != order.end() && !members_.promised(slot_out, configurations::no_end, asked); ++each)
+    if (members.contains(*each))
+      asked.insert(*each);
   return asked;
 }
 
@@ -61,16 +62,26 @@ void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highe
 /// It is known now which slot the queries of the round wait for.
 void read_rounds::index() {
   waits_for_ = std::max(waits_for_, highest_ + 1);
-  indexed_.emplace_back(highest_, std::move(asking_));
+  indexed_.push_back({highest_, members_.latest().number(), std::move(asking_)});
   asking_.clear();
 }
 
+/// Acceptors that were not asked may have accepted what was acknowledged before: in front of those that came later.
+void read_rounds::ask_again(std::vector<read> reads) {
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(reads.begin()), std::make_move_iterator(reads.end()));
+}
+
 std::optional<read_rounds::read> read_rounds::take(slot_number slot_out) {
-  if (answerable_.empty()) {
-    if (indexed_.empty() || indexed_.front().first >= slot_out)
+  while (answerable_.empty()) {
+    if (indexed_.empty() || indexed_.front().highest >= slot_out)
       return std::nullopt;
-    answerable_ = std::move(indexed_.front().second);
+    auto next = std::move(indexed_.front());
     indexed_.pop_front();
+    if (next.configuration != members_.latest().number()) {
+      ask_again(std::move(next.reads));
+      continue;
+    }
+    answerable_ = std::move(next.reads);
     std::reverse(answerable_.begin(), answerable_.end());
   }
   auto next = std::move(answerable_.back());

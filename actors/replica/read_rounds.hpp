@@ -33,6 +33,9 @@ public:
 
   read_rounds(configurations members, node_id here, size_t limit_bytes);
 
+  /// One more was decided: its acceptors are to be asked, too, and those who asked before ask again (section 4.5).
+  void reconfigure(const configurations& members) { members_ = members; }
+
   /// False: there is no room.
   bool add(const message<schema::Query>& asked, const client& from);
 
@@ -67,17 +70,25 @@ private:
   static constexpr std::chrono::milliseconds first_pause{100}; // before a round is asked once more
   static constexpr std::chrono::milliseconds last_pause{1000};
 
+  /// What acceptors have answered.
+  struct answered_round {
+    slot_number highest;
+    uint64_t configuration; // the number of the latest one that was asked
+    std::vector<read> reads;
+  };
+
   bool complete(slot_number slot_out) const;
+  void ask_again(std::vector<read> reads);
   void index();
 
   configurations members_;
   node_id here_;
   size_t limit_bytes_;
   size_t bytes_ = 0;
-  std::vector<read> waiting_;                                     // for the next round
-  std::vector<read> asking_;                                      // of the present round
-  std::deque<std::pair<slot_number, std::vector<read>>> indexed_; // until slot_out has passed the slot
-  std::vector<read> answerable_;                                  // in reverse order
+  std::vector<read> waiting_;          // for the next round
+  std::vector<read> asking_;           // of the present round
+  std::deque<answered_round> indexed_; // until slot_out has passed the slot
+  std::vector<read> answerable_;       // in reverse order
   std::unordered_map<client, std::deque<read>> held_;
   uint64_t round_ = 0;
   backoff again_{first_pause, last_pause};

@@ -90,12 +90,18 @@ void replica::ask(const catch_up::questions& what) {
 /// A piece may hold more than may be kept: it is performed as it is taken.
 void replica::on_learned(const message<schema::Learned>& answer) {
   auto before = slot_out();
-  for (auto& pvalue : catch_up_.on_learned(answer)) {
-    if (decisions_.has(slot_out()) && !decisions_.has_room_for(pvalue, slot_out()))
-      perform_decided();
-    take_decision(pvalue);
+  auto from = before;
+  for (auto chosen = catch_up_.on_learned(answer); !chosen.empty();) {
+    for (auto& pvalue : chosen) {
+      if (decisions_.has(slot_out()) && !decisions_.has_room_for(pvalue, slot_out()))
+        perform_decided();
+      take_decision(pvalue);
+    }
+    perform_decided();
+    chosen.clear();
+    if (slot_out() > std::exchange(from, slot_out()))
+      chosen = catch_up_.next_chosen(slot_out()); // More than WINDOW ahead it is known only now who chooses.
   }
-  perform_decided();
   if (catch_up_.needs_snapshot(slot_out()))
     return fetch_snapshot();
   ask(slot_out() > before ? catch_up_.on_progress(slot_out(), target(), reached_, clock().now())

@@ -4,6 +4,8 @@
 #include "synod/actors/role/upheld.hpp"
 #include "synod/messages/batch.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace synod {
@@ -76,8 +78,8 @@ replica::replica(caf::actor_config& config, environment_ptr environment, memory 
     replicas_{options_.peer_limit_bytes},
     clients_{options_.peer_limit_bytes},
     outstanding_{options_.waiting_limit_bytes},
-    reads_{options_.members, options_.node, options_.waiting_limit_bytes},
-    catch_up_{options_.members, options_.node},
+    reads_{execution_->members(), options_.node, options_.waiting_limit_bytes},
+    catch_up_{execution_->members(), options_.window, options_.node},
     followers_{clients_},
     snapshots_{environment_->files(), options_.snapshots, std::move(before.snapshots), environment_->random()},
     copy_{environment_->files(), {options_.snapshots.directory, options_.snapshots.whose, options_.snapshot_bytes_per_second}},
@@ -87,6 +89,7 @@ replica::behavior_type replica::make_behavior() {
   robust(*this, environment_);
   set_down_handler([this](const caf::down_msg& x) { on_down(x); });
   delayed_send(this, tick_interval, tick_atom_v);
+  look_at_configuration();
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
@@ -130,11 +133,18 @@ void replica::on_exit() {
   followers_.clear();
   serving_.clear();
   marks_.take();
+  node_ = nullptr;
 }
 
 void replica::on_peer(const peer& x) {
   if (x.role == "leader") {
     leaders_.renew(x);
+    told_slot_out_ = 0; // This one was not told.
+    tell_performed();
+  } else if (x.role == "node" && x.node == options_.node) {
+    node_ = caf::actor_cast<node_actor>(x.handle);
+    told_slot_out_ = 0;
+    tell_performed();
   } else if (x.role == "acceptor") {
     acceptors_.renew(x);
     reached_ = acceptors_.nodes();
@@ -154,9 +164,9 @@ void replica::on_peer(const peer& x) {
 
 /// True beside the active leader; and where that has no replica beside it.
 bool replica::proposes() const {
-  return active_
-         && (active_->leader == options_.node
-             || !options_.members.ruling(proposer_.slot_in()).replicas().contains(active_->leader));
+  auto& members = execution_->members();
+  return active_ && !members.empty()
+         && (active_->leader == options_.node || !members.ruling(proposer_.slot_in()).replicas().contains(active_->leader));
 }
 
 const peers<leader_actor>::entry* replica::leader_to_ask() const {
@@ -222,6 +232,7 @@ void replica::perform_decided() {
     auto decided = decisions_.next(slot_out());
     settle_proposal(decided);
     execution_->perform(decided, told);
+    look_at_configuration();
     snapshots_.performed(decided.size_bytes());
     followers_.next(decided.size_bytes(), now, [&](auto& each, uint64_t mark) {
       send(caf::actor_cast<follower_actor>(each), decision_atom_v, decided, mark);
@@ -265,6 +276,24 @@ void replica::schedule_expiry() {
     return;
   expiry_scheduled_ = *deadline;
   delayed_send(this, std::chrono::milliseconds{std::min(wait, longest_sleep_ms)}, expire_atom_v, *deadline);
+}
+
+// -- configurations -----------------------------------------------------------
+
+/// What a batch has decided concerns all who count votes, or ask those who voted (section 2.1).
+void replica::look_at_configuration() {
+  auto& members = execution_->members();
+  if (members.empty() || members.latest().number() == configured_)
+    return;
+  configured_ = members.latest().number();
+  environment_->log().info("replica: configuration {} rules from slot {}", configured_, members.latest_from());
+  reads_.reconfigure(members);
+  catch_up_.reconfigure(members);
+  snapshots_.want(members.latest_from()); // Nodes that it has not got may go when it is durable.
+  told_slot_out_ = 0;
+  tell_performed();
+  told_durable_ = {};
+  tell_durable();
 }
 
 // -- who leads ----------------------------------------------------------------

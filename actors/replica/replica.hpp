@@ -34,7 +34,6 @@ class replica : public replica_actor::base {
 public:
   struct options : proposer::limits {
     node_id node;
-    configurations members;
     uint64_t peer_limit_bytes;
     synod::snapshots::options snapshots;
     uint64_t snapshot_bytes_per_second;            ///< that it fetches from another replica
@@ -99,6 +98,7 @@ private:
 
   bool proposes() const;
   const peers<leader_actor>::entry* leader_to_ask() const;
+  bool hears_of_performed(const peers<leader_actor>::entry& x) const;
   void propose();
   void send_proposals(const std::vector<message<schema::Pvalue>>& pvalues);
   bool send_on_its_way(const request& x);
@@ -107,7 +107,9 @@ private:
   /// None: the session could not be opened.
   static message<schema::Opened> opened_as(uint64_t number, std::optional<uint64_t> session);
   void resend(outstanding::what which);
-  void tell_leader();
+  void tell_performed();
+  void on_configuration(const request& x);
+  void look_at_configuration();
 
   void take_decision(const message<schema::Pvalue>& pvalue);
   void perform_decided();
@@ -171,8 +173,10 @@ private:
   std::pair<slot_number, slot_number> told_durable_;                        // below, and what is to be kept from
   log_clock log_clock_;
   marks marks_;                   // to be returned
-  slot_number told_slot_out_ = 0; // to the leader beside it
-  int64_t expiry_scheduled_ = 0;  // the deadline that expire_atom will come for; 0: none
+  uint64_t configured_ = 0;       // the number of the latest configuration that its parts know of
+  slot_number told_slot_out_ = 0; // to leaders, and to its node
+  node_actor node_;
+  int64_t expiry_scheduled_ = 0; // the deadline that expire_atom will come for; 0: none
 };
 
 } // namespace synod

@@ -16,14 +16,15 @@ replica::options replica_options(const role_context& context) {
            .batch_limit_requests = static_cast<size_t>(own.number("batch-count")),
            .waiting_limit_bytes = own.bytes("waiting-limit")},
           context.self.node,
-          config.members(),
           own.bytes("peer-limit"),
           {context.environment->data_directory() / "replica", {config.name, config.state_machine}, own.bytes("snapshot-after")},
           own.bytes("snapshot-rate"),
           own.bytes("snapshot-chunk"),
           // Weak: the replica, which has this, is the environment's.
-          [here = std::weak_ptr{context.environment}, lifetime = own.duration("session-lifetime")] {
-            return replicated_state{here.lock()->make_state_machine(), session_table{lifetime.count()}};
+          [here = std::weak_ptr{context.environment}, lifetime = own.duration("session-lifetime"),
+           members = context.self.joins ? configurations{} : config.members(),
+           window = static_cast<uint64_t>(own.number("window"))] {
+            return replicated_state{here.lock()->make_state_machine(), session_table{lifetime.count()}, 0, 1, members, window};
           }};
 }
 
@@ -35,7 +36,7 @@ caf::expected<restored_snapshots> restored_state(const role_context& context, co
   for (auto& each : restored->problems)
     here.log().error("replica: {}", each);
   auto& found = restored->found;
-  auto is_alone = options.members.ruling(1).replicas().size() == 1;
+  auto is_alone = context.self.members().latest().replicas().size() == 1;
   if (!restored->problems.empty() && found.kept.empty() && is_alone)
     return caf::make_error(caf::sec::invalid_argument,
                            restored->problems.front()

@@ -1,5 +1,7 @@
 #include "synod/actors/replica/request_queue.hpp"
 
+#include <algorithm>
+
 namespace synod {
 
 request_queue::outcome request_queue::add(const request& x, const session_table& sessions, bool turns_known) {
@@ -7,6 +9,9 @@ request_queue::outcome request_queue::add(const request& x, const session_table&
     auto number = x->getOpen().getNumber();
     if (sessions.opened_by(number) || !openings_.insert(number).second)
       return outcome::known;
+  } else if (x->isConfiguration()) {
+    if (std::any_of(requests_.begin(), requests_.end(), [](auto& each) { return each->isConfiguration(); }))
+      return outcome::known; // One at a time; whoever asks asks again.
   } else {
     auto session = x->getCommands().getSession();
     auto first = x->getCommands().getFirstCid();
@@ -47,7 +52,7 @@ void request_queue::break_chain(uint64_t session) {
   if (chain_end_.erase(session) == 0)
     return;
   std::erase_if(requests_, [&](const request& x) {
-    if (x->isOpen() || x->getCommands().getSession() != session)
+    if (!x->isCommands() || x->getCommands().getSession() != session)
       return false;
     bytes_ -= x.size_bytes();
     return true;

@@ -8,6 +8,8 @@ namespace synod {
 // request: remember whose it is, and get it proposed. What a client asks for again is on its way already: it is answered
 // once, at the handle that asked last.
 void replica::on_request(const request& x) {
+  if (x->isConfiguration())
+    return on_configuration(x);
   auto client = current_sender();
   if (!client || (x->isCommands() && (x->getCommands().getOperations().size() == 0 || x->getCommands().getSession() == 0)))
     return;
@@ -23,6 +25,14 @@ void replica::on_request(const request& x) {
       break;
   }
   outstanding_.send_new(x, clock().now(), [this](auto& each) { return send_on_its_way(each); });
+  propose();
+}
+
+// A request of this replica's node, which looks whether it was decided, and asks again.
+void replica::on_configuration(const request& x) {
+  if (execution_->members().empty() || execution_->is_performed(*x))
+    return;
+  send_on_its_way(x);
   propose();
 }
 

@@ -63,6 +63,10 @@ public:
     if (into) {
       into->slot_out = head->getSlotOut();
       into->log_time = head->getLogTime();
+      if (head->hasConfigurations())
+        into->members = configurations_of(head->getConfigurations());
+      if (into->members.empty())
+        return wrong("it has no configuration");
       into->sessions.restore_clock(head->getSessionsExpiredAt());
     }
     return snapshot_info{head->getSlotOut(), head->getToken(), bytes_.file_bytes()};
@@ -212,6 +216,7 @@ state_snapshot::state_snapshot(replicated_state& of, const snapshot_origin& whos
   head_->setSlotOut(slot_out_);
   head_->setLogTime(of.log_time);
   head_->setSessionsExpiredAt(of.sessions.expired_at());
+  write(of.members, head_->initConfigurations());
 }
 
 template <class S>

@@ -53,8 +53,14 @@ public:
 
   /// A decided value of so many bytes was performed.
   void performed(uint64_t bytes) { since_bytes_ += bytes; }
-  /// It is time to take one.
-  bool due(time_point now) const { return !taken_ && since_bytes_ >= threshold_bytes_ && again_.due(now); }
+  /// One of this slot or a later one is wanted, however little was performed.
+  void want(slot_number slot_out) { wanted_ = std::max(wanted_, slot_out); }
+  /// It is time to take one, of that slot.
+  bool due(slot_number slot_out, time_point now) const {
+    auto newest = kept_.empty() ? 0 : kept_.back().slot_out;
+    auto wanted = newest < wanted_ && wanted_ <= slot_out && newest < slot_out;
+    return !taken_ && (since_bytes_ >= threshold_bytes_ || wanted) && again_.due(now);
+  }
   void begin(std::unique_ptr<state_snapshot> what);
   bool taking() const { return taken_ != nullptr; }
   /// Too much is held for it: the disk does not keep up.
@@ -108,6 +114,7 @@ private:
   std::vector<snapshot_info> kept_; // by slot
   uint64_t since_bytes_ = 0;        // performed since the last one
   uint64_t threshold_bytes_ = 0;
+  slot_number wanted_ = 0;
   backoff again_;
   uint64_t count_ = 0;
 

@@ -20,7 +20,7 @@ void replica::aside(disk_work x) {
 void replica::take_snapshot() {
   auto now = clock().now();
   snapshots_.let_go(now);
-  if (snapshots_.due(now))
+  if (snapshots_.due(slot_out(), now))
     snapshots_.begin(std::make_unique<state_snapshot>(execution_->state(), options_.snapshots.whose,
                                                       std::max<uint64_t>(1, environment_->random())));
   if (snapshots_.exceeds()) {
@@ -65,6 +65,10 @@ void replica::tell_durable() {
   told_durable_ = {below, keep_from};
   builder<schema::Durable> durable;
   durable->setNode(options_.node);
+  if (!execution_->members().empty())
+    write(execution_->members(), durable->initConfigurations());
+  if (auto* latest = snapshots_.latest())
+    durable->setLatest(latest->slot_out);
   durable->setBelow(below);
   durable->setKeepFrom(keep_from);
   auto told = durable.finish();
@@ -78,6 +82,8 @@ void replica::on_ask_snapshot(const message<schema::AskSnapshot>& asked) {
   auto& from = current_sender();
   if (!from)
     return;
+  if (auto* latest = snapshots_.latest(); !latest || latest->slot_out <= asked->getAbove())
+    snapshots_.want(asked->getAbove() + 1); // It knows of nothing else to go on from.
   if (auto work = serving_.on_ask(from, *asked, snapshots_, clock().now()))
     aside(std::move(*work));
   else if (!serving_.waits(from))
@@ -157,6 +163,7 @@ void replica::install(snapshot_copy::restored x) {
   decisions_.skip_to(slot_out());
   proposer_.jump_to(slot_out());
   log_clock_.saw(execution_->state().log_time, now);
+  look_at_configuration();
   answer_installed();
   perform_decided();
   resend(outstanding::what::all);

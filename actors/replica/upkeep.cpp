@@ -60,21 +60,34 @@ void replica::on_tick() {
     if (!followers_.has(idle))
       demonitor(idle->address());
   ask(catch_up_.look(slot_out(), target(), reached_, now));
-  tell_leader();
+  tell_performed();
   take_snapshot();
   fetch_snapshot();
   tell_durable();
 }
 
-/// The one beside it should not lead for long while this replica is too far behind to propose.
-void replica::tell_leader() {
-  auto* beside = leaders_.find(options_.node);
-  if (!beside || told_slot_out_ == slot_out())
+/// The leader beside it should not lead for long while this replica is too far behind to propose; and whoever counts votes has to
+/// know of configurations.
+void replica::tell_performed() {
+  auto& members = execution_->members();
+  if (told_slot_out_ == slot_out() || members.empty())
     return;
   told_slot_out_ = slot_out();
   builder<schema::Performed> performed;
+  performed->setNode(options_.node);
   performed->setBelow(slot_out());
-  send(beside->handle, performed.finish());
+  write(members, performed->initConfigurations());
+  auto told = performed.finish();
+  for (auto& to : leaders_)
+    if (hears_of_performed(to))
+      send(to.handle, told);
+  if (node_)
+    send(node_, told);
+}
+
+/// Those that no replica is beside hear of it from all.
+bool replica::hears_of_performed(const peers<leader_actor>::entry& x) const {
+  return x.node == options_.node || !execution_->members().latest().replicas().contains(x.node);
 }
 
 message<schema::RoleStatus> replica::status() const {
@@ -84,6 +97,7 @@ message<schema::RoleStatus> replica::status() const {
   return role_status("replica",
                      {{"slot_in", number(proposer_.slot_in())},
                       {"slot_out", number(slot_out())},
+                      {"configuration", number(configured_)},
                       {"active ballot", active_ ? to_string(*active_) : std::string{"-"}},
                       {"commands performed", number(performed)},
                       {"commands skipped", number(execution_->commands_skipped())},

@@ -63,6 +63,16 @@ node_set cluster::nodes_with(const std::string& role) const {
   return found;
 }
 
+configurations cluster::members() const {
+  std::vector<member> all;
+  for (auto& each : nodes) {
+    all.push_back({each.id, each.name, each.address.host, each.address.port, each.roles, 0});
+    std::sort(all.back().roles.begin(), all.back().roles.end());
+  }
+  std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.id < b.id; }); // The order in the file means nothing.
+  return configurations{configuration{0, std::move(all)}};
+}
+
 const node_description* cluster::find(node_id id) const {
   auto found = std::find_if(nodes.begin(), nodes.end(), [&](auto& x) { return x.id == id; });
   return found == nodes.end() ? nullptr : &*found;

@@ -57,10 +57,8 @@ struct cluster {
   const node_description* find(const std::string& node) const;
   const option_values& options_of(const std::string& role) const { return role_options.at(role); }
 
-  /// The members that the file names, for all slots.
-  configurations members() const {
-    return configurations{configuration{nodes_with("replica"), nodes_with("leader"), nodes_with("acceptor")}};
-  }
+  /// Those that the file names: with them a cluster begins.
+  configurations members() const;
 };
 
 } // namespace synod

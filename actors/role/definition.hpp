@@ -17,7 +17,10 @@ struct identity {
   std::shared_ptr<const cluster> config; ///< the whole cluster file
   node_id node = 0;                      ///< that it is on: its name in messages
   uint32_t incarnation = 1;              ///< how often this node has been started, this time included; durable
+  configurations known = {};             ///< that it knows when it starts; empty: those that the cluster file names count
+  bool joins = false;                    ///< it was not there when the cluster began: what happened before comes from others
 
+  configurations members() const { return known.empty() ? config->members() : known; }
   const node_description& self() const { return *config->find(node); }
 };
 

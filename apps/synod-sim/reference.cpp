@@ -43,7 +43,7 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
     auto id = slot * 65536 + index++;
     if (request.isOpen())
       open(request.getOpen(), id);
-    else
+    else if (request.isCommands())
       perform(request.getCommands());
   }
   performed_.push_back(present_);

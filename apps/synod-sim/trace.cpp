@@ -19,6 +19,8 @@ namespace {
 std::string describe(schema::Request::Reader x) {
   if (x.isOpen())
     return fmt::format("open, number {}", x.getOpen().getNumber());
+  if (x.isConfiguration())
+    return fmt::format("configuration {}", x.getConfiguration().getNumber());
   auto commands = x.getCommands();
   auto count = commands.getOperations().size();
   return fmt::format("session {} cid {}{}", commands.getSession(), commands.getFirstCid(),

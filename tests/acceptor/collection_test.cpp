@@ -7,7 +7,7 @@ using namespace synod;
 namespace {
 
 struct fixture {
-  fixture(configuration members = {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}) : subject{configurations{std::move(members)}} {}
+  fixture(configuration members = {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}) : subject{std::move(members)} {}
 
   void told(node_id replica, slot_number below, slot_number keep_from = 0) { subject.told(replica, below, keep_from, now); }
   slot_number first_kept(bool spares = true) const { return subject.first_kept(spares, now); }

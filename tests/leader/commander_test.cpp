@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(leader_fixture, "what is owed to a silent acceptor stays withi
 
 TEST_CASE_FIXTURE(leader_fixture, "a commander counts votes as the configuration says") {
   auto options = initial();
-  options.members = configurations{configuration{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}, 1, 3}};
+  options.members = configurations{three_members().latest().with_quorums(1, 3)};
   start(options);
   pass(std::chrono::milliseconds{60});
   auto request = asked(0);

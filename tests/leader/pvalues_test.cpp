@@ -9,7 +9,7 @@ using namespace synod;
 using namespace synod::test;
 
 TEST_CASE("a no-op is an empty batch") {
-  auto nothing = no_op({3, 1, 1}, 7, 5);
+  auto nothing = no_op({3, 1, 1}, 7, 5, 2);
   CHECK(ballot_of(nothing->getBallot()) == ballot{3, 1, 1});
   CHECK(nothing->getSlot() == 7);
   CHECK(nothing->getDecidedBelow() == 5);

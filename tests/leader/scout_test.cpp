@@ -143,7 +143,7 @@ TEST_CASE_FIXTURE(leader_fixture, "a scout takes no notice of an answer with les
 
 TEST_CASE_FIXTURE(leader_fixture, "a scout counts promises as the configuration says") {
   auto options = initial();
-  options.members = configurations{configuration{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}, 3, 1}};
+  options.members = configurations{three_members().latest().with_quorums(3, 1)};
   start(options);
   pass(std::chrono::milliseconds{60});
   auto request = asked(0);

@@ -37,7 +37,7 @@ TEST_CASE("no acceptors are no quorum") {
 }
 
 TEST_CASE("the two phases may have quorums of other sizes") {
-  configuration five{{1}, {1}, {1, 2, 3, 4, 5}, 4, 2};
+  auto five = configuration{{1}, {1}, {1, 2, 3, 4, 5}}.with_quorums(4, 2);
   CHECK_FALSE(five.quorum(phase::promise).satisfied_by({1, 2, 3}));
   CHECK(five.quorum(phase::promise).satisfied_by({1, 2, 3, 5}));
   CHECK_FALSE(five.quorum(phase::accept).satisfied_by({4}));

@@ -96,14 +96,11 @@ TEST_CASE("a pvalue is checked as far as its schema goes") {
   builder<schema::Pvalue> built;
   write(ballot{1, 2, 3}, built->initBallot());
   auto value = built->initValue();
-  auto requests = value.initRequests(3);
+  auto requests = value.initRequests(4);
   for (unsigned i = 0; i < 3; ++i)
     requests.setWithCaveats(i, i == 1 ? *open_request(7) : *request_of(5, i, {{"SET", "key", "value"}}));
-  auto configuration = value.initConfiguration();
-  for (auto list : {configuration.initReplicas(2), configuration.initLeaders(2), configuration.initAcceptors(2)}) {
-    list.set(0, 1);
-    list.set(1, 77);
-  }
+  write(configuration{3, {{1, "a", "host-a", 7301, {"acceptor", "replica"}, 0}, {77, "b", "host-b", 7302, {"leader"}, 2}}},
+        requests[3].initConfiguration());
   auto sound = built.finish();
   REQUIRE(message<schema::Pvalue>::from(sound.words()));
   auto schema = capnp::Schema::from<schema::Pvalue>();

@@ -24,7 +24,7 @@ struct fixture {
     return 99;
   }
 
-  catch_up subject{three_members(), 1};
+  catch_up subject{three_members(), 256, 1};
   node_set reached{0, 1, 2};
   catch_up::time_point now{std::chrono::hours{1}};
 };

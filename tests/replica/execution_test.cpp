@@ -1,7 +1,5 @@
+#include "fresh_state.hpp"
 #include "harness.hpp"
-
-#include "synod/actors/replica/execution.hpp"
-#include "synod/actors/replica/key_value/machine.hpp"
 
 #include <doctest/doctest.h>
 
@@ -38,7 +36,7 @@ struct fixture {
     subject.perform(pvalue_of({1, 0, 1}, subject.slot_out(), std::move(requests), time), heard);
   }
 
-  execution subject{{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), session_table{1000}}};
+  execution subject{fresh()};
   told heard;
 };
 

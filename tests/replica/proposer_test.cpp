@@ -1,6 +1,6 @@
+#include "fresh_state.hpp"
 #include "harness.hpp"
 
-#include "synod/actors/replica/key_value/machine.hpp"
 #include "synod/actors/replica/proposer.hpp"
 
 #include <doctest/doctest.h>
@@ -26,7 +26,7 @@ struct fixture {
   /// Slots below are performed.
   void perform_below(slot_number slot) { performed.state().slot_out = slot; }
 
-  execution performed{{std::make_unique<key_value::machine>(key_value::machine::limits{}, 1), session_table{1000}}};
+  execution performed{fresh()};
   proposer subject;
   pvalue_map decisions;
   slot_number decided_below = 1;

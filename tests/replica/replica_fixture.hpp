@@ -107,7 +107,6 @@ struct replica_fixture : actor_world {
   replica::options limits{
     {.window = 256, .batch_limit_bytes = 1 << 20, .batch_limit_requests = 4096, .waiting_limit_bytes = 64 << 20},
     0,
-    three_members(),
     16 << 20,
     {"/data/replica", {"test", "key-value"}, 64 << 20},
     64 << 20,

@@ -168,7 +168,11 @@ TEST_CASE_FIXTURE(replica_fixture, "credit of the replica that requests go to se
 TEST_CASE_FIXTURE(replica_fixture, "credit of a leader on another host sends at once what waited for it, oldest slot first") {
   limits.peer_limit_bytes = 2000;
   limits.batch_limit_bytes = 1;
-  limits.members = configurations{configuration{{0}, {7}, {0, 1, 2}}}; // Nobody beside the leader: this one proposes.
+  limits.fresh_state = [] {
+    auto state = fresh();
+    state.members = configurations{configuration{{0}, {7}, {0, 1, 2}}};
+    return state;
+  }; // Nobody beside the leader: this one proposes.
   start();
   caf::anon_send(subject, peer{0, "leader", nullptr});
   caf::anon_send(subject, peer{7, "leader", leader.ptr()});

@@ -39,7 +39,7 @@ struct fixture {
   void begin_at(slot_number slot_out) {
     state->slot_out = slot_out;
     subject->performed(2000);
-    REQUIRE(subject->due(now));
+    REQUIRE(subject->due(1, now));
     subject->begin(std::make_unique<state_snapshot>(*state, whose, slot_out * 10));
   }
 
@@ -90,15 +90,15 @@ std::string name_of(slot_number slot) {
 
 TEST_CASE_FIXTURE(fixture, "one is due by what was performed since the last one, and by a quarter of what that one takes") {
   subject->performed(999);
-  CHECK_FALSE(subject->due(now));
+  CHECK_FALSE(subject->due(1, now));
   subject->performed(251); // With the random part at most.
-  CHECK(subject->due(now));
+  CHECK(subject->due(1, now));
   set("large", std::string(100'000, 'x'));
   take(5);
   subject->performed(25'000);
-  CHECK_FALSE(subject->due(now));
+  CHECK_FALSE(subject->due(1, now));
   subject->performed(8'000);
-  CHECK(subject->due(now));
+  CHECK(subject->due(1, now));
 }
 
 TEST_CASE_FIXTURE(fixture, "the latest is restored at a start; what counts as durable is the one before it") {
@@ -188,13 +188,13 @@ TEST_CASE_FIXTURE(fixture, "one that cannot be written is given up, told, and tr
   CHECK(work());
   CHECK(told.find("no snapshot can be written: ") != std::string::npos);
   CHECK_FALSE(subject->taking());
-  CHECK_FALSE(subject->due(now));
+  CHECK_FALSE(subject->due(1, now));
   on.behaviour().error_per_million = 0;
   while (work()) {
   }
   CHECK(names() == std::vector<std::string>{name_of(5)});
   now += std::chrono::milliseconds{999};
-  CHECK_FALSE(subject->due(now));
+  CHECK_FALSE(subject->due(1, now));
   now += std::chrono::milliseconds{1};
   take(12);
   CHECK(subject->durable_below() == 5);

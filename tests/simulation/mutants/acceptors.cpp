@@ -46,8 +46,8 @@ caf::expected<caf::actor> collects_for_one(const role_context& context) {
   if (!before)
     return before.error();
   auto options = acceptor_options(context);
-  auto& right = options.members.ruling(1);
-  options.members = configurations{configuration{right.replicas(), right.leaders(), {1}}};
+  auto& right = options.members;
+  options.members = configuration{right.replicas(), right.leaders(), {1}};
   return caf::actor_cast<caf::actor>(
     context.environment->system().spawn<acceptor>(std::move(*before), options, context.environment));
 }

@@ -29,10 +29,9 @@ std::function<role_definition()> with_options(Change change) {
 }
 
 void need_fewer(leader::options& x, size_t fewer_promises, size_t fewer_accepts) {
-  auto& members = x.members.ruling(1);
-  x.members = configurations{configuration{members.replicas(), members.leaders(), members.acceptors(),
-                                           members.quorum(phase::promise).needed() - fewer_promises,
-                                           members.quorum(phase::accept).needed() - fewer_accepts}};
+  auto& members = x.members.latest();
+  x.members = configurations{members.with_quorums(members.quorum(phase::promise).needed() - fewer_promises,
+                                                  members.quorum(phase::accept).needed() - fewer_accepts)};
 }
 
 // -- other messages -----------------------------------------------------------

@@ -43,13 +43,16 @@ role_definition needs_fewer() {
   auto role = replica_role();
   role.spawn = [](const role_context& context) {
     auto options = replica_options(context);
-    auto& right = options.members.ruling(1);
-    auto fewer = [&](phase which, size_t by) {
-      auto needed = right.quorum(which).needed();
-      return needed - std::min(needed, by);
+    options.fresh_state = [fresh = options.fresh_state] {
+      auto state = fresh();
+      auto& right = state.members.latest();
+      auto fewer = [&](phase which, size_t by) {
+        auto needed = right.quorum(which).needed();
+        return needed - std::min(needed, by);
+      };
+      state.members = configurations{right.with_quorums(fewer(phase::promise, Promises), fewer(phase::accept, Accepts))};
+      return state;
     };
-    options.members = configurations{configuration{right.replicas(), right.leaders(), right.acceptors(),
-                                                   fewer(phase::promise, Promises), fewer(phase::accept, Accepts)}};
     return spawn_replica(context, options);
   };
   return role;
@@ -94,7 +97,7 @@ struct performs_out_of_turn : execution {
   void perform(const message<schema::Pvalue>& decided, listener& told) override {
     std::vector<schema::Operation::Reader> wrong;
     for (auto request : decided->getValue().getRequests()) {
-      if (request.isOpen())
+      if (!request.isCommands())
         continue;
       auto commands = request.getCommands();
       auto cid = commands.getFirstCid();
