@@ -139,6 +139,7 @@ class Cluster:
         self.processes = {}
         self.stderr = {}  # of a node's process, by name: a descriptor, instead of its log
         self.environment = {}  # of a node's process, by name: variables beside those of the test
+        self.keep = False  # the directory, when all is over
         self.config = os.path.join(self.dir, "cluster.conf")
         with open(self.config, "w") as f:
             f.write('cluster = "test"\n')
@@ -161,15 +162,15 @@ class Cluster:
         return self
 
     def __exit__(self, kind, value, trace):
-        for name in list(self.processes):
-            self.kill(name)
+        self.kill(*self.processes)
         if kind:
             for name in self.layout:
                 path = self.log(name)
                 if os.path.exists(path):
                     print("---- log of node %s" % name)
                     print(open(path, errors="replace").read()[-4000:])
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def log(self, name):
         return os.path.join(self.dir, name + ".log")
@@ -191,11 +192,14 @@ class Cluster:
     def signal(self, name, number):
         self.processes[name].send_signal(number)
 
-    def kill(self, name):
-        process = self.processes.pop(name)
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    def kill(self, *names):
+        """At once."""
+        processes = [self.processes.pop(name) for name in names]
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+            process.stdout.close()
 
     def terminate(self, name, limit=10):
         """Ends a node in order; returns its exit status."""
