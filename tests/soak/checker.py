@@ -101,9 +101,6 @@ def check_sequence(operations):
     for each in seen:
         bound(after, each.saw + 1, each, later)
         bound(before, each.saw, each, earlier)
-    for place in range(count, 0, -1):  # No later than what follows it.
-        if before[place + 1] is not None and place < count:
-            bound(before, place, before[place + 1], earlier)
     gaps = [place for place in range(1, count + 1) if place not in places]
     unknown.sort(key=lambda each: each.call)
     if len(gaps) > len(unknown):

@@ -28,6 +28,7 @@ class Pauses:
         self.places = {place: Place(now) for place in (*nodes, EVERYWHERE)}
         self.under_way = None
         self.away = ()
+        self.total = set()  # faults that leave no node alone
         self.notable = []  # (when it ended, what it is put down to, place, seconds)
 
     def acknowledged(self, node):
@@ -49,6 +50,8 @@ class Pauses:
     def begin_fault(self, name, away):
         with self.lock:
             self.under_way, self.away = name, away
+            if len(away) == len(self.places) - 1:
+                self.total.add(name)
             for each, place in self.places.items():
                 place.faults.add(name)
                 place.away |= each in away
@@ -58,11 +61,13 @@ class Pauses:
             self.under_way, self.away = None, ()
 
     def longest(self, fault, begin=0.0, end=float("inf")):
-        """Of those that ended between two moments: at all nodes together, and at any one; 0: none was notable."""
+        """Of those that ended between two moments: at all nodes together, and at any one that was left alone; 0: none was
+        notable; None: none was left alone."""
         with self.lock:
             those = [each for each in self.notable if each[1] == fault and begin <= each[0] < end]
-        return (max((each[3] for each in those if each[2] == EVERYWHERE), default=0.0),
-                max((each[3] for each in those if each[2] != EVERYWHERE), default=0.0))
+        everywhere = max((each[3] for each in those if each[2] == EVERYWHERE), default=0.0)
+        anywhere = max((each[3] for each in those if each[2] != EVERYWHERE), default=0.0)
+        return everywhere, None if fault in self.total else anywhere
 
     def faults(self):
         with self.lock:

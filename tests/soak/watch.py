@@ -1,4 +1,5 @@
-"""Looks at every process and data directory each second: what they take, and whether it grows."""
+"""Looks at every process and data directory each second: what they take, and whether it grows. And at the machine: pauses that are
+as long as its own are no fault of a node."""
 
 import os
 import statistics
@@ -69,6 +70,30 @@ def look_at_process(process):
     with open("/proc/%d/status" % process) as f:
         fields = dict(line.split(":", 1) for line in f)
     return (1024 * int(fields["VmRSS"].split()[0]), len(os.listdir("/proc/%d/fd" % process)), int(fields["Threads"]))
+
+
+class Machine:
+    """What a thread that only sleeps, and a small file that is written and synced, have to wait for here."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "machine")
+        self.seen = []  # (when, seconds that a second was late, seconds for a sync)
+
+    def follow(self, load):
+        due = time.monotonic() + 1
+        with open(self.path, "wb", buffering=0) as f:
+            while not load.stopping.wait(max(0.0, due - time.monotonic())):
+                begin = time.monotonic()
+                os.pwrite(f.fileno(), os.urandom(4096), 0)
+                os.fdatasync(f.fileno())
+                end = time.monotonic()
+                self.seen.append((end, begin - due, end - begin))
+                due = end + 1
+
+    def longest(self, begin, end):
+        """Lateness and sync, between two moments."""
+        those = [each for each in self.seen if begin <= each[0] < end]
+        return max((each[1] for each in those), default=0.0), max((each[2] for each in those), default=0.0)
 
 
 class Watch:
