@@ -21,6 +21,9 @@ HOT, HOT_SHARE = 4, 0.5
 MIX = {"SET": 35, "GET": 30, "INCR": 12, "APPEND": 12, "count": 6, "list": 5}
 
 
+RESULT_LOST = "ERR the command was performed, its result is no longer kept"
+
+
 class Resets:
     """Asks clients to reset their connections, in the middle of what they are about."""
 
@@ -34,7 +37,7 @@ class Resets:
 class Counts:
     def __init__(self):
         self.lock = threading.Lock()
-        self.of = dict.fromkeys(("acknowledged writes", "reads", "writes of unknown outcome", "not performed"), 0)
+        self.of = dict.fromkeys(("acknowledged writes", "reads", "performed with a lost result", "writes of unknown outcome", "not performed"), 0)
 
     def add(self, what, count=1):
         with self.lock:
@@ -73,13 +76,21 @@ class Command:
         return reply // ITEM
 
     def refused(self, call, text):
-        if text.startswith("UNKNOWN"):  # Reads behind writes that are under way are performed as commands, too.
+        if text == RESULT_LOST:
+            self.performed(call)
+        elif text.startswith("UNKNOWN"):  # Reads behind writes that are under way are performed as commands, too.
             self.lost(call)
         else:
             fits = text.startswith("TRYAGAIN") or (self.wrote is None and text.startswith("TIMEOUT"))
             check(fits, "%s is answered %s" % (self.words[:2], text))
             self.client.counts.add("not performed")
         return False
+
+    def performed(self, call):
+        """What its reply was is not known any more: its replica has gone on from a snapshot that holds it already."""
+        if self.wrote is not None:
+            self.window.add(self.key, Operation(self.client.name, call, time.monotonic_ns(), self.wrote))
+            self.client.counts.add("performed with a lost result")
 
     def lost(self, call):
         """No reply will come."""
