@@ -37,7 +37,8 @@ class Resets:
 class Counts:
     def __init__(self):
         self.lock = threading.Lock()
-        self.of = dict.fromkeys(("acknowledged writes", "reads", "performed with a lost result", "writes of unknown outcome", "not performed"), 0)
+        self.of = dict.fromkeys(("acknowledged writes", "reads", "performed with a lost result", "writes of unknown outcome",
+                                 "not performed"), 0)
 
     def add(self, what, count=1):
         with self.lock:
@@ -144,7 +145,8 @@ class Client:
             hot = self.chance.random() < HOT_SHARE
             key = window.key("r", self.chance.randrange(HOT) if hot else self.chance.randrange(HOT, REGISTERS))
         else:
-            key = window.key("l", self.chance.randrange(LISTS)) if what in ("APPEND", "list") else window.key("c", self.chance.randrange(COUNTERS))
+            kind, count = ("l", LISTS) if what in ("APPEND", "list") else ("c", COUNTERS)
+            key = window.key(kind, self.chance.randrange(count))
         if what == "SET":
             name = self.fresh_name()
             return Command(self, window, key, ["SET", key, value_of(name, self.chance.randint(*SIZES))], name)
