@@ -29,6 +29,8 @@ struct Open {
   # Opens a session. The same number opens one session, however often it is asked for while that lasts.
   number @0 :UInt64;         # a random one of the client's own choice
   keepResults @1 :Bool;      # keep the last replies in the replicated state: the client may turn to another replica
+  replaces @2 :UInt64;       # the client's session before, which ends in the same step: what is still under way of it is not
+                             # performed behind anything of the new one; 0: none
 }
 
 struct Commands {
@@ -74,6 +76,7 @@ struct Opened {
     refused @2 :Void;        # not taken: the replica's queue is full
     tooMany @3 :Void;        # there are as many sessions as there may be
   }
+  why @4 :Text;              # it is refused, in words; empty: for want of room in the queue
 }
 
 struct Responses {
@@ -83,8 +86,9 @@ struct Responses {
   replies @2 :List(Reply);
   answered @3 :UInt32;       # so many of `replies`, from the front, are given; the others follow in a further message
   sessionEnded @4 :Bool;     # the session is not known (any more): nothing of it will be performed
-  refused @5 :Bool;          # not taken, not performed: the replica's queue is full
+  refused @5 :Bool;          # not taken, not performed: the replica's queue is full, or `why`
   mark @6 :UInt64;           # flow control: comes back in Received
+  why @7 :Text;              # it is refused, in words; empty: for want of room in the queue
 }
 
 struct Answers {

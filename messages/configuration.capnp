@@ -15,7 +15,9 @@ struct Configuration {
     port @3 :UInt16;
     roles @4 :List(Text);
     since @5 :UInt64;        # the number of the configuration that took it in
+    token @6 :UInt64;        # of its data directory, which it was added with; 0: it was there when the cluster began
   }
+  removed @2 :List(UInt32);  # ids of nodes that were members: given once, never again
 }
 
 struct Configurations {

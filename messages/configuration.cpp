@@ -4,9 +4,10 @@
 
 namespace synod {
 
-configuration::configuration(uint64_t number, std::vector<member> nodes)
+configuration::configuration(uint64_t number, std::vector<member> nodes, node_set removed)
   : number_{number},
     nodes_{std::move(nodes)},
+    removed_{std::move(removed)},
     replicas_{with("replica")},
     leaders_{with("leader")},
     acceptors_{with("acceptor")},
@@ -35,13 +36,19 @@ std::string refusal_of(const configuration& next, const configuration& now) {
   if (next.number() != now.number() + 1)
     return "configuration " + std::to_string(now.number()) + " is followed by number " + std::to_string(now.number() + 1)
            + ", not " + std::to_string(next.number());
+  if (next.nodes().size() > configuration::most_nodes)
+    return "there may be " + std::to_string(configuration::most_nodes) + " nodes";
+  if (next.removed().size() > configuration::most_removed)
+    return "no more than " + std::to_string(configuration::most_removed) + " nodes can be removed from a cluster in its life";
   std::set<node_id> ids;
   std::set<std::string> names;
   for (auto& each : next.nodes()) {
-    if (each.id == 0 || each.name.empty() || each.host.empty() || each.port == 0 || each.roles.empty())
-      return "node '" + each.name + "' has no id, name, address or role";
+    if (each.name.empty() || each.host.empty() || each.port == 0 || each.roles.empty())
+      return "node '" + each.name + "' has no name, address or role";
     if (!ids.insert(each.id).second || !names.insert(each.name).second)
       return "node '" + each.name + "' is named twice, or has the id of another one";
+    if (next.removed().contains(each.id))
+      return "node '" + each.name + "' has id " + std::to_string(each.id) + " of a node that was removed: an id is given once";
   }
   for (auto* members : {&next.replicas(), &next.leaders(), &next.acceptors()})
     if (members->empty())
@@ -52,12 +59,15 @@ std::string refusal_of(const configuration& next, const configuration& now) {
 configuration configuration_of(schema::Configuration::Reader x) {
   std::vector<member> nodes;
   for (auto each : x.getNodes()) {
-    member node{each.getId(), each.getName().cStr(), each.getHost().cStr(), each.getPort(), {}, each.getSince()};
+    member node{each.getId(), each.getName().cStr(), each.getHost().cStr(), each.getPort(), {}, each.getSince(), each.getToken()};
     for (auto role : each.getRoles())
       node.roles.emplace_back(role.cStr());
     nodes.push_back(std::move(node));
   }
-  return {x.getNumber(), std::move(nodes)};
+  node_set removed;
+  for (auto each : x.getRemoved())
+    removed.insert(each);
+  return {x.getNumber(), std::move(nodes), std::move(removed)};
 }
 
 void write(const configuration& x, schema::Configuration::Builder to) {
@@ -73,7 +83,12 @@ void write(const configuration& x, schema::Configuration::Builder to) {
     for (unsigned j = 0; j < roles.size(); ++j)
       roles.set(j, node.roles[j]);
     list[i].setSince(node.since);
+    list[i].setToken(node.token);
   }
+  auto removed = to.initRemoved(static_cast<unsigned>(x.removed().size()));
+  unsigned i = 0;
+  for (auto each : x.removed())
+    removed.set(i++, each);
 }
 
 const configuration& configurations::ruling(slot_number slot) const {
@@ -104,7 +119,10 @@ void configurations::add(configuration next, slot_number from) {
 configurations configurations_of(schema::Configurations::Reader x) {
   configurations found;
   for (auto each : x.getList()) {
-    auto what = configuration_of(each.getConfiguration());
+    auto told = each.getConfiguration();
+    if (told.getNodes().size() > configuration::most_nodes || told.getRemoved().size() > configuration::most_removed)
+      return {};
+    auto what = configuration_of(told);
     auto follows = found.empty() || (what.number() == found.latest().number() + 1 && each.getFirstSlot() > found.latest_from());
     if (!follows)
       return {};

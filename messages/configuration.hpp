@@ -78,6 +78,7 @@ struct member {
   uint16_t port = 0;
   std::vector<std::string> roles;
   uint64_t since = 0; ///< the number of the configuration that took it in
+  uint64_t token = 0; ///< of its data directory, which it was added with; 0: it was there when the cluster began
 
   bool has(std::string_view role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
   bool operator==(const member&) const = default;
@@ -87,8 +88,11 @@ struct member {
 class configuration {
 public:
   configuration() = default;
+  static constexpr size_t most_nodes = 64;
+  static constexpr size_t most_removed = 1024; ///< in the life of a cluster
+
   /// Quorums are majorities of the acceptors. `number`: 0 is the one that the cluster began with, each change counts one up.
-  configuration(uint64_t number, std::vector<member> nodes);
+  configuration(uint64_t number, std::vector<member> nodes, node_set removed = {});
   /// Of nodes that nothing else is known of.
   configuration(node_set replicas, node_set leaders, node_set acceptors, uint64_t number = 0)
     : number_{number},
@@ -108,6 +112,8 @@ public:
 
   uint64_t number() const { return number_; }
   const std::vector<member>& nodes() const { return nodes_; }
+  /// Those that were members once.
+  const node_set& removed() const { return removed_; }
   /// Null: there is none.
   const member* find(node_id id) const;
   const member* find(const std::string& name) const;
@@ -130,6 +136,7 @@ private:
 
   uint64_t number_ = 0;
   std::vector<member> nodes_;
+  node_set removed_;
   node_set replicas_;
   node_set leaders_;
   node_set acceptors_;
@@ -161,6 +168,10 @@ public:
   slot_number first_slot() const { return all_.empty() ? no_end : all_.front().from; }
 
   const configuration& latest() const { return all_.back().what; }
+  /// One of them has got that node.
+  bool knows(node_id node) const {
+    return any(1, no_end, [node](auto& x) { return x.find(node) != nullptr; });
+  }
   /// The latest one rules from here on.
   slot_number latest_from() const { return all_.back().from; }
 
@@ -199,7 +210,7 @@ private:
   std::vector<rule> all_; // in ascending order
 };
 
-/// Without those that do not follow each other as they should.
+/// Empty if they do not follow each other as they should, or are larger than any.
 configurations configurations_of(schema::Configurations::Reader x);
 void write(const configurations& x, schema::Configurations::Builder to);
 

@@ -1,6 +1,7 @@
 # Records on disk. An accepted pvalue is logged as the Pvalue it came as (paxos.capnp).
 @0x9c55a9f3d46e7b21;
 
+using Configurations = import "configuration.capnp".Configurations;
 using Cxx = import "/capnp/c++.capnp";
 using Paxos = import "paxos.capnp";
 $Cxx.namespace("synod::schema");
@@ -52,6 +53,13 @@ struct KnownNodes {
     node @0 :Text;
     token @1 :UInt64;
   }
+}
+
+struct KnownConfigurations {
+  # What a node knows of decided configurations.
+  beginning @0 :Configurations; # the one that the cluster began with; empty: this node was not there
+  last @1 :Configurations;   # the last ones
+  left @2 :Bool;             # the node was removed, and has ended
 }
 
 struct Incarnation {

@@ -106,6 +106,7 @@ void visit(schema::Configuration::Reader configuration) {
     for (auto role : node.getRoles())
       static_cast<void>(role);
   }
+  configuration.getRemoved();
 }
 
 /// The same, by hand, for the message that carries all commands: acceptors log it and replicas perform it by the million. What

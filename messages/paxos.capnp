@@ -25,6 +25,7 @@ struct Pvalue {
   decidedBelow @2 :UInt64;   # every slot below this one was decided when the proposer wrote this
   value @3 :Batch;
   configuration @4 :UInt64;  # the number of the one that rules the slot: whose acceptors choose
+  proposer @5 :UInt32;       # the node whose replica made it, or whose leader filled a hole with it
 }
 
 struct P1a {
@@ -46,13 +47,16 @@ struct P1b {
   pvalues @6 :List(Data);    # each an encoded Pvalue, one per slot, the one with the highest ballot
   wallClock @7 :Int64;       # of the acceptor's host, milliseconds since 1970
   firstKept @8 :UInt64;      # slots below are decided, and nothing is told of them: they were collected
+  full @9 :Bool;             # as in P2b
 }
 
 struct P2b {
-  # Acceptor to leader: accepted, durably, under `ballot`; or, when `ballot` is not the leader's, preempted.
+  # Acceptor to leader: accepted, durably, under `ballot`; or, when `ballot` is higher than the leader's, preempted. Without slots,
+  # and not higher: nothing was accepted, for want of room; or it tells how full its disk is.
   acceptor @0 :UInt32;
   ballot @1 :Ballot;
   slots @2 :List(UInt64);    # all that one sync made durable
   mark @3 :UInt64;           # flow control: the highest mark received from this leader; 0: none
   wallClock @4 :Int64;       # of the acceptor's host, milliseconds since 1970
+  full @5 :Bool;             # its disk has less room than its reserve: better it gets nothing new
 }

@@ -13,6 +13,7 @@ struct Leading {
   decidedBelow @1 :UInt64;   # the leader knows that every slot below is decided
   freeSlot @2 :UInt64;       # no slot from here on has a proposal at this leader
   clusterTime @3 :Leadership.ClusterTime;
+  full @4 :List(UInt32);     # acceptors without whose full disks there is no quorum: nothing new is taken until there is room
 }
 
 struct Received {

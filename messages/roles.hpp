@@ -100,6 +100,8 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pong>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Hello>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::RoleStatus>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::NodeStatus>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Change>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::ChangeState>) )
 
 CAF_ADD_ATOM(synod, synod, propose_atom, "propose")   // replica to leader
 CAF_ADD_ATOM(synod, synod, p2a_atom, "p2a")           // commander to acceptor
@@ -107,6 +109,7 @@ CAF_ADD_ATOM(synod, synod, decision_atom, "decision") // commander to replica; r
 CAF_ADD_ATOM(synod, synod, forward_atom, "forward")   // replica to replica
 CAF_ADD_ATOM(synod, synod, follow_atom, "follow")     // follower to replica
 CAF_ADD_ATOM(synod, synod, status_atom, "status")
+CAF_ADD_ATOM(synod, synod, explain_atom, "explain")
 CAF_ADD_ATOM(synod, synod, tick_atom, "tick")     // to itself, by the actor system's clock
 CAF_ADD_ATOM(synod, synod, sync_atom, "sync")     // acceptor to itself: what waits is to be made durable
 CAF_ADD_ATOM(synod, synod, expire_atom, "expire") // replica to itself: a deadline of the state machine has come
@@ -119,19 +122,24 @@ using role_actor =
   caf::typed_actor<caf::reacts_to<peer>,                                             // from its node
                    caf::replies_to<status_atom>::with<message<schema::RoleStatus>>>; // from its node, for synod-ctl
 
+/// A role that remembers what became of slots (`role_definition::explains`).
+using slot_actor =
+  role_actor::extend<caf::replies_to<explain_atom, uint64_t>::with<message<schema::RoleStatus>>>; // from its node: of a slot
+
 /// Accepts pvalues; never forgets what it promised. A mark is flow control: it comes back in the answer.
 using acceptor_actor =
-  role_actor::extend<caf::reacts_to<message<schema::P1a>>,                        // from a leader, for its scout
+  slot_actor::extend<caf::reacts_to<message<schema::P1a>>,                        // from a leader, for its scout
                      caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
                      caf::reacts_to<message<schema::AskHighest>>,                 // from a replica, for reads
                      caf::reacts_to<message<schema::Learn>>,                      // from a replica that is behind
                      caf::reacts_to<message<schema::Durable>>,                    // from a replica: garbage collection
                      caf::reacts_to<sync_atom>,                                   // from itself
+                     caf::reacts_to<tick_atom>,                                   // from itself: it looks how full its disk is
                      caf::reacts_to<done_aside>>;                                 // from the disk: it is durable, or read
 
 /// Gets slots decided under its ballots.
 using leader_actor =
-  role_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>, uint64_t>, // from a replica; from a passive leader
+  slot_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>, uint64_t>, // from a replica; from a passive leader
                      caf::reacts_to<message<schema::P1b>>,                            // from an acceptor, to a scout
                      caf::reacts_to<message<schema::P2b>>,                            // from an acceptor, to commanders
                      caf::reacts_to<adopted>, caf::reacts_to<preempted>,              // from its scout or a commander
@@ -146,7 +154,7 @@ using leader_actor =
 
 /// Performs the decided batches and answers clients.
 using replica_actor =
-  role_actor::extend<caf::reacts_to<message<schema::Request>>,                         // from a client
+  slot_actor::extend<caf::reacts_to<message<schema::Request>>,                         // from a client
                      caf::reacts_to<forward_atom, message<schema::Request>, uint64_t>, // from another replica
                      caf::reacts_to<message<schema::Query>>,                           // from a client: read-only
                      caf::reacts_to<decision_atom, message<schema::Pvalue>, uint64_t>, // from a leader, of a commander
@@ -177,11 +185,15 @@ using follower_actor = caf::typed_actor<caf::reacts_to<decision_atom, message<sc
 /// The roles of one node: places them, connects them with those of other nodes.
 using node_actor =
   caf::typed_actor<caf::replies_to<message<schema::Hello>, std::vector<caf::strong_actor_ptr>>::with<
-                     message<schema::Hello>, std::vector<caf::strong_actor_ptr>>,    // from the node at the other end
-                   caf::reacts_to<message<schema::Performed>>,                       // from its replica: configurations
-                   caf::reacts_to<tick_atom, uint32_t>,                              // to itself: connect to that node
-                   caf::reacts_to<done_aside>,                                       // what it wanted to remember is durable
-                   caf::replies_to<status_atom>::with<message<schema::NodeStatus>>>; // from synod-ctl
+                     message<schema::Hello>, std::vector<caf::strong_actor_ptr>>, // from the node at the other end
+                   caf::reacts_to<message<schema::Performed>>,                    // from its replica; from a node that joins
+                   caf::reacts_to<message<schema::Durable>>,                      // from its replica; to a node that was removed
+                   caf::replies_to<message<schema::Change>>::with<message<schema::ChangeState>>, // from synod-ctl
+                   caf::reacts_to<tick_atom, uint32_t>,                             // to itself: connect to that node
+                   caf::reacts_to<done_aside>,                                      // what it wanted to remember is durable
+                   caf::replies_to<status_atom>::with<message<schema::NodeStatus>>, // from synod-ctl
+                   caf::replies_to<explain_atom, uint64_t>::with<message<schema::NodeStatus>>, // from synod-ctl: of a slot
+                   caf::replies_to<caf::get_atom>::with<message<schema::Hello>>>; // from a node that joins, from synod-ctl
 
 } // namespace synod
 

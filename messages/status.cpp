@@ -2,7 +2,10 @@
 
 namespace synod {
 
-message<schema::RoleStatus> role_status(const char* role, std::initializer_list<status_entry> entries) {
+namespace {
+
+template <class Entries>
+message<schema::RoleStatus> write_status(const char* role, const Entries& entries) {
   builder<schema::RoleStatus> status{1024};
   status->setRole(role);
   auto list = status->initEntries(static_cast<unsigned>(entries.size()));
@@ -16,6 +19,16 @@ message<schema::RoleStatus> role_status(const char* role, std::initializer_list<
     ++i;
   }
   return status.finish();
+}
+
+} // namespace
+
+message<schema::RoleStatus> role_status(const char* role, std::initializer_list<status_entry> entries) {
+  return write_status(role, entries);
+}
+
+message<schema::RoleStatus> role_status(const char* role, const std::vector<status_entry>& entries) {
+  return write_status(role, entries);
 }
 
 } // namespace synod

@@ -1,4 +1,4 @@
-// What a role tells of itself to synod-ctl status.
+// What a role tells of itself to synod-ctl status, and of a slot to synod-ctl explain.
 #pragma once
 
 #include "synod/messages/message.hpp"
@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace synod {
 
@@ -17,5 +18,6 @@ struct status_entry {
 };
 
 message<schema::RoleStatus> role_status(const char* role, std::initializer_list<status_entry> entries);
+message<schema::RoleStatus> role_status(const char* role, const std::vector<status_entry>& entries);
 
 } // namespace synod

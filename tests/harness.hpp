@@ -186,11 +186,12 @@ inline message<schema::Query> query_of(uint64_t number, const std::vector<std::v
   return built.finish();
 }
 
-inline message<schema::Request> open_request(uint64_t number, bool keep_results = false) {
+inline message<schema::Request> open_request(uint64_t number, bool keep_results = false, uint64_t replaces = 0) {
   builder<schema::Request> built;
   auto open = built->initOpen();
   open.setNumber(number);
   open.setKeepResults(keep_results);
+  open.setReplaces(replaces);
   return built.finish();
 }
 

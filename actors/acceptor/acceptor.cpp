@@ -1,8 +1,11 @@
 #include "synod/actors/acceptor/acceptor.hpp"
 
 #include "synod/actors/role/error_text.hpp"
+#include "synod/actors/role/explained.hpp"
 #include "synod/actors/role/robust.hpp"
 #include "synod/messages/status.hpp"
+
+#include <spdlog/spdlog.h>
 
 #include <limits>
 
@@ -12,6 +15,10 @@ namespace {
 
 constexpr auto no_end = std::numeric_limits<slot_number>::max();
 constexpr size_t answer_bytes = 256; // a P1b or Learned beside its items
+constexpr size_t small_bytes = 256;  // a Promise or Collected, at most
+constexpr std::chrono::seconds look_interval{1};
+constexpr std::chrono::seconds longest_segment_pause{10};
+constexpr auto look_number = write_ahead_log::first_free_number; // of the look at the disk's room; reads count from 1 behind it
 
 } // namespace
 
@@ -24,20 +31,25 @@ acceptor::acceptor(caf::actor_config& config, memory before, options opts, envir
     learners_{opts.peer_limit_bytes},
     collection_{opts.members},
     options_{std::move(opts)},
-    environment_{std::move(environment)} {}
+    environment_{std::move(environment)},
+    room_{options_.reserve_bytes},
+    segment_again_{look_interval, longest_segment_pause} {}
 
 acceptor::behavior_type acceptor::make_behavior() {
   robust(*this, environment_);
   hand_over();
+  on_tick();
   return {
     [](const peer&) {}, // It only ever answers.
     [this](status_atom) { return status(); },
+    [this](explain_atom, uint64_t slot) { return on_explain(slot); },
     [this](const message<schema::P1a>& request) { on_p1a(request); },
     [this](p2a_atom, const message<schema::Pvalue>& pvalue, uint64_t mark) { on_p2a(pvalue, mark); },
     [this](const message<schema::AskHighest>& request) { on_ask_highest(request); },
     [this](const message<schema::Learn>& request) { on_learn(request); },
     [this](const message<schema::Durable>& told) { on_durable(told); },
     [this](sync_atom) { on_sync(); },
+    [this](tick_atom) { on_tick(); },
     [this](const done_aside& x) { on_done_aside(x); },
   };
 }
@@ -54,8 +66,13 @@ void acceptor::on_p1a(const message<schema::P1a>& request) {
   x.asked = {false, request->getScout(), request->getFirstSlot(), request->getEndSlot(), true};
   if (answers_.waits(x.to, x.asked))
     return;
-  if (asked > ballot_)
+  if (asked > ballot_) {
+    if (!may_promise())
+      return; // It asks again.
     promise(asked);
+  }
+  if (asked == ballot_)
+    leader_ = x.to;
   // To somebody else's ballot the answer is the ballot alone: preempted. One that is durable and high enough is told at once.
   x.promised = asked < answers_.durable_ballot() ? answers_.durable_ballot() : ballot_;
   if (x.promised == asked) {
@@ -68,6 +85,10 @@ void acceptor::on_p1a(const message<schema::P1a>& request) {
   auto promise_waits_for = x.promised == answers_.durable_ballot() ? 0 : answers_.ballot_waits_for();
   auto record = std::max(promise_waits_for, x.content.waits_for);
   answer(std::move(x), record);
+}
+
+bool acceptor::may_promise() const {
+  return log_->has_room(record_kind::promise, small_bytes, room_.full());
 }
 
 void acceptor::promise(ballot to) {
@@ -85,18 +106,25 @@ void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
   if (asked.round > most_round)
     return;
   auto* known = accepted_.find(slot);
+  if (asked >= ballot_)
+    leader_ = current_sender();
   // A vote names the ballot it was given under, whatever is promised until it is durable; without a slot it preempts.
   if (asked < ballot_ || slot == 0) {
     answers_.refuse(current_sender(), asked, mark);
   } else if (slot < accepted_.first_kept()) {
     // It might accept, and collect that at once: what is proposed under a ballot that it may accept is what was decided, if the
     // ballot is higher, or does no harm. (A majority with this vote is one that could have accepted.)
-    if (asked > ballot_)
+    if (asked > ballot_ && may_promise())
       promise(asked);
-    answers_.accept(current_sender(), asked, slot, mark, std::max(answers_.ballot_waits_for(), collected_in_));
+    if (asked > ballot_)
+      answers_.decline(current_sender(), mark);
+    else
+      answers_.accept(current_sender(), asked, slot, mark, std::max(answers_.ballot_waits_for(), collected_in_));
   } else if (known && known->under == asked) {
     // Asked once more, since the answer is late or lost. It is not logged again: a slow disk gets no work by being slow.
     answers_.accept_again(current_sender(), asked, slot, mark, known->record);
+  } else if (!log_->has_room(record_kind::pvalue, pvalue.size_bytes(), room_.full())) {
+    answers_.decline(current_sender(), mark);
   } else {
     log_->carry({asked, accepted_.first_kept()});
     auto logged = log_->append(record_kind::pvalue, pvalue.content());
@@ -104,6 +132,7 @@ void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
       answers_.raise(asked, logged.number);
     ballot_ = asked;
     accepted_.accept(pvalue, logged.number, logged.where);
+    history_.accepted(slot, asked, environment_->wall_clock_ms());
     answers_.accept(current_sender(), asked, slot, mark, logged.number);
     ++accepts_;
   }
@@ -145,8 +174,8 @@ void acceptor::on_durable(const message<schema::Durable>& told) {
   reconfigure(told->getConfigurations());
   collection_.told(told->getNode(), told->getBelow(), told->getKeepFrom(), clock().now());
   auto first_kept = first_to_keep();
-  if (first_kept <= accepted_.first_kept())
-    return;
+  if (first_kept <= accepted_.first_kept() || !log_->has_room(record_kind::collected, small_bytes, room_.full()))
+    return; // It is told again.
   accepted_.collect(first_kept);
   log_->carry({ballot_, first_kept});
   builder<schema::Collected> collected;
@@ -190,7 +219,7 @@ void acceptor::answer(durable_answers::answer x, record_number record) {
   if (!answers_.hold(std::move(x), record, begins))
     return; // It asks again.
   if (begins)
-    aside(log_->read(write_ahead_log::first_free_number + begins->number, std::move(begins->where), std::move(begins->into)));
+    aside(log_->read(look_number + begins->number, std::move(begins->where), std::move(begins->into)));
   if (record <= log_->durable())
     tell_what_is_due();
   else
@@ -214,12 +243,19 @@ void acceptor::on_sync() {
 }
 
 void acceptor::on_done_aside(const done_aside& x) {
-  if (x.failure)
+  if (x.number == write_ahead_log::segment_number && is_want_of_room(x.failure))
+    log_->segment_failed();
+  else if (x.failure)
     return fail(x.failure);
-  if (x.number >= write_ahead_log::first_free_number)
-    answers_.values_read(x.number - write_ahead_log::first_free_number);
+  else if (x.number >= first_explained_number)
+    return on_explained(x.number);
+  else if (x.number == look_number && looked_at_)
+    room_.seen(**std::exchange(looked_at_, nullptr));
+  else if (x.number > look_number)
+    answers_.values_read(x.number - look_number);
   else
     log_->done(x.number);
+  note_room();
   // Reads must know of a slot before anybody else can know that it was accepted, or one that is begun then misses it.
   accepted_.durable(log_->durable());
   release_segments();
@@ -235,8 +271,61 @@ void acceptor::hand_over() {
   }
   if (auto release = log_->next_release())
     aside(std::move(*release));
-  if (auto segment = log_->next_segment())
+  if (auto segment = log_->next_segment()) {
+    segment_again_.tried(clock().now());
     aside(std::move(*segment));
+    look_at_room();
+  }
+}
+
+// -- room ---------------------------------------------------------------------
+
+void acceptor::on_tick() {
+  delayed_send(this, look_interval, tick_atom_v);
+  look_at_room();
+  if (log_->lacks_segment() && segment_again_.due(clock().now())) {
+    log_->try_segment_again();
+    hand_over();
+  }
+  if (room_.full())
+    tell_leader();
+}
+
+/// One look at a time; the disk tells when it has looked.
+void acceptor::look_at_room() {
+  if (looked_at_)
+    return;
+  looked_at_ = std::make_shared<caf::expected<uint64_t>>(uint64_t{0});
+  aside({disk::lane::background, look_number,
+         [&files = environment_->files(), directory = log_->directory(), into = looked_at_]() -> caf::error {
+           *into = files.free_bytes(directory);
+           return *into ? caf::error{} : into->error();
+         }});
+}
+
+/// Told once when it begins to be full, and once when that ends.
+void acceptor::note_room() {
+  room_.lacks_segment(log_->lacks_segment());
+  if (!log_->lacks_segment())
+    segment_again_.reset();
+  auto full = room_.take_change();
+  if (!full)
+    return;
+  log_->be_sparing(*full);
+  auto left_bytes = room_.free_bytes().value_or(0);
+  if (*full)
+    environment_->log().warn(
+      "acceptor: the disk is full: {} bytes are free, and {} should be; nothing new is begun until there is room", left_bytes,
+      options_.reserve_bytes);
+  else
+    environment_->log().info("acceptor: the disk has room again: {} bytes are free", left_bytes);
+  tell_leader();
+}
+
+/// It is told again and again while the disk is full, and believes it for a while only: no message needs to arrive.
+void acceptor::tell_leader() {
+  if (leader_)
+    send_p2b({leader_, answers_.durable_ballot(), {}, 0});
 }
 
 void acceptor::aside(write_ahead_log::work x) {
@@ -257,9 +346,13 @@ void acceptor::send_p2b(const durable_answers::vote& x) {
   write(x.under, answer->initBallot());
   answer->setMark(x.mark);
   auto slots = answer->initSlots(static_cast<unsigned>(x.slots.size()));
-  for (unsigned i = 0; i < slots.size(); ++i)
+  auto now_ms = environment_->wall_clock_ms();
+  for (unsigned i = 0; i < slots.size(); ++i) {
     slots.set(i, x.slots[i]);
-  answer->setWallClock(environment_->wall_clock_ms());
+    history_.durable(x.slots[i], x.under, now_ms);
+  }
+  answer->setFull(room_.full());
+  answer->setWallClock(now_ms);
   send(caf::actor_cast<leader_actor>(x.leader), answer.finish());
 }
 
@@ -273,6 +366,7 @@ void acceptor::send_p1b(durable_answers::answer& x) {
   answer->setWallClock(environment_->wall_clock_ms());
   answer->setDecidedBelow(x.decided_below);
   answer->setFirstKept(accepted_.first_kept());
+  answer->setFull(room_.full());
   auto list = answer->initPvalues(static_cast<unsigned>(x.content.items.size()));
   for (unsigned i = 0; i < list.size(); ++i)
     list.set(i, x.content.items[i].pvalue.as_data());
@@ -300,10 +394,52 @@ void acceptor::send_learned(durable_answers::answer& x) {
   send(caf::actor_cast<replica_actor>(x.to), answer.finish());
 }
 
+// -- what became of a slot ----------------------------------------------------
+
+// explain: what is known of the slot, with its value, from the log if need be.
+acceptor::explanation acceptor::on_explain(slot_number slot) {
+  auto to = make_response_promise<message<schema::RoleStatus>>();
+  auto known = history_.entries(slot);
+  add(known, "first kept slot", static_cast<int64_t>(accepted_.first_kept()));
+  auto* x = slot < accepted_.first_kept() ? nullptr : accepted_.find(slot);
+  auto collected = slot < accepted_.first_kept();
+  add(known, "state",
+      collected        ? "collected"
+      : !x             ? "nothing accepted"
+      : is_durable(*x) ? "accepted"
+                       : "accepted, not durable yet");
+  if (x)
+    add(known, "ballot", to_string(x->under));
+  if (x && x->pvalue)
+    add_value(known, x->pvalue);
+  if (!x || x->pvalue || explaining_.size() >= most_explaining) {
+    to.deliver(role_status("acceptor", known));
+    return to;
+  }
+  auto number = first_explained_number + explained_++;
+  auto value = std::make_shared<std::vector<block_ptr>>();
+  explaining_.emplace(number, explaining{to, std::move(known), value});
+  aside(log_->read(number, {x->where}, std::move(value)));
+  return to;
+}
+
+/// Its value was read from the log.
+void acceptor::on_explained(uint64_t number) {
+  auto found = explaining_.extract(number);
+  if (!found)
+    return;
+  auto& x = found.mapped();
+  if (!x.value->empty())
+    add_value(x.known, message<schema::Pvalue>{x.value->front()});
+  x.to.deliver(role_status("acceptor", x.known));
+}
+
 // -- the end ------------------------------------------------------------------
 
 void acceptor::on_exit() {
   answers_.clear();
+  leader_ = nullptr;
+  explaining_.clear();
   auto end = log_->close();
   environment_->files().aside(end.lane, std::move(end.run), {}, end.number); // If it fails, the log just was not closed in order.
 }
@@ -319,6 +455,8 @@ message<schema::RoleStatus> acceptor::status() const {
                                   {"highest slot", static_cast<int64_t>(accepted_.highest_durable())},
                                   {"first kept slot", static_cast<int64_t>(accepted_.first_kept())},
                                   {"log bytes", static_cast<int64_t>(log_->kept_bytes())},
+                                  {"disk free bytes", static_cast<int64_t>(room_.free_bytes().value_or(0))},
+                                  {"full", std::string{room_.full() ? "yes" : "no"}},
                                   {"decided below", static_cast<int64_t>(accepted_.decided_below())},
                                   {"accepts", static_cast<int64_t>(accepts_)},
                                   {"syncs", static_cast<int64_t>(syncs_)},

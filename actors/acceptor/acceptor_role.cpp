@@ -10,8 +10,9 @@ acceptor::options acceptor_options(const role_context& context) {
   return {.node = context.self.node,
           .piece_bytes = context.options.bytes("piece-size"),
           .peer_limit_bytes = context.options.bytes("peer-limit"),
-          .members = context.self.members().latest(),
-          .spare_limit_bytes = context.options.bytes("spare-limit")};
+          .members = context.self.config->members().latest(),
+          .spare_limit_bytes = context.options.bytes("spare-limit"),
+          .reserve_bytes = context.options.bytes("disk-reserve")};
 }
 
 namespace {
@@ -65,7 +66,7 @@ caf::expected<acceptor::memory> acceptor_memory(const role_context& context) {
   auto log = write_ahead_log::open(here.files(),
                                    {here.data_directory() / "acceptor", context.self.config->name, context.self.self().name,
                                     context.options.bytes("segment-size"), here.random(), context.has_stored},
-                                   visit);
+                                   visit, told_in_log(here, "acceptor: replays its log"));
   if (!log)
     return log.error();
   found.log = std::move(*log);
@@ -86,7 +87,7 @@ void verify_log(const stored_context& stored) {
   auto visit = [&](record_kind kind, const block_ptr& content, const record_position&) {
     known.take(kind, content, [&](const message<schema::Pvalue>& pvalue) { highest = std::max(highest, pvalue->getSlot()); });
   };
-  auto found = log_recovery{stored.files, segments}.look(visit);
+  auto found = log_recovery{stored.files, segments, stored.reading("acceptor: the log")}.look(visit);
   if (!found)
     return stored.tell({"acceptor", text_of(found.error()), true});
   stored.tell({"acceptor", "segments " + std::to_string(found->first_segment) + " to " + std::to_string(found->last_segment)
@@ -107,7 +108,8 @@ role_definition acceptor_role() {
            {"cache-size", kind::bytes, "64MiB", "accepted values kept in memory", 0},
            {"piece-size", kind::bytes, "1MiB", "largest answer to a scout or a replica", 4096, 16 << 20},
            {"peer-limit", kind::bytes, "16MiB", "learned slots on the way to one replica", 64 << 10},
-           {"spare-limit", kind::bytes, "1GiB", "log that is kept for a replica while it fetches a snapshot", 0}},
+           {"spare-limit", kind::bytes, "1GiB", "log that is kept for a replica while it fetches a snapshot", 0},
+           {"disk-reserve", kind::bytes, "256MiB", "with less room on the disk nothing new is accepted", 0}},
           [](const role_context& context) -> caf::expected<caf::actor> {
             auto before = acceptor_memory(context);
             if (!before)
@@ -116,7 +118,8 @@ role_definition acceptor_role() {
               context.environment->system().spawn<acceptor>(std::move(*before), acceptor_options(context), context.environment));
           },
           {},
-          verify_log};
+          verify_log,
+          true};
 }
 
 } // namespace synod

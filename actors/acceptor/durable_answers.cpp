@@ -40,6 +40,11 @@ void durable_answers::refuse(const asker& leader, ballot asked, uint64_t mark) {
   x.mark = std::max(x.mark, mark);
 }
 
+void durable_answers::decline(const asker& leader, uint64_t mark) {
+  auto& x = vote_for(leader, durable_ballot_, 0);
+  x.mark = std::max(x.mark, mark);
+}
+
 /// The vote to add to: one that goes at once, or one for a write that has not begun.
 durable_answers::vote& durable_answers::vote_for(const asker& leader, ballot under, record_number record) {
   for (auto i = record == 0 ? 0 : write_begins_at_; i < votes_.size(); ++i)

@@ -75,6 +75,8 @@ public:
   void accept_again(const asker& leader, ballot under, slot_number slot, uint64_t mark, record_number record);
   /// It asked under a ballot below the present one.
   void refuse(const asker& leader, ballot asked, uint64_t mark);
+  /// It may accept, and does not, for want of room. What the leader is told is no vote, and preempts nobody.
+  void decline(const asker& leader, uint64_t mark);
   /// What waits from now on does so for a later write.
   void write_begins() { write_begins_at_ = votes_.size(); }
 

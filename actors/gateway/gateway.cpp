@@ -273,7 +273,10 @@ void gateway::fail(ticket whose, std::string_view error) {
 
 void gateway::on_opened(const message<schema::Opened>& opened) {
   answered_ = opened->isSession() ? clock().now() : answered_;
-  session_.on_opened(opened, clock().now());
+  if (opened->isRefused())
+    session_.on_opening_refused(opened, *this);
+  else
+    session_.on_opened(opened, clock().now());
   flush();
 }
 

@@ -17,6 +17,11 @@ constexpr const char* refused = "TRYAGAIN the replica has no room: the command w
 constexpr const char* session_lost =
   "UNKNOWN the connection to the replica was lost: the command may or may not have been performed";
 
+/// An error of its own kind: it is not the client's to try again soon.
+std::string not_taken(const std::string& why) {
+  return "DISKFULL the command was not performed: " + why;
+}
+
 } // namespace
 
 // -- commands to be decided -------------------------------------------------------
@@ -71,7 +76,9 @@ message<schema::Request> replica_session::opening(time_point now) {
     opening_ = random_() | 1; // Never 0.
   pauses_.tried(now);
   builder<schema::Request> open;
-  open->initOpen().setNumber(opening_);
+  auto asked = open->initOpen();
+  asked.setNumber(opening_);
+  asked.setReplaces(replaces_);
   return open.finish();
 }
 
@@ -85,6 +92,16 @@ void replica_session::on_opened(const message<schema::Opened>& opened, time_poin
   used_ = now;
 }
 
+void replica_session::on_opening_refused(const message<schema::Opened>& opened, recipient& to) {
+  if (session_ != 0 || opened->getNumber() != opening_ || opened->getWhy().size() == 0)
+    return;
+  auto why = not_taken(opened->getWhy().cStr());
+  for (auto& each : std::exchange(under_way_, {})) // None was sent.
+    if (each.whose.connection != 0)
+      to.fail(each.whose, why);
+  commands_.clear();
+}
+
 /// Replies in the order of cids; what lies before the first that waits was answered already. A replica that leaves out some, or
 /// answers what was not sent, is not to be believed: its session is lost.
 bool replica_session::on_responses(const message<schema::Responses>& responses, recipient& to) {
@@ -96,7 +113,7 @@ bool replica_session::on_responses(const message<schema::Responses>& responses, 
   auto answered = std::min<uint64_t>(responses->getAnswered(), replies.size());
   auto in_order = first <= cid && answered <= next_cid_ - std::min(first, next_cid_);
   if (responses->getSessionEnded() || responses->getRefused() || !in_order) {
-    lose_session(to, responses->getRefused() && first >= cid ? first : UINT64_MAX);
+    lose_session(to, responses->getRefused() && first >= cid ? first : UINT64_MAX, responses->getWhy().cStr());
     return false;
   }
   auto end = first + answered;
@@ -208,15 +225,17 @@ void replica_session::lose_replica(recipient& to) {
 
 /// What was sent under it has an unknown outcome, but for what was refused, with all that came behind it; what was not sent yet
 /// goes under the next one.
-void replica_session::lose_session(recipient& to, uint64_t refused_from_cid) {
+void replica_session::lose_session(recipient& to, uint64_t refused_from_cid, const std::string& why_refused) {
+  auto not_performed = why_refused.empty() ? std::string{refused} : not_taken(why_refused);
   for (auto cid = first_waiting_cid(); under_way_.size() > commands_.size(); ++cid) {
-    to.fail(under_way_.front().whose, cid < refused_from_cid ? session_lost : refused);
+    to.fail(under_way_.front().whose, cid < refused_from_cid ? session_lost : std::string_view{not_performed});
     under_way_.pop_front();
     expired_ -= expired_ > 0;
   }
   sent_.clear();
   sent_bytes_ = 0;
-  session_ = 0;
+  if (session_ != 0)
+    replaces_ = std::exchange(session_, 0); // While one is being opened, it is still the one before.
   next_cid_ = 1;
   pauses_ = {std::chrono::milliseconds{100}, std::chrono::seconds{1}}; // The next one is asked for at once.
 }

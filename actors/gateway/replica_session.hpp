@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,9 @@ namespace synod {
 
 /// One session for all clients of a gateway: gives their commands cids in the order in which they come, and so each is
 /// performed once, in that order. One replica at a time has it; when that one is lost, or says that the session has ended,
-/// what it was sent has an unknown outcome, and another session is opened. Reads belong to no session: queries carry them,
-/// as many as wait in one.
+/// what it was sent has an unknown outcome, and another session is opened, which replaces it: whatever may still be under way
+/// somewhere is performed before that or never, and not behind what clients write when they were told. Reads belong to no
+/// session: queries carry them, as many as wait in one.
 ///
 /// Every command has a deadline. One that passes it is answered by an error. If it was sent it keeps its cid, and its late reply
 /// finds nobody; one that was not is dropped, so that nothing is performed long after everybody has given it up.
@@ -55,6 +57,8 @@ public:
 
   // From the replica. False: the session is lost, another will be opened.
   void on_opened(const message<schema::Opened>& opened, time_point now);
+  /// None is opened, for a reason that will last: what waits for one is told.
+  void on_opening_refused(const message<schema::Opened>& opened, recipient& to);
   bool on_responses(const message<schema::Responses>& responses, recipient& to);
   void on_answers(const message<schema::Answers>& answers, recipient& to);
 
@@ -104,7 +108,7 @@ private:
   uint64_t first_waiting_cid() const { return next_cid_ - (under_way_.size() - commands_.size()); }
   message<schema::Request> opening(time_point now);
   void forget_sent(uint64_t below_cid);
-  void lose_session(recipient& to, uint64_t refused_from_cid = UINT64_MAX);
+  void lose_session(recipient& to, uint64_t refused_from_cid = UINT64_MAX, const std::string& why_refused = {});
   void expire_commands(time_point now, recipient& to);
   void expire_reads(time_point now, recipient& to);
   void fail_rest(query& x, size_t end, std::string_view why, recipient& to);
@@ -127,7 +131,8 @@ private:
 
   // opening one
   std::mt19937_64 random_;
-  uint64_t opening_ = 0; // names it for the replicas; the same until it is answered, so that one session comes of it
+  uint64_t opening_ = 0;  // names it for the replicas; the same until it is answered, so that one session comes of it
+  uint64_t replaces_ = 0; // the session that was lost last
   backoff pauses_{std::chrono::milliseconds{100}, std::chrono::seconds{1}};
 
   // reads

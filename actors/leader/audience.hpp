@@ -13,6 +13,7 @@ struct audience {
   peers<acceptor_actor> acceptors;
   peers<replica_actor> replicas;
   configurations members; ///< reached or not; for all slots that are proposed for
+  node_set spared{};      ///< of the acceptors: their disks are full, and the others are enough
 
   /// Those that are reached can give enough promises for all slots from this one on.
   bool reaches_promises(slot_number first) const { return members.promised(first, configurations::no_end, acceptors.nodes()); }

@@ -31,7 +31,8 @@ void commander::send_p2a() {
 }
 
 void commander::send_p2a(const peers<acceptor_actor>::entry& to) {
-  if (answered_.contains(to.node) || !members().acceptors().contains(to.node))
+  auto is_asked = members().acceptors().contains(to.node) && !reached_->spared.contains(to.node);
+  if (answered_.contains(to.node) || !is_asked)
     return;
   uint64_t mark = 0;
   if (to.flow->admit(pvalue_.size_bytes(), clock().now(), mark))

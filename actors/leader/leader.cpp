@@ -42,6 +42,7 @@ leader::behavior_type leader::make_behavior() {
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
+    [this](explain_atom, uint64_t slot) { return explain(slot); },
     [this](propose_atom, const message<schema::Pvalue>& proposal, uint64_t mark) { on_propose(proposal, mark); },
     [this](const message<schema::P1b>& answer) { on_p1b(answer); },
     [this](const message<schema::P2b>& answer) { on_p2b(answer); },
@@ -83,6 +84,8 @@ void leader::on_propose(const message<schema::Pvalue>& proposal, uint64_t mark) 
   if (proposal->getValue().getRequests().size() > most_requests || proposal.size_bytes() > pvalue_limit_bytes)
     return; // No replica could perform it, or no acceptor tell it.
   auto slot = proposal->getSlot();
+  if (!now->blocking.empty() && slot >= now->free_slot()) // Holes are filled: reads wait for what lies behind them.
+    return;
   now->decided.insert_below(proposal->getDecidedBelow()); // R2: its replica has performed everything below.
   if (now->decided.contains(slot) || now->proposals.contains(slot))
     return;
@@ -108,8 +111,10 @@ void leader::on_adopted(adopted& result) {
     return become_candidate(mine->asked); // Another one was decided meanwhile.
   auto latest = std::max_element(result.pvalues.begin(), result.pvalues.end(),
                                  [](auto& a, auto& b) { return a.second->getConfiguration() < b.second->getConfiguration(); });
-  if (latest != result.pvalues.end() && latest->second->getConfiguration() > result.configuration)
-    return step_down(); // Whose votes count there a replica will tell.
+  if (latest != result.pvalues.end() && latest->second->getConfiguration() > result.configuration) {
+    stands_from_ = clock().now() + leadership_.timeout(); // Whose votes count there a replica will tell.
+    return step_down();
+  }
   led_ = ballot_;
   ++adoptions_;
   auto& now = state_.emplace<active>(std::max(decided_below_, result.decided_below), result.configuration);
@@ -123,6 +128,7 @@ void leader::on_adopted(adopted& result) {
   environment_->log().info("leader is active under ballot {} from slot {}", to_string(ballot_), now.first_slot);
   readiness_.proposes(clock().now());
   lead(now);
+  look_at_room(now);
 }
 
 // preempted: somebody else has a quorum's promise; come back with a higher ballot when that one falls silent.
@@ -162,6 +168,7 @@ leader::scouting leader::start_scout(ballot under, slot_number first, slot_numbe
 /// Under its own ballot: a pvalue with another one is copied, the replica's guess was right otherwise.
 void leader::start_commander(active& now, slot_number slot, const message<schema::Pvalue>& proposal) {
   auto pvalue = under_ballot(ballot_, proposal, now.decided.below());
+  history_.proposed(slot, ballot_, pvalue->getProposer(), environment_->wall_clock_ms());
   auto commander = spawn<synod::commander>(environment_, leader_actor{this}, audience_, pvalue);
   auto fresh = now.proposals.insert(slot, std::move(pvalue), std::move(commander), clock().now());
   upheld(fresh, "C1", "slot {} has a commander under ballot {} of leader {} already", slot, ballot_.round, ballot_.leader);
@@ -169,6 +176,7 @@ void leader::start_commander(active& now, slot_number slot, const message<schema
 
 void leader::on_p1b(const message<schema::P1b>& answer) {
   note_clock(answer->getAcceptor(), answer->getWallClock());
+  note_room(answer->getAcceptor(), answer->getFull());
   auto* mine = std::get_if<candidate>(&state_);
   auto* now = std::get_if<active>(&state_);
   auto* x = mine ? &mine->adoption : now ? &now->recovery_scout : nullptr;
@@ -180,6 +188,7 @@ void leader::on_p1b(const message<schema::P1b>& answer) {
 
 void leader::on_p2b(const message<schema::P2b>& answer) {
   note_clock(answer->getAcceptor(), answer->getWallClock());
+  note_room(answer->getAcceptor(), answer->getFull());
   audience_->acceptors.received(answer->getAcceptor(), answer->getMark());
   auto under = ballot_of(answer->getBallot());
   if (under > ballot_)
@@ -203,6 +212,7 @@ void leader::on_decided(const decided& x) {
   if (!now->waiting.empty())
     now->waiting.erase(x.slot);
   ++decisions_;
+  history_.decided(x.slot, environment_->wall_clock_ms());
   now->decided_at = clock().now();
   if (now->decided.insert(x.slot)) // Once more, for a replica that is behind, is no sign that this leader gets on.
     leadership_.on_decisions(1);
@@ -289,14 +299,22 @@ void leader::on_performed(const message<schema::Performed>& told) {
   auto list = told->getConfigurations().getList();
   if (list.size() == 0)
     return;
-  if (list[list.size() - 1].getConfiguration().getNumber() > audience_->members.latest().number())
-    if (auto members = configurations_of(told->getConfigurations()); !members.empty())
-      reconfigure(members);
   configured_below_ = std::max(configured_below_, below + options_.window);
   if (auto* now = std::get_if<active>(&state_))
     now->decided.insert_below(below); // R2
   else
-    decided_below_ = std::max(decided_below_, below);
+    skip_decided(below);
+  if (list[list.size() - 1].getConfiguration().getNumber() > audience_->members.latest().number())
+    if (auto members = configurations_of(told->getConfigurations()); !members.empty())
+      reconfigure(members);
+}
+
+/// What was decided nobody needs to be asked about: a candidate asks only those that rule the rest.
+void leader::skip_decided(slot_number below) {
+  auto before = std::exchange(decided_below_, std::max(decided_below_, below));
+  auto* mine = std::get_if<candidate>(&state_);
+  if (mine && configuration_of(before) != configuration_of(decided_below_))
+    become_candidate(mine->asked);
 }
 
 void leader::reconfigure(const configurations& members) {
@@ -306,9 +324,12 @@ void leader::reconfigure(const configurations& members) {
   decided_below_ = std::max(decided_below_, members.first_slot());
   clock_.reconfigure(members.latest());
   address(std::move(renewed), true);
+  auto* mine = std::get_if<candidate>(&state_);
   if (leads() && may_lead())
     become_candidate(true); // Its acceptors have not promised this ballot.
-  else if (!may_lead() && std::holds_alternative<candidate>(state_))
+  else if (mine && may_lead())
+    become_candidate(mine->asked);
+  else if (mine)
     step_down();
 }
 
@@ -320,9 +341,12 @@ void leader::hand_over(slot_number decided_below, time_point now) {
       send_ping(leaders_.handle_of(*better), true);
     return;
   }
+  std::vector<node_id> able;
   for (auto each : audience_->members.latest().leaders())
     if (reached.contains(each))
-      return send_ping(leaders_.handle_of(each), true);
+      able.push_back(each);
+  if (!able.empty()) // One after the other: what keeps one from leading may not keep the next.
+    send_ping(leaders_.handle_of(able[handed_over_++ % able.size()]), true);
 }
 
 void leader::lead(active& now) {
@@ -330,8 +354,12 @@ void leader::lead(active& now) {
   builder<schema::Leading> leading;
   write(ballot_, leading->initBallot());
   leading->setDecidedBelow(now.decided.below());
-  leading->setFreeSlot(std::max(now.decided.end(), now.proposals.end_slot()));
+  leading->setFreeSlot(now.free_slot());
   write(cluster_time(), leading->initClusterTime());
+  auto full = leading->initFull(static_cast<unsigned>(now.blocking.size()));
+  unsigned i = 0;
+  for (auto each : now.blocking)
+    full.set(i++, each);
   auto told = leading.finish();
   for (auto& to : audience_->replicas)
     send(to.handle, told);

@@ -3,7 +3,9 @@
 
 #include "synod/actors/leader/cluster_clock.hpp"
 #include "synod/actors/leader/commander.hpp"
+#include "synod/actors/leader/full_acceptors.hpp"
 #include "synod/actors/leader/leadership.hpp"
+#include "synod/actors/leader/proposal_history.hpp"
 #include "synod/actors/leader/readiness.hpp"
 #include "synod/actors/leader/recovery.hpp"
 #include "synod/actors/leader/scout.hpp"
@@ -25,7 +27,7 @@ namespace synod {
 /// replicas send it. One whose replica cannot propose hands over (`readiness`). A candidate proposes no slot below the first that
 /// the acceptors do not know to be decided, and fills holes with no-ops when adopted. One timer serves all scouts and commanders.
 /// What a replica cannot learn is decided again
-/// (`recovery`).
+/// (`recovery`). While too many acceptors have no room it begins nothing new, and tells replicas (`full_acceptors`).
 ///
 /// Bounds: `most_proposals` at a time, none for a slot that is `window` or more behind the decided ones (R5): what comes beyond
 /// is dropped, and its replica proposes it again; none of more than `pvalue_limit_bytes`. `peer_limit_bytes` on the way to each
@@ -64,6 +66,8 @@ private:
   using time_point = caf::actor_clock::time_point;
 
   static constexpr std::chrono::milliseconds tick_interval{50};
+  static constexpr std::chrono::seconds first_room_pause{2};
+  static constexpr std::chrono::seconds last_room_pause{60};
 
   struct scouting {
     scout_actor scout;
@@ -90,6 +94,11 @@ private:
     scouting recovery_scout;
     time_point announced{};  // to replicas, that it leads
     time_point decided_at{}; // when a slot was last decided
+    node_set blocking;       // acceptors without whose full disks nothing new can be accepted
+    backoff hand_over{first_room_pause, last_room_pause};
+
+    /// No slot from here on has a proposal, or is known to be decided.
+    slot_number free_slot() const { return std::max(decided.end(), proposals.end_slot()); }
   };
 
   // the paper's
@@ -112,6 +121,7 @@ private:
   void on_tick();
   void on_peer(const peer& x);
   message<schema::RoleStatus> status() const;
+  message<schema::RoleStatus> explain(slot_number slot) const;
 
   void become_candidate(bool asked = false);
   scouting start_scout(ballot under, slot_number first, slot_number end);
@@ -124,6 +134,7 @@ private:
   bool may_lead() const { return audience_->members.latest().leaders().contains(options_.node); }
   void reconfigure(const configurations& members);
   void address(std::shared_ptr<const audience> renewed, bool ask_again);
+  void skip_decided(slot_number below);
   void hand_over(slot_number decided_below, time_point now);
   void step_down();
   void end_scouts_and_commanders();
@@ -133,6 +144,9 @@ private:
   void send_ping(const leader_actor& to, bool asks_to_lead);
   void ping(bool everybody);
   void note_clock(node_id node, int64_t shown);
+  void note_room(node_id acceptor, bool full);
+  void look_at_room(active& now);
+  void ask_for_room(active& now);
   void note_time(schema::ClusterTime::Reader found);
   std::optional<cluster_clock::interval> cluster_time();
   void note_mark(uint64_t mark);
@@ -149,12 +163,16 @@ private:
   leadership leadership_;
   readiness readiness_;
   cluster_clock clock_; // wall clocks
+  full_acceptors full_;
   time_point last_tick_{};
-  marks marks_; // of proposals, to be returned
+  marks marks_;              // of proposals, to be returned
+  time_point stands_from_{}; // not before, since it does not know whose votes count
+  size_t handed_over_ = 0;
   uint64_t scouts_ = 0;
   uint64_t adoptions_ = 0;
   uint64_t preemptions_ = 0;
   uint64_t decisions_ = 0;
+  proposal_history history_;
 };
 
 } // namespace synod

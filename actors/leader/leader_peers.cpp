@@ -49,6 +49,8 @@ void leader::on_ping(const message<schema::Ping>& ping) {
   if (ping->getAsksToLead() && std::holds_alternative<passive>(state_) && hears && may_lead())
     become_candidate(true);
   auto* now = std::get_if<active>(&state_);
+  if (!current_sender())
+    return; // Of this leader's node, on behalf of an operator.
   // A ballot that it never asked for would only mislead.
   auto own = std::holds_alternative<passive>(state_) ? ballot{} : ballot_;
   builder<schema::Pong> pong;
@@ -96,6 +98,43 @@ std::optional<cluster_clock::interval> leader::cluster_time() {
   return clock_.find(environment_->wall_clock_ms(), clock().now());
 }
 
+/// An acceptor has told how full its disk is.
+void leader::note_room(node_id acceptor, bool full) {
+  auto is_new = full_.told(acceptor, full, clock().now());
+  if (auto* now = std::get_if<active>(&state_); now && is_new)
+    look_at_room(*now);
+}
+
+void leader::look_at_room(active& now) {
+  auto accept = audience_->members.quorum(phase::accept, now.free_slot());
+  auto found = full_.look(audience_->acceptors.nodes(), accept, stalled(now), clock().now());
+  if (found.spared != audience_->spared) {
+    auto changed = std::make_shared<audience>(*audience_);
+    changed->spared = found.spared;
+    audience_ = std::move(changed);
+    for (auto& [slot, each] : now.proposals)
+      send(each.commander, audience_);
+  }
+  if (found.blocking == now.blocking)
+    return;
+  now.blocking = found.blocking;
+  now.hand_over = backoff{first_room_pause, last_room_pause};
+  now.hand_over.tried(clock().now());
+  lead(now);
+}
+
+/// Nothing new can be accepted here, for want of room at the acceptors that are reached: perhaps another leader reaches others.
+void leader::ask_for_room(active& now) {
+  auto time = clock().now();
+  auto slot = now.free_slot();
+  if (now.blocking.empty() || leaders_.empty() || !now.hand_over.due(time)
+      || !full_.others_may_have_room(options_.members.ruling(slot).acceptors(), audience_->members.quorum(phase::accept, slot)))
+    return;
+  now.hand_over.tried(time);
+  auto next = std::find_if(leaders_.begin(), leaders_.end(), [this](auto& x) { return x.node > options_.node; });
+  send_ping((next == leaders_.end() ? leaders_.begin() : next)->handle, true);
+}
+
 /// The active leader knows it.
 void leader::note_time(schema::ClusterTime::Reader found) {
   if (auto x = interval_of(found); x && !std::holds_alternative<active>(state_))
@@ -119,6 +158,8 @@ void leader::on_tick() {
   if (auto* now = std::get_if<active>(&state_)) {
     now->proposals.send_again(time, [this](auto& x) { send(x.commander, tick_atom_v); });
     send_again(now->recovery_scout, time);
+    look_at_room(*now);
+    ask_for_room(*now);
     if (time - now->announced >= options_.leading.ping_interval) {
       lead(*now);
       ping(true);
@@ -131,7 +172,7 @@ void leader::on_tick() {
     ping(!leadership_.hears(time));
   if (auto* mine = std::get_if<candidate>(&state_)) {
     send_again(mine->adoption, time); // One that nobody preempts and no quorum answers keeps asking; it takes no harm.
-  } else if (may_lead() && leadership_.silent(time) && audience_->reaches_promises(decided_below_)) {
+  } else if (may_lead() && time >= stands_from_ && leadership_.silent(time) && audience_->reaches_promises(decided_below_)) {
     if (auto relay = leadership_.take_relay(leaders_.nodes()))
       send_ping(leaders_.handle_of(*relay), true);
     else
@@ -169,8 +210,10 @@ void leader::on_peer(const peer& x) {
   else
     return;
   address(std::move(renewed), x.role == "acceptor" && x.handle); // What was on its way there is lost.
-  if (auto* now = std::get_if<active>(&state_))
+  if (auto* now = std::get_if<active>(&state_)) {
     lead(*now);
+    look_at_room(*now);
+  }
 }
 
 /// From now on scouts and commanders talk to those. `ask_again`: what was on its way may be lost.
@@ -209,10 +252,15 @@ message<schema::RoleStatus> leader::status() const {
                                 {"decided below", number(now ? now->decided.below() : decided_below_)},
                                 {"proposals", number(proposals())},
                                 {"decisions", number(decisions_)},
+                                {"acceptors without room", number(now ? now->blocking.size() : 0)},
                                 {"adopted", number(adoptions_)},
                                 {"preempted", number(preemptions_)},
                                 {"timeout ms", number(leadership_.timeout().count())},
                                 {"most bytes owed to a peer", number(most_owed_bytes())}});
+}
+
+message<schema::RoleStatus> leader::explain(slot_number slot) const {
+  return role_status("leader", history_.entries(slot));
 }
 
 } // namespace synod

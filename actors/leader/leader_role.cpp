@@ -25,7 +25,7 @@ std::optional<std::string> contradiction(const cluster& config) {
 leader::options leader_options(const role_context& context) {
   auto& config = *context.self.config;
   auto& own = context.options;
-  auto members = context.self.members();
+  auto members = context.self.config->members();
   auto& leaders = members.latest().leaders();
   return {
     .node = context.self.node,
@@ -53,7 +53,9 @@ role_definition leader_role() {
       return caf::actor_cast<caf::actor>(
         context.environment->system().spawn<leader>(context.environment, leader_options(context)));
     },
-    contradiction};
+    contradiction,
+    {},
+    true};
 }
 
 } // namespace synod

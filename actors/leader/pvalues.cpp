@@ -10,6 +10,7 @@ message<schema::Pvalue> no_op(ballot under, slot_number slot, slot_number decide
   nothing->setSlot(slot);
   nothing->setDecidedBelow(decided_below);
   nothing->setConfiguration(configuration);
+  nothing->setProposer(under.leader);
   nothing->initValue();
   return nothing.finish();
 }
@@ -22,6 +23,7 @@ message<schema::Pvalue> under_ballot(ballot under, const message<schema::Pvalue>
   mine->setSlot(proposal->getSlot());
   mine->setDecidedBelow(std::max(proposal->getDecidedBelow(), decided_below));
   mine->setConfiguration(proposal->getConfiguration());
+  mine->setProposer(proposal->getProposer());
   mine->setValue(proposal->getValue());
   return mine.finish();
 }

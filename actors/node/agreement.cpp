@@ -13,9 +13,11 @@ namespace {
 
 // Then the option's name, and its value.
 constexpr std::string_view option_line_begin = "state machine's ";
+constexpr std::string_view member_line_begin = "node ";
+constexpr std::string_view window_line_begin = "WINDOW ";
 
 /// The roles that decide; where the others are does not matter.
-std::string members_at(const node_description& x) {
+std::string members_at(const member& x) {
   std::string roles;
   for (auto* role : {"acceptor", "leader", "replica"})
     if (x.has(role))
@@ -37,15 +39,17 @@ std::string first_beyond(const std::set<std::string>& all, const std::set<std::s
   return found == all.end() ? "nothing beyond" : *found;
 }
 
-std::set<std::string> lasting_lines(const cluster& config) {
+std::set<std::string> all_lines(const cluster& config) {
   std::set<std::string> lines{
     "cluster '" + config.name + "'",
+    std::string{window_line_begin} + std::to_string(config.options_of("replica").number("window")),
     "state machine " + config.state_machine,
     "session-lifetime " + std::to_string(config.options_of("replica").duration("session-lifetime").count()) + " ms",
   };
   for (auto& [name, value] : config.machine_options.all())
     lines.insert(fmt::format("{}{} {}", option_line_begin, name, value));
-  for (auto& each : config.nodes)
+  auto members = config.members();
+  for (auto& each : members.latest().nodes())
     if (auto roles = members_at(each); !roles.empty())
       lines.insert(fmt::format("node {} is '{}' with{}", each.id, each.name, roles));
   return lines;
@@ -61,13 +65,13 @@ std::string text_of(const std::set<std::string>& lines) {
 } // namespace
 
 std::string agreement_of(const cluster& config) {
-  auto lines = lasting_lines(config);
-  lines.insert("WINDOW " + std::to_string(config.options_of("replica").number("window")));
-  return text_of(lines);
+  return text_of(all_lines(config));
 }
 
-std::string lasting_agreement_of(const cluster& config) {
-  return text_of(lasting_lines(config));
+std::string without_members(const std::string& agreement) {
+  auto lines = lines_of(agreement);
+  std::erase_if(lines, [](auto& x) { return x.starts_with(member_line_begin); });
+  return text_of(lines);
 }
 
 std::optional<std::pair<std::string, std::string>> disagreement(const std::string& here, const std::string& there) {
@@ -79,7 +83,10 @@ std::optional<std::pair<std::string, std::string>> disagreement(const std::strin
 
 std::optional<std::pair<std::string, std::string>> change_since(const std::string& begun, const std::string& now) {
   auto before = lines_of(begun), after = lines_of(now);
+  auto has_window = std::any_of(before.begin(), before.end(), [](auto& x) { return x.starts_with(window_line_begin); });
   std::erase_if(after, [&](const std::string& line) {
+    if (line.starts_with(window_line_begin) && !has_window)
+      return true;
     if (!line.starts_with(option_line_begin) || before.contains(line))
       return false;
     auto option = line.substr(0, line.find(' ', option_line_begin.size()) + 1);

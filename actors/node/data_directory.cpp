@@ -2,6 +2,7 @@
 
 #include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/known_nodes.hpp"
+#include "synod/actors/node/membership.hpp"
 #include "synod/actors/role/durable_message.hpp"
 #include "synod/actors/role/error_text.hpp"
 #include "synod/messages/log.capnp.h"
@@ -48,7 +49,7 @@ bool is_foreign(const std::string& name) {
 
 /// The rest are folders.
 bool is_file(const std::string& name) {
-  return name == data_directory::incarnation_file || name == known_nodes::file_name;
+  return name == data_directory::incarnation_file || name == known_nodes::file_name || name == membership::file_name;
 }
 
 caf::expected<bool> holds_something(disk& files, const fs::path& directory) {
@@ -117,9 +118,15 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
   if (known.getId() != owner_.id) // It has voted under that id, and would again under another.
     return wrong_directory("belongs to the node with id " + std::to_string(known.getId()) + ", and '" + owner_.node + "' has id "
                            + std::to_string(owner_.id) + " in the cluster file");
-  if (auto differs = change_since(known.getAgreement().cStr(), owner_.agreement))
+  std::string begun = known.getAgreement().cStr(), now = owner_.agreement;
+  if (owner_.decided) {
+    begun = without_members(begun);
+    now = without_members(now);
+  }
+  if (auto differs = change_since(begun, now))
     return wrong_directory("was begun with \"" + differs->first + "\", and the cluster file says \"" + differs->second
-                           + "\". Neither members nor what the state machine comes to can be changed by the file");
+                           + "\". The file changes neither members (synod-ctl does; a node that was away starts with those that "
+                             "it knew) nor what the state machine comes to");
   is_written_ = known.getAgreement() == owner_.agreement.c_str();
   token_ = known.getToken();
   for (auto each : known.getHolds())
@@ -158,7 +165,7 @@ std::optional<failure> data_directory::write_identity(disk& files) const {
   unsigned i = 0;
   for (auto& each : holds_)
     list.set(i++, each);
-  if (auto problem = write_message(files, path_ / identity_file, identity.finish().content()))
+  if (auto problem = write_in_place(files, path_ / identity_file, identity.finish().content()))
     return failure_of(problem);
   return std::nullopt;
 }
@@ -178,7 +185,7 @@ std::optional<failure> data_directory::count_start(disk& files, const std::vecto
   ++incarnation_;
   builder<schema::Incarnation> next;
   next->setNumber(incarnation_);
-  if (auto problem = write_message(files, file, next.finish().content()))
+  if (auto problem = write_in_place(files, file, next.finish().content()))
     return failure_of(problem);
   return std::nullopt;
 }
@@ -189,6 +196,8 @@ std::optional<failure> data_directory::seal(disk& files, const std::vector<std::
   auto names = files.list(path_);
   if (!names)
     return failure_of(names.error());
+  if (has(*names, membership::file_name))
+    holds_.insert(membership::file_name);
   for (auto& each : roles)
     if (has(*names, each)) {
       auto stored = holds_something(files, path_ / each);

@@ -15,8 +15,9 @@ namespace synod {
 
 /// A directory that belongs to one node of one cluster, and holds what that node promised and accepted.
 ///
-/// Files: `identity` (schema::Identity), `incarnation` (schema::Incarnation), `nodes` (known_nodes), each a durable message;
-/// a folder for each role that stores, by the role's name. A file `lock` is one of an earlier version, and means nothing.
+/// Files: `identity` (schema::Identity), `incarnation` (schema::Incarnation), `nodes` (known_nodes), `configurations`
+/// (membership), each a durable message that is written in place: a start needs no room; a folder for each role that stores, by
+/// the role's name. A file `lock` is one of an earlier version, and means nothing.
 ///
 /// `identity` bears a random token: an emptied directory that is begun anew is another one, and other nodes notice. It also says
 /// what the directory held when its node had started last, so that one in which something is missing is refused, not begun
@@ -38,6 +39,7 @@ public:
     std::string node;
     node_id id;
     std::string agreement; ///< of its cluster file, as it must stay (agreement.hpp)
+    bool decided = false;  ///< members were decided since the directory was begun
   };
 
   static constexpr uint32_t format_version = 4;

@@ -14,7 +14,7 @@ caf::error known_nodes::open(disk& files, const std::filesystem::path& directory
   if (!names)
     return names.error();
   if (std::find(names->begin(), names->end(), file_name) == names->end())
-    return write_message(files, path_, content());
+    return write_in_place(files, path_, content());
   auto found = read_message<schema::KnownNodes>(files, path_);
   if (!found)
     return found.error();
@@ -23,7 +23,7 @@ caf::error known_nodes::open(disk& files, const std::filesystem::path& directory
       return damaged_message(path_);
     met_[node] = {token, true};
   }
-  return caf::none;
+  return write_in_place(files, path_, content()); // An earlier process may have been killed before it had synced it.
 }
 
 std::optional<known_nodes::difference> known_nodes::differs(const tokens& told) const {
@@ -43,7 +43,7 @@ bool known_nodes::has(const tokens& told) const {
 std::function<caf::error()> known_nodes::remember(disk& files, const tokens& told) {
   for (auto& [node, token] : told)
     met_.try_emplace(node, meeting{token, false});
-  return [&files, path = path_, content = content()] { return write_message(files, path, content); };
+  return [&files, path = path_, content = content()] { return write_in_place(files, path, content); };
 }
 
 void known_nodes::remembered(const tokens& told) {
@@ -97,8 +97,10 @@ std::string another_directory(const known_nodes::difference& x) {
   return fmt::format(
     "the data directory of node '{}' is another one ({:016x}) than before ({:016x}). What that node had promised and "
     "accepted is lost with the old one, and writes that were acknowledged could be lost if it took part: bring "
-    "its old data directory back, as that node left it",
-    x.node, x.told, x.known);
+    "its old data directory back, as that node left it; or let a node of another name take its place: start that one with "
+    "--join, "
+    "and say synod-ctl replace-node {} NAME",
+    x.node, x.told, x.known, x.node);
 }
 
 } // namespace synod

@@ -23,7 +23,8 @@ namespace synod {
 ///
 /// Only of nodes with an acceptor or a leader: those promise and accept, and count their starts.
 ///
-/// File `nodes` of the data directory: schema::KnownNodes, a durable message. One entry for each node of the cluster file.
+/// File `nodes` of the data directory: schema::KnownNodes, a durable message, written in place. One entry for each node of the
+/// cluster file.
 class known_nodes {
 public:
   static constexpr const char* file_name = "nodes";

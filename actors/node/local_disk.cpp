@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -21,7 +22,9 @@ namespace fs = std::filesystem;
 namespace {
 
 caf::error problem(const fs::path& path, const std::string& doing, int why = errno) {
-  return caf::make_error(caf::sec::runtime_error, path.string() + ": " + doing + ": " + std::generic_category().message(why));
+  auto text = path.string() + ": " + doing + ": " + std::generic_category().message(why);
+  return why == ENOSPC || why == EDQUOT ? want_of_room(std::move(text))
+                                        : caf::make_error(caf::sec::runtime_error, std::move(text));
 }
 
 class local_file : public disk::file {
@@ -149,6 +152,15 @@ caf::error local_disk::sync_directory(const fs::path& directory) {
   auto failure = ::fsync(number) == 0 ? caf::error{} : problem(directory, "cannot sync");
   ::close(number);
   return failure;
+}
+
+caf::expected<uint64_t> local_disk::free_bytes(const fs::path& directory) {
+  struct statvfs found {};
+  if (::statvfs(directory.c_str(), &found) != 0)
+    return problem(directory, "cannot look how much room there is");
+  if (found.f_files > 0 && found.f_favail == 0) // Some file systems count no files.
+    return uint64_t{0};
+  return uint64_t{found.f_bavail} * found.f_frsize;
 }
 
 // -- threads ------------------------------------------------------------------

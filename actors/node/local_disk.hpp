@@ -27,6 +27,7 @@ public:
   caf::error rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   caf::error remove(const std::filesystem::path& path) override;
   caf::error sync_directory(const std::filesystem::path& directory) override;
+  caf::expected<uint64_t> free_bytes(const std::filesystem::path& directory) override;
   void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) override;
 
   /// Waits until all that was asked for is done; nothing more may be asked for. Called by one thread, when all roles have ended.

@@ -21,17 +21,17 @@ constexpr std::chrono::seconds missed_after{5};
 node::node(caf::actor_config& config, options opts)
   : node_actor::base{config},
     options_{std::move(opts)},
-    greeting_{options_.config, options_.self, options_.token, options_.known},
+    config_{std::make_shared<const cluster>(options_.members.now(*options_.file, options_.self))},
+    greeting_{config_, options_.self, options_.token, options_.known},
     random_{static_cast<std::minstd_rand::result_type>(options_.seed | 1)} {
   // Here, in the thread that starts the node: each connector has a thread, and where none can be made the node does not start.
   if (options_.connects)
-    for (auto& each : options_.config->nodes)
-      if (each.name > name_of(options_.self))
-        links_[each.id].connector = spawn_connector(system(), key_of(*options_.config), name_of(options_.self));
+    look_at_members();
 }
 
 node::behavior_type node::make_behavior() {
   robust(*this, options_.fatal);
+  started_ = clock().now();
   set_down_handler([this](const caf::down_msg& down) {
     for (auto& [other, link] : links_)
       if (link.other && link.other->address() == down.source) {
@@ -48,11 +48,9 @@ node::behavior_type node::make_behavior() {
     monitor(role.handle);
     tell_roles({options_.self, role.name, caf::actor_cast<caf::strong_actor_ptr>(role.handle)});
   }
-  for (auto& each : options_.config->nodes) {
-    auto other = each.id;
-    if (!options_.connects || other == options_.self)
-      continue;
-    auto& link = links_[other];
+  tell_roles({options_.self, "node", caf::strong_actor_ptr{ctrl()}});
+  has_begun_ = true;
+  for (auto& [other, link] : links_) {
     link.lost = clock().now();
     link.pauses.reset();
     if (link.connector)
@@ -68,12 +66,12 @@ node::behavior_type node::make_behavior() {
     [this](const message<schema::Hello>& hello, const handles& roles) { return on_hello(hello, roles); },
     [this](tick_atom, node_id other) { other == options_.self ? look_at_links() : connect(other); },
     [this](const done_aside& x) { on_remembered(x); },
-    [](const message<schema::Performed>&) {},
-    [this](status_atom) {
-      auto promise = make_response_promise<message<schema::NodeStatus>>();
-      on_status(promise);
-      return promise;
-    },
+    [this](const message<schema::Performed>& told) { on_performed(told); },
+    [this](const message<schema::Durable>& told) { on_durable(told); },
+    [this](const message<schema::Change>& asked) { return on_change(asked); },
+    [this](caf::get_atom) { return greeting_.asking(); },
+    [this](status_atom) { return ask_roles([](auto&) { return true; }, status_atom_v); },
+    [this](explain_atom, uint64_t slot) { return ask_roles([](auto& x) { return x.explains; }, explain_atom_v, slot); },
   };
 }
 
@@ -84,6 +82,7 @@ void node::on_exit() {
   links_.clear();
   when_remembered_.clear();
   options_.roles.clear();
+  change_.reset();
 }
 
 void node::tell_roles(const peer& x) {
@@ -94,27 +93,41 @@ void node::tell_roles(const peer& x) {
 // -- links --------------------------------------------------------------------
 
 void node::connect(node_id other) {
-  auto& link = links_[other];
-  if (link.other || std::exchange(link.trying, true))
+  auto found = links_.find(other);
+  if (found == links_.end() || !found->second.connector || found->second.other || std::exchange(found->second.trying, true))
     return;
-  auto& where = options_.config->find(other)->address;
-  request(link.connector, caf::infinite, caf::connect_atom::value, where.host, where.port)
+  auto& where = found->second.address;
+  request(found->second.connector, caf::infinite, caf::connect_atom::value, where.host, where.port)
     .then(
       [this, other](const caf::node_id&, const caf::strong_actor_ptr& actor, const std::set<std::string>&) {
-        if (actor)
+        if (actor && links_.contains(other))
           greet(other, caf::actor_cast<node_actor>(actor));
         else
           connect_later(other);
       },
       [this, other](const caf::error& why) {
-        if (why == caf::sec::invalid_argument) // There is somebody.
+        if (why == caf::sec::invalid_argument && links_.contains(other)) // There is somebody.
           refuse(other, text_of(why));
         connect_later(other);
       });
 }
 
+/// The other one does not connect, as it should: this node may have been removed meanwhile, and not know it.
+void node::connect_instead(node_id other) {
+  auto& link = links_.at(other);
+  options_.log->warn("node {} has not connected, to {}: this node tries it, at {}", link.name, to_string(self().address),
+                     to_string(link.address));
+  if (!system().has_middleman())
+    return; // There is no network.
+  link.connector = spawn_connector(system(), key_of(*config_), self().name);
+  connect(other);
+}
+
 void node::connect_later(node_id other) {
-  auto& link = links_[other];
+  auto found = links_.find(other);
+  if (found == links_.end())
+    return; // It was removed.
+  auto& link = found->second;
   link.trying = false;
   auto pause = link.pauses.pause();
   auto jitter = std::uniform_int_distribution<int64_t>{0, pause.count() / 2}(random_);
@@ -123,15 +136,16 @@ void node::connect_later(node_id other) {
 }
 
 void node::give_up(node_id other) {
-  if (links_[other].trying)
+  if (auto found = links_.find(other); found != links_.end() && found->second.trying)
     connect_later(other);
 }
 
 std::string node::refusal_of(node_id other, const schema::Hello::Reader& answer) const {
-  auto* sender = greeting_.sender_of(answer);
-  if (sender && sender->id != other)
+  if (auto* sender = greeting_.sender_of(answer); sender && sender->id != other)
     return "it is node '" + sender->name + "'";
-  return greeting_.refusal_of(answer);
+  if (auto why = greeting_.refusal_of(answer); !why.empty())
+    return why;
+  return answer.getId() == other ? std::string{} : std::string{"it is node '"} + answer.getNode().cStr() + "'";
 }
 
 /// It is that node, and has not refused by itself. (Another one, reached in its place, may be connected in its own.)
@@ -146,7 +160,12 @@ void node::show(node_id other, const node_actor& to, const message<schema::Hello
   request(to, hello_limit, hello, roles)
     .then(
       [this, other, to, then = std::move(then)](const message<schema::Hello>& answer, const handles& brought) {
-        if (auto why = refusal_of(other, *answer); !why.empty())
+        if (!links_.contains(other))
+          return; // It was removed meanwhile.
+        auto why = refusal_of(other, *answer);
+        if (why.empty() && learn(configurations_of(answer->getConfigurations())))
+          why = refusal_of(other, *answer);
+        if (!why.empty())
           return part(other, to, why, does_not_know(other, *answer));
         then(answer, brought);
       },
@@ -161,10 +180,11 @@ void node::greet(node_id other, const node_actor& to) {
 }
 
 void node::take(node_id other, const node_actor& to) {
-  if (!links_[other].trying)
+  auto found = links_.find(other);
+  if (found == links_.end() || !found->second.trying)
     return;
   show(other, to, taking(), role_handles(), [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
-    links_[other].trying = false;
+    links_.at(other).trying = false;
     link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
   });
 }
@@ -174,7 +194,7 @@ void node::part(node_id other, const node_actor& from, const std::string& why, b
   refuse(other, why);
   if (tell)
     tell_refusal(from, why);
-  if (links_[other].other)
+  if (links_.at(other).other)
     link_down(other, why);
   else
     give_up(other);
@@ -187,16 +207,21 @@ void node::tell_refusal(const node_actor& to, const std::string& why) {
 
 caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello, const handles& roles) {
   auto why = greeting_.refusal_of(*hello);
+  if (why.empty() && learn(configurations_of(hello->getConfigurations())))
+    why = greeting_.refusal_of(*hello);
+  auto other = hello->getId();
+  if (why.empty() && !make_room_for(other, *hello))
+    why = "there are too many that want to join";
   auto* sender = greeting_.sender_of(*hello);
-  if (!sender) {
+  if (!sender && !why.empty()) {
     tell_of_stranger(hello->getNode().cStr(), why);
     return {greeting_.refusing(why), handles{}};
   }
-  auto other = sender->id;
   auto from = current_sender(); // The promise takes it.
   if (!why.empty()) {
+    other = sender->id;
     refuse(other, why);
-    if (links_[other].other && links_[other].other == from)
+    if (auto link = links_.find(other); link != links_.end() && link->second.other && link->second.other == from)
       link_down(other, why);
     return {greeting_.refusing(why), handles{}};
   }
@@ -212,6 +237,18 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
   return promise;
 }
 
+/// Who is no member has a link as long as it is connected.
+bool node::make_room_for(node_id other, const schema::Hello::Reader& hello) {
+  if (links_.contains(other))
+    return true;
+  if (links_.size() >= config_->nodes.size() + most_guests)
+    return false;
+  auto& link = links_[other];
+  link.name = hello.getNode().cStr();
+  link.address = {hello.getHost().cStr(), hello.getPort()};
+  return true;
+}
+
 /// Once, not at each try.
 void node::tell_of_stranger(const std::string& name, const std::string& why) {
   if (strangers_.size() >= most_strangers)
@@ -221,9 +258,11 @@ void node::tell_of_stranger(const std::string& name, const std::string& why) {
 }
 
 void node::refuse(node_id other, const std::string& why) {
-  auto& link = links_[other];
+  if (!links_.contains(other))
+    return tell_of_stranger(config_->find(other)->name, why); // All others are in this process.
+  auto& link = links_.at(other);
   if (std::exchange(link.problem, why) != why) // Once, not at each try.
-    options_.log->error("node {} at {} is not taken: {}", name_of(other), to_string(options_.config->find(other)->address), why);
+    options_.log->error("node {} at {} is not taken: {}", link.name, to_string(link.address), why);
 }
 
 /// Goes on when these data directories are known, durably.
@@ -240,6 +279,11 @@ void node::meet(const known_nodes::tokens& told, std::function<void()> then) {
 }
 
 void node::on_remembered(const done_aside& x) {
+  if (x.number == storing_ && is_want_of_room(x.failure)) {
+    stores_again_ = true;
+    when_remembered_.erase(x.number);
+    return;
+  }
   if (x.failure)
     return options_.fatal("node: " + text_of(x.failure));
   if (auto then = when_remembered_.extract(x.number))
@@ -251,7 +295,9 @@ void node::on_remembered(const done_aside& x) {
 
 void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
-  auto& link = links_[other];
+  if (!make_room_for(other, hello_of_other))
+    return;
+  auto& link = links_.at(other);
   if (link.other && link.other != actor) { // If that one is still there, it would take itself for connected.
     tell_refusal(caf::actor_cast<node_actor>(link.other), "another process has connected as this node");
     link_down(other, "another process has connected as that node");
@@ -262,9 +308,15 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hel
   link.pauses.reset();
   link.problem.clear();
   link.missed = false;
+  auto* known = options_.members.all().latest().find(other);
+  if (link.connector && known && !connects_to(*known)) // It was the other one's to connect.
+    send_exit(std::exchange(link.connector, nullptr), caf::exit_reason::user_shutdown);
   monitor(link.other);
-  options_.log->info("connected with node {}", name_of(other));
+  note_greeting(other, hello_of_other);
+  options_.log->info("connected with node {}{}", link.name, link.guest ? ", which is no member" : "");
   auto names = hello_of_other.getRoles();
+  if (told_ && !options_.members.is_member(options_.self))
+    send(caf::actor_cast<node_actor>(link.other), told_);
   for (unsigned i = 0; i < names.size() && i < roles.size(); ++i) {
     link.roles.emplace_back(names[i].cStr());
     tell_roles({other, link.roles.back(), roles[i]});
@@ -272,8 +324,9 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hel
 }
 
 void node::link_down(node_id other, const std::string& why) {
-  auto& link = links_[other];
-  options_.log->info("node {} is not connected any more: {}", name_of(other), why);
+  auto& link = links_.at(other);
+  options_.log->info("node {} is not connected any more: {}", link.name, why);
+  performed_.erase(other);
   demonitor(link.other->address());
   link.other = nullptr;
   link.lost = clock().now();
@@ -302,55 +355,66 @@ node::handles node::role_handles() const {
 /// A node that is not there for long may have another address than the file says, here or there.
 void node::look_at_links() {
   delayed_send(this, look_interval, tick_atom_v, options_.self);
+  forget_links();
+  if (std::exchange(stores_again_, false))
+    store_members();
   for (auto& [other, link] : links_) {
     if (link.other || link.missed || !link.problem.empty() || clock().now() - link.lost < missed_after)
       continue;
     link.missed = true;
-    if (link.connector)
-      options_.log->warn("node {} is not reached at {}", name_of(other), to_string(options_.config->find(other)->address));
+    if (!link.connector)
+      connect_instead(other);
     else
-      options_.log->warn("node {} has not connected, to {}", name_of(other),
-                         to_string(options_.config->find(options_.self)->address));
+      options_.log->warn("node {} is not reached at {}", link.name, to_string(link.address));
   }
   look_at_majority();
+  leave_if_not_needed();
 }
 
 void node::look_at_majority() {
-  node_set reached;
-  auto members = options_.config->members().ruling(1);
-  for (auto& each : members.acceptors())
-    if (auto found = links_.find(each); each == options_.self || (found != links_.end() && found->second.other))
-      reached.insert(each);
-  if (std::exchange(has_majority_, members.quorum(phase::accept).satisfied_by(reached)) == has_majority_)
+  auto& members = options_.members.all().latest();
+  node_set acceptors;
+  for (auto each : reached())
+    if (members.acceptors().contains(each))
+      acceptors.insert(each);
+  if (std::exchange(has_majority_, members.quorum(phase::accept).satisfied_by(acceptors)) == has_majority_)
     return;
   if (has_majority_)
     options_.log->info("a majority is reached");
   else
-    options_.log->error("no majority: {} of {} nodes with acceptors are reached; commands are not performed", reached.size(),
+    options_.log->error("no majority: {} of {} nodes with acceptors are reached; commands are not performed", acceptors.size(),
                         members.acceptors().size());
 }
 
 // -- status -------------------------------------------------------------------
 
-/// Asks every role; one that does not answer in time is left out.
-void node::on_status(caf::typed_response_promise<message<schema::NodeStatus>> promise) {
+/// Asks those roles; one that does not answer in time is left out.
+template <class... Question>
+node::status_promise node::ask_roles(const std::function<bool(const local_role&)>& which, const Question&... xs) {
   struct gathering {
     std::vector<message<schema::RoleStatus>> answers;
-    size_t missing;
+    size_t missing = 1; // this call itself
   };
-  auto all = std::make_shared<gathering>(gathering{{}, options_.roles.size()});
+  auto promise = make_response_promise<message<schema::NodeStatus>>();
+  auto all = std::make_shared<gathering>();
   auto one_less = [this, all, promise]() mutable {
     if (--all->missing == 0)
       promise.deliver(write_status(all->answers));
   };
-  for (auto& role : options_.roles)
-    request(role.handle, status_limit, status_atom_v)
+  for (auto& role : options_.roles) {
+    if (!which(role))
+      continue;
+    ++all->missing;
+    request(role.handle, status_limit, xs...)
       .then(
         [all, one_less](const message<schema::RoleStatus>& answer) mutable {
           all->answers.push_back(answer);
           one_less();
         },
         [one_less](const caf::error&) mutable { one_less(); });
+  }
+  one_less();
+  return promise;
 }
 
 /// Why that node is not connected, if it has come so far that anybody knows.
@@ -361,8 +425,12 @@ std::string node::problem_of(node_id other) const {
 
 message<schema::NodeStatus> node::write_status(const std::vector<message<schema::RoleStatus>>& roles) const {
   builder<schema::NodeStatus> built{8192};
-  built->setNode(name_of(options_.self));
+  built->setNode(self().name);
   built->setVersion(SYNOD_VERSION);
+  built->setUptimeMs(
+    static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(clock().now() - started_).count()));
+  if (options_.resident_bytes)
+    built->setResidentBytes(options_.resident_bytes());
   auto list = built->initRoles(static_cast<unsigned>(roles.size()));
   for (unsigned i = 0; i < list.size(); ++i)
     list.setWithCaveats(i, *roles[i]);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <iostream>
 
 namespace synod {
@@ -40,6 +41,13 @@ std::string cannot_listen(const node_description& node) {
   return {};
 }
 
+/// Of this process; 0: not known.
+uint64_t resident_bytes() {
+  uint64_t all = 0, resident = 0;
+  std::ifstream{"/proc/self/statm"} >> all >> resident;
+  return resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 } // namespace
 
 /// What one node's roles see of this machine.
@@ -48,8 +56,10 @@ public:
   local_environment(process& in, const node_description& self)
     : process_{in}, log_{make_logger(self.name, in.options_.log_level, in.options_.log_json)} {}
 
-  std::optional<data_directory::failure> open(const std::filesystem::path& path, const node_description& self) {
-    data_directory::owner whose{process_.config_->name, self.name, self.id, lasting_agreement_of(*process_.config_)};
+  std::optional<data_directory::failure> open(const std::filesystem::path& path, const node_description& self,
+                                              const membership& members) {
+    data_directory::owner whose{process_.config_->name, self.name, self.id, agreement_of(*process_.config_),
+                                members.is_beyond_the_file()};
     if (auto wrong = synod::data_directory{}.look(files_, path, whose))
       return wrong;
     if (auto locked = lock_.take(path))
@@ -60,6 +70,8 @@ public:
     if (auto wrong = directory_.open(files_, path, whose, random()))
       return wrong;
     if (auto problem = known->open(files_, path))
+      return synod::data_directory::failure_of(problem);
+    if (auto problem = members.is_to_be_kept() ? members.remember(files_, path)() : caf::error{})
       return synod::data_directory::failure_of(problem);
     return std::nullopt;
   }
@@ -126,7 +138,11 @@ uint64_t process::random() {
   return random_();
 }
 
-std::optional<int> process::start(const node_description& self, const std::filesystem::path& directory, bool connects) {
+std::optional<int> process::start(const node_description& self, const std::filesystem::path& directory, bool connects,
+                                  const membership& known_members, std::shared_ptr<const cluster> file) {
+  auto members = known_members;
+  if (members.empty())
+    members.begin(*config_);
   auto& started = nodes_.emplace_back();
   started.self = &self;
   started.environment = std::make_shared<local_environment>(*this, self);
@@ -134,7 +150,7 @@ std::optional<int> process::start(const node_description& self, const std::files
     std::cerr << "error: " << wrong.text << std::endl;
     return wrong.kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;
   };
-  if (auto wrong = started.environment->open(directory, self))
+  if (auto wrong = started.environment->open(directory, self, members))
     return refuse(*wrong);
   identity who{config_, self.id, started.environment->incarnation()};
   for (auto& name : self.roles) {
@@ -149,8 +165,13 @@ std::optional<int> process::start(const node_description& self, const std::files
   started.environment->log().info("Synod {}, node {} (id {}) of cluster '{}', started for the {}. time; {}; data in {}",
                                   SYNOD_VERSION, self.name, self.id, config_->name, started.environment->incarnation(),
                                   fmt::join(self.roles, ", "), directory.string());
+  if (auto differs = members.contradiction(file ? *file : *config_); !differs.empty())
+    started.environment->log().warn("{}; what was decided counts", differs);
   node::options options;
-  options.config = config_;
+  options.file = file ? file : config_;
+  options.members = members;
+  options.directory = directory;
+  options.leave = options_.leave;
   options.self = self.id;
   options.roles = started.roles;
   options.connects = connects;
@@ -160,6 +181,7 @@ std::optional<int> process::start(const node_description& self, const std::files
   options.refused = started.refused = std::make_shared<turned_away>(config_);
   options.seed = random();
   options.log = started.environment->shared_log();
+  options.resident_bytes = resident_bytes;
   options.fatal = [environment = started.environment.get()](const std::string& why) { environment->fatal(why); };
   started.actor = caf::actor_cast<caf::actor>(system_.spawn<node>(options));
   return std::nullopt;
@@ -175,7 +197,7 @@ caf::error process::start_role(running& of, const std::string& name, const ident
   }
   if (!spawned)
     return spawned.error();
-  of.roles.push_back({name, *spawned});
+  of.roles.push_back({name, *spawned, known_.role(name)->explains});
   caf::scoped_actor asker{system_};
   asker->monitor(*spawned);
   caf::error problem;

@@ -23,13 +23,16 @@ public:
     std::string log_level = "info";
     bool log_json = false;
     std::function<void()> before_exit{}; ///< called when a failure ends the process, from any thread, perhaps from several
+    std::function<void()> leave{};       ///< called when a node was removed from its cluster: to end the process in order
   };
 
   process(const registry& known, std::shared_ptr<const cluster> config, options opts);
   ~process();
 
-  /// Starts one node's roles. Returns the exit status to end with, or none when it runs.
-  std::optional<int> start(const node_description& self, const std::filesystem::path& directory, bool connects);
+  /// Starts one node's roles. `members`: what is known of decided configurations, and the cluster file as it was read; without
+  /// them the cluster is as it began. Returns the exit status to end with, or none when it runs.
+  std::optional<int> start(const node_description& self, const std::filesystem::path& directory, bool connects,
+                           const membership& members = {}, std::shared_ptr<const cluster> file = nullptr);
   /// Lets other nodes, and synod-ctl, connect to the nodes of this process. Called last.
   std::optional<int> publish();
   /// Gives the nodes of this process each other's roles. Returns the exit status to end with, if they do not belong together.

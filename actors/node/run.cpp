@@ -2,6 +2,10 @@
 
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/data_directory.hpp"
+#include "synod/actors/node/join.hpp"
+#include "synod/actors/node/local_disk.hpp"
+#include "synod/actors/node/membership.hpp"
 #include "synod/actors/node/process.hpp"
 #include "synod/actors/role/error_text.hpp"
 
@@ -207,6 +211,47 @@ void say_what_runs(const process& running, const cluster& config, const std::str
   std::cout << "Ctrl-C ends it." << std::endl;
 }
 
+/// Roles have stored something there. (What else there is a start may have left that came to nothing.)
+bool has_run(const fs::path& directory) {
+  std::error_code missing;
+  fs::directory_iterator all{directory, missing};
+  return !missing && std::any_of(begin(all), end(all), [](auto& each) {
+    std::error_code gone;
+    return each.is_directory(gone) && each.path().filename() != "lost+found";
+  });
+}
+
+/// What is known of decided configurations before a node starts: what it has kept, or what a member tells one that joins.
+caf::expected<membership> known_members(const cluster& file, const std::string& name, const fs::path& directory, bool joins) {
+  local_disk files;
+  membership members;
+  if (auto problem = members.read(files, directory))
+    return problem;
+  if (members.has_left())
+    return caf::make_error(caf::sec::invalid_argument,
+                           directory.string() + ": node '" + name
+                             + "' was removed from the cluster, and has left. To come back it "
+                               "joins as a new node: with another name, an empty data directory, and --join");
+  if (auto differs = members.other_roles(file, file.find(name)->id); !differs.empty())
+    return caf::make_error(caf::sec::invalid_argument, differs);
+  if (!members.empty())
+    return members;
+  if (!joins) {
+    members.begin(file);
+    return members;
+  }
+  if (has_run(directory))
+    return caf::make_error(caf::sec::invalid_argument,
+                           directory.string()
+                             + ": is the data directory of a node that was there when the cluster began: expected "
+                               "an empty one with --join");
+  auto told = ask_members(file, name);
+  if (!told)
+    return told.error();
+  members.join(std::move(*told));
+  return members;
+}
+
 } // namespace
 
 int run_node(const registry& known, int argc, char** argv) {
@@ -218,6 +263,10 @@ int run_node(const registry& known, int argc, char** argv) {
   app.add_option("--config-file", options.config_file, "The cluster file")->required();
   app.add_option("--node", name, "This node's name in the cluster file")->required();
   app.add_option("--data-dir", options.data_directory, "Where this node keeps what must survive")->required();
+  bool joins = false;
+  app.add_flag("--join", joins,
+               "It is a new node of a cluster that runs: of the others the cluster file has to name one that is there. It counts "
+               "when synod-ctl has added it");
   add_common(app, options);
   app.footer(describe_options(known));
   if (auto status = parse_command_line(app, argc, argv))
@@ -235,9 +284,13 @@ int run_node(const registry& known, int argc, char** argv) {
   told_as = "node " + name + ": ";
   auto& signal = *new end_signal{block_signals()}; // Lives as long as the process, like the next one.
   raise_descriptor_limit(*config, config->find(name)->has("gateway"));
-  auto shared = std::make_shared<const cluster>(std::move(*config));
-  auto& running = *new process{known, shared, {options.log_level, options.log_json}};
-  auto failure = running.start(*shared->find(name), options.data_directory, true);
+  auto file = std::make_shared<const cluster>(std::move(*config));
+  auto members = known_members(*file, name, options.data_directory, joins);
+  if (!members)
+    return bad_arguments(text_of(members.error()));
+  auto shared = std::make_shared<const cluster>(members->now(*file, file->find(name)->id));
+  auto& running = *new process{known, shared, {options.log_level, options.log_json, {}, [] { ::kill(::getpid(), SIGTERM); }}};
+  auto failure = running.start(*shared->find(name), options.data_directory, true, *members, file);
   if (!failure)
     failure = running.publish();
   if (failure)

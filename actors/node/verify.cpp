@@ -52,7 +52,8 @@ void verify_rest(disk& files, const fs::path& directory, const std::function<voi
 } // namespace
 
 bool verify_data_directory(const registry& known, disk& files, const fs::path& directory,
-                           const std::function<void(const finding&)>& tell) {
+                           const std::function<void(const finding&)>& tell,
+                           const std::function<progress(const std::string& what)>& reading) {
   auto good = true;
   const std::function<void(const finding&)> told = [&](const finding& x) {
     good &= !x.is_problem;
@@ -80,7 +81,7 @@ bool verify_data_directory(const registry& known, disk& files, const fs::path& d
   std::error_code none;
   for (auto& [name, role] : known.roles())
     if (role.verify && fs::is_directory(directory / name, none))
-      role.verify({files, directory, cluster, node, told});
+      role.verify({files, directory, cluster, node, told, reading});
   return good;
 }
 

@@ -44,8 +44,9 @@ public:
   /// Slots that this replica lacks were collected, or were chosen by acceptors of which it does not know, or that are gone: only
   /// a snapshot leads beyond them.
   bool needs_snapshot(slot_number slot_out) const {
-    return first_kept_ > slot_out || members_.first_slot() > slot_out || stranded_ >= most_stranded;
+    return first_kept_ > slot_out || members_.first_slot() > slot_out || is_stranded();
   }
+  bool is_stranded() const { return stranded_ >= most_stranded; }
   /// Slots below this one are decided, or somebody waits for them.
   slot_number target(const pvalue_map& decisions, slot_number waited_for) const;
 
@@ -65,7 +66,7 @@ public:
   questions on_no_progress(slot_number slot_out, slot_number target, const node_set& reached);
 
 private:
-  static constexpr uint32_t most_stranded = 5; // looks
+  static constexpr uint32_t most_stranded = 10; // looks
 
   bool is_enough(const node_set& reached, slot_number slot_out) const;
   questions ask(slot_number slot_out, const node_set& reached);

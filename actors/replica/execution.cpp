@@ -18,8 +18,7 @@ void execution::perform(const message<schema::Pvalue>& decided, listener& told) 
   auto id = slot_out * most_requests;
   for (auto x : requests) {
     if (x.isOpen()) {
-      auto asked = x.getOpen();
-      told.on_opened(asked.getNumber(), sessions.open(asked.getNumber(), id, asked.getKeepResults(), log_time));
+      open(x.getOpen(), id, told);
     } else if (x.isConfiguration()) {
       perform_configuration(x.getConfiguration());
     } else {
@@ -36,6 +35,16 @@ void execution::perform_configuration(schema::Configuration::Reader x) {
   auto next = configuration_of(x);
   if (state_.slot_out >= members.latest_from() && refusal_of(next, members.latest()).empty())
     members.add(std::move(next), state_.slot_out + state_.window);
+}
+
+/// The one that it replaces ends first, so that nothing of that is performed behind anything of this.
+void execution::open(schema::Open::Reader x, uint64_t id, listener& told) {
+  auto& sessions = state_.sessions;
+  if (auto before = x.getReplaces(); sessions.known(before)) {
+    sessions.close(before);
+    told.on_skipped(before, session_table::turn::unknown);
+  }
+  told.on_opened(x.getNumber(), sessions.open(x.getNumber(), id, x.getKeepResults(), state_.log_time));
 }
 
 /// A session's next commands are performed; those before were performed in an earlier slot, those behind come too early.

@@ -41,7 +41,7 @@ public:
     virtual bool on_turn(uint64_t session) = 0;
     /// Commands of the session were performed.
     virtual void on_performed(uint64_t session) = 0;
-    /// Commands of the session were skipped, for it was not their turn.
+    /// Commands of the session were skipped, for it was not their turn; or will be: another one has replaced it (`unknown`).
     virtual void on_skipped(uint64_t session, session_table::turn turn) = 0;
   };
 
@@ -75,6 +75,7 @@ public:
 
 private:
   void perform_configuration(schema::Configuration::Reader x);
+  void open(schema::Open::Reader x, uint64_t id, listener& told);
   void perform_commands(schema::Commands::Reader x, listener& told);
   void apply(uint64_t session, uint64_t cid, bool keep_result, schema::Operation::Reader operation, reply answer);
   void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);

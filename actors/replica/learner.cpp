@@ -47,6 +47,8 @@ void learner::on_learned(const message<schema::Learned>& answer) {
 
 std::vector<message<schema::Pvalue>> learner::chosen() const {
   std::vector<message<schema::Pvalue>> chosen;
+  if (members_.empty())
+    return chosen;
   for (auto next = values_.begin(); next != values_.end() && next->first < first_ + window_; ++next) {
     auto& [slot, pvalue] = *next;
     auto under = ballot_of(pvalue->getBallot());

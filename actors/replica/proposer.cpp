@@ -83,6 +83,7 @@ message<schema::Pvalue> proposer::form_batch(const std::vector<request>& batch, 
   pvalue->setSlot(slot_in_);
   pvalue->setDecidedBelow(present.performed.slot_out()); // R2
   pvalue->setConfiguration(present.performed.members().ruling(slot_in_).number());
+  pvalue->setProposer(present.self);
   auto value = pvalue->initValue();
   value.setTime(present.time);
   auto list = value.initRequests(static_cast<unsigned>(batch.size()));

@@ -38,6 +38,7 @@ public:
     const execution& performed;
     int64_t time; ///< for the batch to carry
     time_point now;
+    node_id self = 0; ///< the proposing replica's
   };
 
   explicit proposer(limits most) : limits_{most} {}

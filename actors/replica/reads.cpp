@@ -39,17 +39,21 @@ void replica::on_highest(const message<schema::Highest>& answer) {
 
 /// Asks the acceptors if a round is to begin or was not answered; answers what can be answered.
 void replica::serve_reads() {
-  auto asked = reads_.to_ask(reached_, slot_out(), clock().now());
-  if (!asked.empty()) {
-    builder<schema::AskHighest> ask;
-    ask->setRound(reads_.round());
-    auto built = ask.finish();
+  auto ask = [this] {
+    auto asked = reads_.to_ask(reached_, slot_out(), clock().now());
+    if (asked.empty())
+      return;
+    builder<schema::AskHighest> question;
+    question->setRound(reads_.round());
+    auto built = question.finish();
     for (auto node : asked)
       if (auto* to = acceptors_.find(node))
         send(to->handle, built);
-  }
+  };
+  ask();
   while (auto next = reads_.take(slot_out()))
     reads_.holds(next->from) ? reads_.hold(std::move(*next)) : answer(std::move(*next));
+  ask(); // Some may have to, once more.
 }
 
 void replica::answer(read_rounds::read x) {

@@ -47,6 +47,7 @@ public:
       self_.proposer_.requests().break_chain(session);
       self_.fell_out_ |= self_.outstanding_.client_of(session) != nullptr;
     } else if (turn == session_table::turn::unknown) {
+      self_.proposer_.requests().break_chain(session); // It would take up slots in vain.
       if (auto client = self_.outstanding_.on_ended(session))
         tell_ended(session, client);
     }
@@ -89,10 +90,14 @@ replica::behavior_type replica::make_behavior() {
   robust(*this, environment_);
   set_down_handler([this](const caf::down_msg& x) { on_down(x); });
   delayed_send(this, tick_interval, tick_atom_v);
-  look_at_configuration();
+  if (auto& members = execution_->members(); !members.empty()) {
+    configured_ = members.latest().number();
+    snapshots_.want(*configured_ > 0 ? members.latest_from() : 0);
+  }
   return {
     [this](const peer& x) { on_peer(x); },
     [this](status_atom) { return status(); },
+    [this](explain_atom, uint64_t slot) { return explain(slot); },
     [this](const request& x) { on_request(x); },
     [this](forward_atom, const request& x, uint64_t mark) {
       note_mark(mark);
@@ -140,6 +145,7 @@ void replica::on_peer(const peer& x) {
   if (x.role == "leader") {
     leaders_.renew(x);
     told_slot_out_ = 0; // This one was not told.
+    told_configuration_.reset();
     tell_performed();
   } else if (x.role == "node" && x.node == options_.node) {
     node_ = caf::actor_cast<node_actor>(x.handle);
@@ -183,7 +189,8 @@ void replica::propose() {
   if (!log_time)
     return; // The leader will tell.
   auto deadline = execution_->state().machine->next_deadline();
-  const proposer::situation present{*active_, catch_up_.decided_below(), decisions_.all(), *execution_, *log_time, now};
+  const proposer::situation present{*active_,     catch_up_.decided_below(), decisions_.all(), *execution_, *log_time, now,
+                                    options_.node};
   while (true) {
     auto time_is_due = deadline && *deadline <= *log_time && proposer_.in_flight() == 0;
     auto pvalue = proposer_.propose(present, time_is_due);
@@ -212,6 +219,8 @@ void replica::send_proposals(const std::vector<message<schema::Pvalue>>& pvalues
 // decision: remember it; perform what is decided without a gap.
 void replica::on_decision(const message<schema::Pvalue>& pvalue) {
   on_ballot(ballot_of(pvalue->getBallot()), 0);
+  if (pvalue->getSlot() >= slot_out())
+    history_.heard(pvalue->getSlot(), environment_->wall_clock_ms());
   take_decision(pvalue);
   perform_decided();
 }
@@ -225,13 +234,14 @@ void replica::take_decision(const message<schema::Pvalue>& pvalue) {
 void replica::perform_decided() {
   auto before = slot_out();
   performing told{*this};
-  while (decisions_.has(slot_out())) {
+  while (decisions_.has(slot_out()) && !execution_->members().empty()) { // One that joins needs a snapshot first.
     auto now = clock().now();
     if (clients_.catches_up(now))
       break; // Marks, or a tick, go on with it.
     auto decided = decisions_.next(slot_out());
     settle_proposal(decided);
     execution_->perform(decided, told);
+    history_.performed(decided, environment_->wall_clock_ms());
     look_at_configuration();
     snapshots_.performed(decided.size_bytes());
     followers_.next(decided.size_bytes(), now, [&](auto& each, uint64_t mark) {
@@ -286,7 +296,7 @@ void replica::look_at_configuration() {
   if (members.empty() || members.latest().number() == configured_)
     return;
   configured_ = members.latest().number();
-  environment_->log().info("replica: configuration {} rules from slot {}", configured_, members.latest_from());
+  environment_->log().info("replica: configuration {} rules from slot {}", *configured_, members.latest_from());
   reads_.reconfigure(members);
   catch_up_.reconfigure(members);
   snapshots_.want(members.latest_from()); // Nodes that it has not got may go when it is durable.
@@ -310,6 +320,7 @@ void replica::on_leading(const message<schema::Leading>& leading) {
     return;
   }
   catch_up_.told_decided_below(leading->getDecidedBelow());
+  full_.told(leading->getFull(), clock().now());
   if (auto time = leading->getClusterTime(); time.getAtLeast() > 0)
     log_clock_.told(time.getAtLeast(), time.getAtMost(), clock().now());
   on_ballot(told, leading->getFreeSlot());

@@ -6,8 +6,10 @@
 #include "synod/actors/replica/decisions.hpp"
 #include "synod/actors/replica/execution.hpp"
 #include "synod/actors/replica/followers.hpp"
+#include "synod/actors/replica/full_disks.hpp"
 #include "synod/actors/replica/log_clock.hpp"
 #include "synod/actors/replica/outstanding.hpp"
+#include "synod/actors/replica/performed_history.hpp"
 #include "synod/actors/replica/proposer.hpp"
 #include "synod/actors/replica/read_rounds.hpp"
 #include "synod/actors/replica/snapshot_copy.hpp"
@@ -17,6 +19,8 @@
 #include "synod/actors/role/peers.hpp"
 
 #include <functional>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace synod {
@@ -39,6 +43,7 @@ public:
     uint64_t snapshot_bytes_per_second;            ///< that it fetches from another replica
     size_t snapshot_chunk_bytes;                   ///< of a piece that it gives to another one
     std::function<replicated_state()> fresh_state; ///< one that nothing was performed on
+    std::map<node_id, std::string> node_names{};   ///< for what clients are told
 
     /// Decisions are kept for so many slots from slot_out on: what others have in flight, and a small window's worth to spare.
     decisions::limits ahead() const { return {std::max(2 * window, least_slots_ahead), waiting_limit_bytes}; }
@@ -93,6 +98,7 @@ private:
   void on_down(const caf::down_msg& x);
   void on_tick();
   message<schema::RoleStatus> status() const;
+  message<schema::RoleStatus> explain(slot_number slot) const;
   static constexpr std::chrono::milliseconds tick_interval{50};
   static constexpr std::chrono::milliseconds tell_interval{1000};
 
@@ -132,6 +138,7 @@ private:
   void install(snapshot_copy::restored x);
   void dispose(replicated_state x);
   void answer_installed();
+  slot_number needs_from();
   void tell_durable();
 
   template <class Schema>
@@ -167,15 +174,19 @@ private:
   synod::snapshots snapshots_;
   snapshot_copy copy_;
   snapshot_serving serving_;
+  bool catching_up_ = false; // it goes on from a snapshot that was fetched, and is not level yet
   backoff tell_durable_{tell_interval, tell_interval};
   backoff no_snapshot_{std::chrono::seconds{10}, std::chrono::seconds{60}}; // until that is told
   std::chrono::microseconds longest_stop_{0};                               // for a piece of a snapshot
-  std::pair<slot_number, slot_number> told_durable_;                        // below, and what is to be kept from
+  std::pair<slot_number, slot_number> told_durable_;                        // below, and what is fetched
   log_clock log_clock_;
-  marks marks_;                   // to be returned
-  uint64_t configured_ = 0;       // the number of the latest configuration that its parts know of
-  slot_number told_slot_out_ = 0; // to leaders, and to its node
+  full_disks full_;
+  marks marks_;                                // to be returned
+  std::optional<uint64_t> configured_;         // the number of the latest configuration that its parts know of; none: of none
+  std::optional<uint64_t> told_configuration_; // to all leaders that are reached
+  slot_number told_slot_out_ = 0;              // to leaders, and to its node
   node_actor node_;
+  performed_history history_;
   int64_t expiry_scheduled_ = 0; // the deadline that expire_atom will come for; 0: none
 };
 

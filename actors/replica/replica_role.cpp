@@ -11,6 +11,9 @@ namespace synod {
 replica::options replica_options(const role_context& context) {
   auto& own = context.options;
   auto& config = *context.self.config;
+  std::map<node_id, std::string> names;
+  for (auto& each : config.nodes)
+    names[each.id] = each.name;
   return {{.window = static_cast<uint64_t>(own.number("window")),
            .batch_limit_bytes = own.bytes("batch-limit"),
            .batch_limit_requests = static_cast<size_t>(own.number("batch-count")),
@@ -21,22 +24,23 @@ replica::options replica_options(const role_context& context) {
           own.bytes("snapshot-rate"),
           own.bytes("snapshot-chunk"),
           // Weak: the replica, which has this, is the environment's.
-          [here = std::weak_ptr{context.environment}, lifetime = own.duration("session-lifetime"),
-           members = context.self.joins ? configurations{} : config.members(),
+          [here = std::weak_ptr{context.environment}, lifetime = own.duration("session-lifetime"), members = config.beginning(),
            window = static_cast<uint64_t>(own.number("window"))] {
             return replicated_state{here.lock()->make_state_machine(), session_table{lifetime.count()}, 0, 1, members, window};
-          }};
+          },
+          std::move(names)};
 }
 
 caf::expected<restored_snapshots> restored_state(const role_context& context, const replica::options& options) {
   auto& here = *context.environment;
-  auto restored = restore_latest(here.files(), options.snapshots.directory, options.snapshots.whose, options.fresh_state);
+  auto restored = restore_latest(here.files(), options.snapshots.directory, options.snapshots.whose, options.fresh_state,
+                                 told_in_log(here, "replica: restores its snapshot"));
   if (!restored)
     return restored;
   for (auto& each : restored->problems)
     here.log().error("replica: {}", each);
   auto& found = restored->found;
-  auto is_alone = context.self.members().latest().replicas().size() == 1;
+  auto is_alone = context.self.config->members().latest().replicas().size() == 1;
   if (!restored->problems.empty() && found.kept.empty() && is_alone)
     return caf::make_error(caf::sec::invalid_argument,
                            restored->problems.front()
@@ -59,7 +63,7 @@ void verify_snapshots(const stored_context& stored) {
   for (auto& name : *names) {
     if (!snapshot_slot(name))
       continue;
-    auto found = check_snapshot(stored.files, directory / name, {stored.cluster, {}});
+    auto found = check_snapshot(stored.files, directory / name, {stored.cluster, {}}, stored.reading("replica: " + name));
     stored.tell(found ? finding{"replica", name + " is whole: " + std::to_string(found->bytes) + " bytes, every slot below "
                                              + std::to_string(found->slot_out)}
                       : finding{"replica", text_of(found.error()), true});
@@ -100,7 +104,8 @@ role_definition replica_role() {
         return std::nullopt;
       return "[replica] snapshot-chunk is more than snapshot-rate gives in 5 s: a piece would take too long";
     },
-    verify_snapshots};
+    verify_snapshots,
+    true};
 }
 
 } // namespace synod

@@ -43,7 +43,8 @@ public:
   /// The opening with this number was performed, or is given up here.
   void on_opened(uint64_t number) { openings_.erase(number); }
 
-  /// A request of this session was decided before its turn: the rest of its chain would be, too.
+  /// A request of this session was decided before its turn, or the session has ended: the rest of its chain would be skipped,
+  /// too.
   void break_chain(uint64_t session);
 
   void clear();

@@ -15,7 +15,8 @@ void replica::on_request(const request& x) {
     return;
   if (answer_again(x, client))
     return;
-  auto may_take = x.size_bytes() <= request_limit_bytes && clients_.has_room_for_responses(client);
+  auto may_take =
+    !full_.refuse(clock().now()) && x.size_bytes() <= request_limit_bytes && clients_.has_room_for_responses(client);
   switch (outstanding_.add(x, client, may_take)) {
     case outstanding::outcome::repeated:
       return;
@@ -87,16 +88,24 @@ message<schema::Opened> replica::opened_as(uint64_t number, std::optional<uint64
 void replica::refuse(const request& x, const caf::strong_actor_ptr& client) {
   if (!clients_.has_room_for_refusals(client))
     return;
+  std::string why;
+  if (full_.refuse(clock().now()))
+    why = full_.why([this](node_id node) {
+      auto named = options_.node_names.find(node);
+      return named == options_.node_names.end() ? std::to_string(node) : named->second;
+    });
   if (x->isOpen()) {
     builder<schema::Opened> answer;
     answer->setNumber(x->getOpen().getNumber());
     answer->setRefused();
+    answer->setWhy(why);
     return send(caf::actor_cast<client_actor>(client), answer.finish());
   }
   builder<schema::Responses> answer;
   answer->setSession(x->getCommands().getSession());
   answer->setFirstCid(x->getCommands().getFirstCid());
   answer->setRefused(true);
+  answer->setWhy(why);
   send_marked(client, answer);
 }
 

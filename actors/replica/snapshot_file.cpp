@@ -26,7 +26,8 @@ caf::error damaged(const fs::path& path, size_t offset, const std::string& what)
 /// The records of a snapshot, in order.
 class snapshot_reader {
 public:
-  snapshot_reader(const fs::path& path, const disk::file& file) : path_{path}, bytes_{file, 0} {}
+  snapshot_reader(const fs::path& path, const disk::file& file, const progress& told = {})
+    : path_{path}, bytes_{file, 0}, progress_{told} {}
 
   /// The next one; none: it is not whole. Its content is valid until the next call.
   caf::expected<std::optional<found_record>> next() {
@@ -39,6 +40,8 @@ public:
       return std::optional<found_record>{};
     ++sequence_;
     end_ += x.bytes();
+    if (progress_)
+      progress_(end_, bytes_.file_bytes());
     return found;
   }
 
@@ -78,6 +81,7 @@ public:
 private:
   fs::path path_;
   record_window bytes_;
+  progress progress_;
   record_number sequence_ = 0;
   size_t end_ = 0; // of the records so far
 };
@@ -163,11 +167,12 @@ private:
   caf::error failure_;
 };
 
-caf::expected<snapshot_info> read(disk& files, const fs::path& path, const snapshot_origin& whose, replicated_state* into) {
+caf::expected<snapshot_info> read(disk& files, const fs::path& path, const snapshot_origin& whose, replicated_state* into,
+                                  const progress& told) {
   auto file = files.open(path);
   if (!file)
     return file.error();
-  snapshot_reader records{path, **file};
+  snapshot_reader records{path, **file, told};
   auto found = records.begin(whose, into);
   if (!found)
     return found;
@@ -193,13 +198,14 @@ caf::expected<snapshot_info> look_at_snapshot(disk& files, const fs::path& path,
   return snapshot_reader{path, **file}.begin(whose, nullptr);
 }
 
-caf::expected<snapshot_info> check_snapshot(disk& files, const fs::path& path, const snapshot_origin& whose) {
-  return read(files, path, whose, nullptr);
+caf::expected<snapshot_info> check_snapshot(disk& files, const fs::path& path, const snapshot_origin& whose,
+                                            const progress& told) {
+  return read(files, path, whose, nullptr, told);
 }
 
 caf::expected<snapshot_info> restore_snapshot(disk& files, const fs::path& path, const snapshot_origin& whose,
-                                              replicated_state& into) {
-  return read(files, path, whose, &into);
+                                              replicated_state& into, const progress& told) {
+  return read(files, path, whose, &into, told);
 }
 
 // -- telling ------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/replica/execution.hpp"
+#include "synod/actors/role/progress.hpp"
 #include "synod/actors/role/record.hpp"
 #include "synod/messages/snapshot.capnp.h"
 
@@ -38,10 +39,11 @@ std::optional<slot_number> snapshot_slot(const std::string& name);
 caf::expected<snapshot_info> look_at_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose);
 /// Reads all of it, and looks at every record. Without a machine's name in `whose` it may be of any. Blocks, for as long as the
 /// file is large.
-caf::expected<snapshot_info> check_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose);
+caf::expected<snapshot_info> check_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose,
+                                            const progress& told = {});
 /// The same, and brings a fresh state to what the snapshot says; after an error the state is good for nothing.
 caf::expected<snapshot_info> restore_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose,
-                                              replicated_state& into);
+                                              replicated_state& into, const progress& told = {});
 
 /// One record to be written.
 struct snapshot_record {

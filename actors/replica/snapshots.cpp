@@ -165,7 +165,8 @@ uint64_t snapshots::bytes() const {
 // -- the start ----------------------------------------------------------------
 
 caf::expected<restored_snapshots> restore_latest(disk& files, const std::filesystem::path& directory,
-                                                 const snapshot_origin& whose, const std::function<replicated_state()>& fresh) {
+                                                 const snapshot_origin& whose, const std::function<replicated_state()>& fresh,
+                                                 const progress& told) {
   if (auto failure = files.make_directory(directory))
     return failure;
   auto names = files.list(directory);
@@ -183,7 +184,7 @@ caf::expected<restored_snapshots> restore_latest(disk& files, const std::filesys
   for (auto slot : slots) {
     auto path = snapshot_path(directory, slot);
     auto is_latest = kept.empty();
-    auto one = is_latest ? restore_snapshot(files, path, whose, result.state) : look_at_snapshot(files, path, whose);
+    auto one = is_latest ? restore_snapshot(files, path, whose, result.state, told) : look_at_snapshot(files, path, whose);
     if (one) {
       kept.insert(kept.begin(), *one);
       continue;

@@ -139,6 +139,7 @@ struct restored_snapshots {
 /// Looks into a directory that may not be there yet, for a start; removes what a crash left. Of those before the one that it
 /// restores only the beginning is read. `fresh` makes a state. Blocks.
 caf::expected<restored_snapshots> restore_latest(disk& files, const std::filesystem::path& directory,
-                                                 const snapshot_origin& whose, const std::function<replicated_state()>& fresh);
+                                                 const snapshot_origin& whose, const std::function<replicated_state()>& fresh,
+                                                 const progress& told = {});
 
 } // namespace synod

@@ -54,15 +54,22 @@ void replica::on_done_aside(const done_aside& x) {
   take_snapshot();
 }
 
-/// Acceptors collect what enough replicas hold durably (section 4.2). What a snapshot that is being fetched leads to has to be
-/// followed by what was decided behind it.
+/// What was decided behind the snapshot that is fetched; behind that which was fetched, until this replica is level. 0: nothing
+/// in particular.
+slot_number replica::needs_from() {
+  catching_up_ &= slot_out() < target();
+  return copy_.slot_out() != 0 ? copy_.slot_out() : catching_up_ ? slot_out() : 0;
+}
+
+/// Acceptors collect what enough replicas hold durably (section 4.2), but for what this one is about to need.
 void replica::tell_durable() {
   auto now = clock().now();
-  auto below = snapshots_.durable_below(), keep_from = copy_.slot_out();
-  if (told_durable_ == std::pair{below, keep_from} && !tell_durable_.due(now))
+  auto below = snapshots_.durable_below();
+  auto keep_from = needs_from();
+  if (told_durable_ == std::pair{below, copy_.slot_out()} && !tell_durable_.due(now))
     return;
   tell_durable_.tried(now);
-  told_durable_ = {below, keep_from};
+  told_durable_ = {below, copy_.slot_out()};
   builder<schema::Durable> durable;
   durable->setNode(options_.node);
   if (!execution_->members().empty())
@@ -74,6 +81,8 @@ void replica::tell_durable() {
   auto told = durable.finish();
   for (auto& to : acceptors_)
     send(to.handle, told);
+  if (node_)
+    send(node_, told);
 }
 
 // -- given to another one -----------------------------------------------------
@@ -82,7 +91,8 @@ void replica::on_ask_snapshot(const message<schema::AskSnapshot>& asked) {
   auto& from = current_sender();
   if (!from)
     return;
-  if (auto* latest = snapshots_.latest(); !latest || latest->slot_out <= asked->getAbove())
+  auto* latest = snapshots_.latest();
+  if (slot_out() > asked->getAbove() && (!latest || latest->slot_out <= asked->getAbove()))
     snapshots_.want(asked->getAbove() + 1); // It knows of nothing else to go on from.
   if (auto work = serving_.on_ask(from, *asked, snapshots_, clock().now()))
     aside(std::move(*work));
@@ -119,8 +129,8 @@ void replica::warn_of_no_snapshot() {
     no_snapshot_.reset();
     no_snapshot_.tried(now);
   } else if (no_snapshot_.due(now)) {
-    environment_->log().error("replica: what it lacks, from slot {} on, was collected, and no other replica gives a snapshot",
-                              slot_out());
+    environment_->log().error("replica: what it lacks, from slot {} on, {}, and no other replica gives a snapshot", slot_out(),
+                              catch_up_.is_stranded() ? "too few acceptors are reached to tell" : "was collected");
     no_snapshot_.tried(now);
   }
 }
@@ -159,6 +169,7 @@ void replica::install(snapshot_copy::restored x) {
   environment_->log().info("replica: goes on from a snapshot of slot {}, {} slots ahead", x.state.slot_out,
                            x.state.slot_out - slot_out());
   snapshots_.give_up(now); // It is of the state that goes.
+  catching_up_ = true;
   dispose(execution_->install(std::move(x.state)));
   decisions_.skip_to(slot_out());
   proposer_.jump_to(slot_out());

@@ -78,8 +78,9 @@ void replica::tell_performed() {
   performed->setBelow(slot_out());
   write(members, performed->initConfigurations());
   auto told = performed.finish();
+  auto all = std::exchange(told_configuration_, configured_) != configured_; // Whatever is beside them may be behind.
   for (auto& to : leaders_)
-    if (hears_of_performed(to))
+    if (all || hears_of_performed(to))
       send(to.handle, told);
   if (node_)
     send(node_, told);
@@ -97,12 +98,13 @@ message<schema::RoleStatus> replica::status() const {
   return role_status("replica",
                      {{"slot_in", number(proposer_.slot_in())},
                       {"slot_out", number(slot_out())},
-                      {"configuration", number(configured_)},
+                      {"configuration", number(configured_.value_or(0))},
                       {"active ballot", active_ ? to_string(*active_) : std::string{"-"}},
                       {"commands performed", number(performed)},
                       {"commands skipped", number(execution_->commands_skipped())},
                       {"slot collisions", number(collisions)},
                       {"collisions per 10000 commands", performed ? number(collisions * 10000 / performed) : int64_t{0}},
+                      {"refuses for want of room", std::string{full_.refuse(clock().now()) ? "yes" : "no"}},
                       {"sessions", number(execution_->sessions().size())},
                       {"requests waiting", number(proposer_.requests().size())},
                       {"bytes outstanding", number(outstanding_.bytes())},
@@ -119,6 +121,12 @@ message<schema::RoleStatus> replica::status() const {
                       {"snapshot bytes to fetch", number(copy_.bytes())},
                       {"decision time us", proposer_.decision_time().count()},
                       {"log time", execution_->state().log_time}});
+}
+
+message<schema::RoleStatus> replica::explain(slot_number slot) const {
+  auto known = history_.entries(slot);
+  add(known, "slot_out", static_cast<int64_t>(slot_out()));
+  return role_status("replica", known);
 }
 
 } // namespace synod

@@ -64,6 +64,8 @@ node_set cluster::nodes_with(const std::string& role) const {
 }
 
 configurations cluster::members() const {
+  if (!decided.empty())
+    return decided;
   std::vector<member> all;
   for (auto& each : nodes) {
     all.push_back({each.id, each.name, each.address.host, each.address.port, each.roles, 0});

@@ -48,6 +48,11 @@ struct cluster {
   bool allow_plain_traffic = false;
   std::string secret; ///< what whoever connects to a node must know; empty: the file names none
 
+  /// What was decided, as far as is known when the node starts; empty: nothing yet, what the file says counts.
+  configurations decided;
+  /// With which the cluster began, where something was decided since; empty: the node was not there, its state comes from others.
+  configurations begun;
+
   std::map<std::string, option_values> role_options;
   option_values machine_options;
 
@@ -57,8 +62,10 @@ struct cluster {
   const node_description* find(const std::string& node) const;
   const option_values& options_of(const std::string& role) const { return role_options.at(role); }
 
-  /// Those that the file names: with them a cluster begins.
+  /// The last configurations that are known.
   configurations members() const;
+  /// The one that a state on which nothing was performed begins with; empty: it is not known.
+  configurations beginning() const { return decided.empty() ? members() : begun; }
 };
 
 } // namespace synod

@@ -3,6 +3,7 @@
 
 #include "synod/actors/role/environment.hpp"
 #include "synod/actors/role/options.hpp"
+#include "synod/actors/role/progress.hpp"
 
 #include <functional>
 #include <memory>
@@ -17,10 +18,6 @@ struct identity {
   std::shared_ptr<const cluster> config; ///< the whole cluster file
   node_id node = 0;                      ///< that it is on: its name in messages
   uint32_t incarnation = 1;              ///< how often this node has been started, this time included; durable
-  configurations known = {};             ///< that it knows when it starts; empty: those that the cluster file names count
-  bool joins = false;                    ///< it was not there when the cluster began: what happened before comes from others
-
-  configurations members() const { return known.empty() ? config->members() : known; }
   const node_description& self() const { return *config->find(node); }
 };
 
@@ -47,6 +44,8 @@ struct stored_context {
   const std::string& cluster;
   const std::string& node;
   const std::function<void(const finding&)>& tell; ///< takes what is found, as soon as it is
+  /// Makes what is to be told how far the reading of a large thing is; `what` names it.
+  const std::function<progress(const std::string& what)>& reading;
 };
 
 /// A role: a typed actor that understands at least `role_actor`. It learns of the
@@ -64,6 +63,8 @@ struct role_definition {
   /// Looks at all that the role has stored, and tells what there is and what is wrong with it. Changes nothing; blocks. None: its
   /// files are not looked at.
   std::function<void(const stored_context&)> verify = {};
+  /// It remembers what became of slots, and answers `explain_atom` with a slot's number: how, and when (roles.hpp, slot_actor).
+  bool explains = false;
 };
 
 struct state_machine_definition {

@@ -1,10 +1,22 @@
 #include "synod/actors/role/disk.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <utility>
 
 namespace synod {
+
+caf::error want_of_room(std::string text) {
+  return caf::make_error(caf::sec::runtime_error, std::move(text), static_cast<int32_t>(ENOSPC));
+}
+
+bool is_want_of_room(const caf::error& x) {
+  if (!x)
+    return false; // It has no context to be asked.
+  auto context = x.context();
+  return context.size() == 2 && context.match_element<int32_t>(1) && context.get_as<int32_t>(1) == ENOSPC;
+}
 
 unfinished_file::unfinished_file(disk& files, const std::filesystem::path& path, const char* kind)
   : files_{files}, path_{path}, temporary_{path} {

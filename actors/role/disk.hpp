@@ -22,7 +22,8 @@ namespace synod {
 /// tears, delays and fails.
 ///
 /// The primitives block: they are for the start of a node, before its roles run, and for work that is handed to `aside`.
-/// An error's text names the file and what could not be done with it. No failed write or sync is ever tried again.
+/// An error's text names the file and what could not be done with it. No failed write or sync is ever tried again:
+/// what was to be written may be, elsewhere, if it failed for want of room.
 class disk {
 public:
   /// An open file. Closed when it is destroyed.
@@ -54,6 +55,8 @@ public:
   virtual caf::error remove(const std::filesystem::path& path) = 0;
   /// Makes durable which names the directory holds.
   virtual caf::error sync_directory(const std::filesystem::path& directory) = 0;
+  /// So much may still be written where that directory is; 0 also where no further file can be made.
+  virtual caf::expected<uint64_t> free_bytes(const std::filesystem::path& directory) = 0;
 
   /// Which thread does the work. Work of one lane is done in the order in which it was asked for.
   enum class lane : uint8_t {
@@ -68,6 +71,11 @@ public:
   /// before the disk goes.
   virtual void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) = 0;
 };
+
+/// The error of a disk that has no room left, or on which its user may have no more. Nothing is wrong with the disk: what could
+/// not be made may be tried again when there is room.
+caf::error want_of_room(std::string text);
+bool is_want_of_room(const caf::error& x);
 
 /// Work that a role lets its disk do (disk::aside): told of by its number, which is the role's own.
 struct disk_work {
@@ -108,7 +116,7 @@ private:
 };
 
 /// Writes a durable file so that after a crash it is there whole, or as it was before (`unfinished_file`). `next` gives the
-/// content, a piece at a time, and an empty one at its end. Identity, incarnation and segments are written so. Blocks.
+/// content, a piece at a time, and an empty one at its end. Identity, snapshots and segments are written so. Blocks.
 caf::error write_whole(disk& files, const std::filesystem::path& path, const std::function<std::span<const std::byte>()>& next);
 /// The same for one piece.
 caf::error write_whole(disk& files, const std::filesystem::path& path, std::span<const std::byte> content);

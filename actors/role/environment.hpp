@@ -3,6 +3,7 @@
 
 #include "synod/actors/role/cluster.hpp"
 #include "synod/actors/role/disk.hpp"
+#include "synod/actors/role/progress.hpp"
 #include "synod/actors/role/sockets.hpp"
 #include "synod/actors/role/state_machine.hpp"
 
@@ -57,5 +58,8 @@ public:
 };
 
 using environment_ptr = std::shared_ptr<environment>;
+
+/// Says in the log, once a second, how far something is that takes long at a start.
+progress told_in_log(environment& here, std::string what);
 
 } // namespace synod

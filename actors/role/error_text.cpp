@@ -29,7 +29,8 @@ std::string text_of(const caf::error& problem) {
     return "no error";
   std::string text;
   auto context = problem.context();
-  context.apply([&](const std::string& x) { text = x; });
+  if (context.size() > 0 && context.match_element<std::string>(0)) // What is behind it is for programs.
+    text = context.get_as<std::string>(0);
   return text.empty() ? name_of(problem) : text;
 }
 

@@ -1,142 +1,90 @@
-// synod-ctl: looks at a running cluster, and at data directories.
+// synod-ctl: looks at a running cluster, and at data directories; changes its members.
+#include "asking.hpp"
+#include "changes.hpp"
+#include "explain.hpp"
+#include "status.hpp"
+
 #include "synod/actors/node/built_in.hpp"
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
-#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/local_disk.hpp"
-#include "synod/actors/node/system_config.hpp"
 #include "synod/actors/node/verify.hpp"
 #include "synod/actors/role/error_text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
+#include <chrono>
 #include <iostream>
+#include <utility>
 
 namespace {
 
-using synod::message;
-namespace schema = synod::schema;
-
-constexpr std::chrono::seconds answer_limit{5};
-
-/// What one node says of itself.
-struct answer {
-  message<schema::NodeStatus> status; // null: it is not reached, and
-  std::string problem;                // why not
-};
-
-answer ask(caf::scoped_actor& self, const synod::cluster& config, const synod::endpoint& where) {
-  answer got;
-  caf::strong_actor_ptr node;
-  auto failed = [&](const caf::error& why) { got.problem = synod::text_of(why); };
-  auto connector = synod::spawn_connector(self->system(), synod::key_of(config), {});
-  self->request(connector, answer_limit, caf::connect_atom::value, where.host, where.port)
-    .receive([&](const caf::node_id&, const caf::strong_actor_ptr& found, const std::set<std::string>&) { node = found; },
-             failed);
-  if (node)
-    self->request(caf::actor_cast<synod::node_actor>(node), answer_limit, synod::status_atom_v)
-      .receive([&](const message<schema::NodeStatus>& found) { got.status = found; }, failed);
-  self->send_exit(connector, caf::exit_reason::user_shutdown);
-  return got;
-}
-
-/// Those that the cluster file gives the node, and that did not tell of themselves.
-std::vector<std::string> silent_roles(const synod::node_description& node, const message<schema::NodeStatus>& status) {
-  auto silent = node.roles;
-  for (auto role : status->getRoles())
-    std::erase(silent, std::string{role.getRole().cStr()});
-  return silent;
-}
-
-nlohmann::json to_json(const synod::node_description& node, const answer& got) {
-  auto& status = got.status;
-  nlohmann::json result{{"node", node.name}, {"address", to_string(node.address)}, {"reached", static_cast<bool>(status)}};
-  if (!status) {
-    result["problem"] = got.problem;
-    return result;
-  }
-  result["version"] = status->getVersion().cStr();
-  for (auto role : status->getRoles())
-    for (auto entry : role.getEntries()) {
-      auto& to = result["roles"][role.getRole().cStr()][entry.getName().cStr()];
-      if (entry.isNumber())
-        to = entry.getNumber();
-      else
-        to = entry.getText().cStr();
-    }
-  for (auto& role : silent_roles(node, status))
-    result["silent"].push_back(role);
-  for (auto each : status->getConnections())
-    result["connections"][each.getNode().cStr()] = each.getUp();
-  for (auto each : status->getConnections())
-    if (each.getProblem().size() > 0)
-      result["problems"][each.getNode().cStr()] = each.getProblem().cStr();
-  return result;
-}
-
-void print(const synod::node_description& node, const answer& got) {
-  auto& status = got.status;
-  std::cout << "node " << node.name << " at " << to_string(node.address) << (status ? "" : ": not reached: " + got.problem)
-            << "\n";
-  if (!status)
-    return;
-  for (auto role : status->getRoles()) {
-    std::cout << "  " << role.getRole().cStr() << ":";
-    const char* separator = " ";
-    for (auto entry : role.getEntries()) {
-      std::cout << separator << entry.getName().cStr() << " ";
-      if (entry.isNumber())
-        std::cout << entry.getNumber();
-      else
-        std::cout << entry.getText().cStr();
-      separator = ", ";
-    }
-    std::cout << "\n";
-  }
-  for (auto& role : silent_roles(node, status))
-    std::cout << "  PROBLEM: role " << role << " of the cluster file is not there, or does not answer\n";
-  if (status->getConnections().size() > 0) {
-    std::cout << "  connections:";
-    for (auto each : status->getConnections())
-      std::cout << " " << each.getNode().cStr() << (each.getUp() ? " up" : " down");
-    std::cout << "\n";
-    for (auto each : status->getConnections())
-      if (each.getProblem().size() > 0)
-        std::cout << "  PROBLEM: node " << each.getNode().cStr() << " is not taken: " << each.getProblem().cStr() << "\n";
-  }
-}
-
 /// Prints the status of the nodes; 1 when one was not reached.
 int show_status(const synod::cluster& config, const std::string& only, bool json) {
-  synod::system_config settings;
-  caf::actor_system system{settings};
-  caf::scoped_actor self{system};
-  auto all = nlohmann::json::array();
-  bool reached_all = true;
-  for (auto& node : config.nodes) {
-    if (!only.empty() && node.name != only)
-      continue;
-    auto got = ask(self, config, node.address);
-    reached_all &= static_cast<bool>(got.status);
-    json ? all.push_back(to_json(node, got)) : print(node, got);
-  }
+  auto answers = synod::ctl::ask_nodes(config, only);
   if (json)
-    std::cout << all.dump(2) << "\n";
-  std::cout.flush();
-  return reached_all ? synod::exit_status::clean : synod::exit_status::failed;
+    std::cout << synod::ctl::status_json(answers).dump(2) << std::endl;
+  else
+    std::cout << synod::ctl::status_text(answers, static_cast<uint64_t>(config.options_of("replica").number("window")))
+              << std::flush;
+  return all_reached(answers) ? synod::exit_status::clean : synod::exit_status::failed;
 }
+
+/// Prints what became of a slot; 1 when a node was not reached.
+int show_slot(const synod::cluster& config, const std::string& only, uint64_t slot, bool json) {
+  auto answers = synod::ctl::ask_nodes(config, only, slot);
+  if (json)
+    std::cout << synod::ctl::explain_json(slot, answers).dump(2) << std::endl;
+  else
+    std::cout << synod::ctl::explain_text(slot, answers) << std::flush;
+  return all_reached(answers) ? synod::exit_status::clean : synod::exit_status::failed;
+}
+
+/// On a terminal: one line, over and over, until something else is said.
+class terminal_progress {
+public:
+  synod::progress reading(const std::string& what) {
+    if (!on_)
+      return {};
+    show("reading " + what);
+    return synod::progress_teller{"reading " + what, steady_us, [this](const std::string& text) { show(text); }};
+  }
+  void clear() {
+    if (std::exchange(shown_, false))
+      std::cerr << "\r\033[K" << std::flush;
+  }
+
+private:
+  void show(const std::string& text) {
+    std::cerr << "\r\033[K" << text << std::flush;
+    shown_ = true;
+  }
+  static int64_t steady_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+
+  bool on_ = ::isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+};
 
 /// Prints what is found in a data directory, as it is found; 1 when something is wrong.
 int show_directory(const std::string& directory, bool json) {
   synod::local_disk files;
   auto all = nlohmann::json::array();
-  auto good = synod::verify_data_directory(synod::built_in(), files, directory, [&](const synod::finding& x) {
+  terminal_progress progress;
+  auto tell = [&](const synod::finding& x) {
+    progress.clear();
     if (json)
       all.push_back({{"part", x.part}, {"text", x.text}, {"problem", x.is_problem}});
     else
       std::cout << (x.is_problem ? "PROBLEM: " : "") << x.part << ": " << x.text << std::endl;
-  });
+  };
+  auto good = synod::verify_data_directory(synod::built_in(), files, directory, tell,
+                                           [&](const std::string& what) { return progress.reading(what); });
+  progress.clear();
   if (json)
     std::cout << nlohmann::json{{"directory", directory}, {"good", good}, {"findings", all}}.dump(2) << std::endl;
   else
@@ -147,20 +95,35 @@ int show_directory(const std::string& directory, bool json) {
 } // namespace
 
 int main(int argc, char** argv) {
-  std::string config_file, node, directory;
+  std::string config_file, node, directory, name, by, address;
   bool json = false;
-  CLI::App app{"Looks at a Synod cluster, and at what its nodes have stored.", "synod-ctl"};
+  uint64_t slot = 0;
+  CLI::App app{"Looks at a Synod cluster, and at what its nodes have stored, and changes its members.", "synod-ctl"};
   app.add_option("--config-file", config_file, "The cluster file (not for verify)");
   app.add_option("--node", node, "Only this node");
   app.add_flag("--json", json, "Print JSON");
   app.set_version_flag("--version", std::string{SYNOD_VERSION});
   auto* status = app.add_subcommand("status", "Who leads, ballots, slot_in and slot_out of every replica, connections");
+  auto* explain =
+    app.add_subcommand("explain", "What became of a slot: who proposed it, in which ballot it was chosen, who accepted"
+                                  " and performed it when, as far as nodes remember");
+  explain->add_option("SLOT", slot, "The slot's number")->required()->check(CLI::PositiveNumber);
   auto* verify =
     app.add_subcommand("verify", "Reads a node's data directory while the node does not run, changes nothing, and says"
                                  " what is there and what is wrong with it");
   verify->add_option("DIR", directory, "The data directory")->required();
+  auto* add =
+    app.add_subcommand("add-node", "Makes a node a member: it was started with --join, gets the state first, and counts then");
+  auto* remove = app.add_subcommand("remove-node", "A node is to be no member any more; it ends by itself when it is not needed");
+  auto* replace = app.add_subcommand("replace-node", "Both in one step: NAME goes, and BY, which has joined, takes its place");
+  auto* move = app.add_subcommand("set-address", "Where other nodes find it from now on");
+  auto* lead = app.add_subcommand("move-leader", "The leader of that node becomes the active one");
+  for (auto* each : {add, remove, replace, move, lead})
+    each->add_option("NAME", name, "The node")->required();
+  replace->add_option("BY", by, "The node that takes its place")->required();
+  move->add_option("ADDRESS", address, "HOST:PORT")->required();
   app.require_subcommand(1);
-  for (auto* each : {status, verify})
+  for (auto* each : {status, explain, verify, add, remove, replace, move, lead})
     each->fallthrough(); // Options may stand behind it, too.
   if (auto exit = synod::parse_command_line(app, argc, argv))
     return *exit;
@@ -175,5 +138,26 @@ int main(int argc, char** argv) {
     return synod::bad_arguments("unknown node '" + node + "'");
   if (status->parsed())
     return show_status(*config, node, json);
-  return synod::exit_status::bad_arguments;
+  if (explain->parsed())
+    return show_slot(*config, node, slot, json);
+  if (lead->parsed())
+    return synod::ctl::move_leader(*config, name, json);
+  synod::builder<synod::schema::Change> change{1024};
+  if (add->parsed())
+    change->setAddNode(name);
+  if (remove->parsed())
+    change->setRemoveNode(name);
+  if (replace->parsed()) {
+    change->initReplaceNode().setNode(name);
+    change->getReplaceNode().setBy(by);
+  }
+  if (move->parsed()) {
+    auto where = synod::parse_endpoint(address);
+    if (!where)
+      return synod::bad_arguments("expected an address HOST:PORT, found '" + address + "'");
+    change->initSetAddress().setNode(name);
+    change->getSetAddress().setHost(where->host);
+    change->getSetAddress().setPort(where->port);
+  }
+  return synod::ctl::change_members(*config, node, change, json);
 }

@@ -2,7 +2,6 @@
 #include "invariants.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace synod::simulation {
 
@@ -60,20 +59,54 @@ private:
   uint64_t process_;
 };
 
-invariants::invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors,
-                       size_t replicas, reference expected)
+invariants::invariants(timeline& in, trace& told, int64_t true_time_ms, const cluster& all, reference expected)
   : timeline_{in},
     trace_{told},
-    names_{std::move(nodes)},
-    majority_{acceptors / 2 + 1}, // Counted anew: a check does not ask what it checks.
-    durable_needed_{std::min(majority_, replicas)},
     reference_{std::move(expected)},
-    acceptors_(names_.size()),
-    leaders_(names_.size()),
-    gateways_(names_.size()),
-    replicas_(names_.size()),
-    durable_(names_.size(), 1),
-    true_time_ms_{true_time_ms} {}
+    acceptors_(all.nodes.size()),
+    leaders_(all.nodes.size()),
+    gateways_(all.nodes.size()),
+    replicas_(all.nodes.size()),
+    durable_(all.nodes.size(), 1),
+    true_time_ms_{true_time_ms} {
+  for (auto& each : all.nodes) {
+    names_.push_back(each.name);
+    ids_.push_back(each.id);
+  }
+}
+
+/// Counted anew: a check does not ask what it checks.
+bool invariants::is_majority(const configuration& members, uint64_t voters) const {
+  size_t count = 0;
+  for (size_t i = 0; i < ids_.size(); ++i)
+    count += (voters >> i & 1) != 0 && members.acceptors().contains(ids_[i]);
+  return 2 * count > members.acceptors().size();
+}
+
+size_t invariants::durable_needed(const configuration& members) const {
+  return std::min(members.acceptors().size() / 2 + 1, members.replicas().size());
+}
+
+/// So many of the replicas have a snapshot of that slot or a later one on their disks.
+size_t invariants::holders(const configuration& members, slot_number below) const {
+  size_t count = 0;
+  for (size_t i = 0; i < ids_.size(); ++i)
+    count += durable_[i] >= below && members.replicas().contains(ids_[i]);
+  return count;
+}
+
+/// A configuration without it rules, and enough of that one's replicas hold durably what it was asked for.
+void invariants::leaves(uint32_t node) {
+  auto without = false;
+  for (auto& [from, members] : reference_.members())
+    without =
+      !members.find(ids_[node]) && (without || (members.number() > 0 && holders(members, from) >= durable_needed(members)));
+  if (reference_.latest().find(ids_[node]))
+    fail("members", fmt::format("node {} leaves, and configuration {} has got it", name(node), reference_.latest().number()));
+  else if (!without)
+    fail("members", fmt::format("node {} leaves, and too few members hold durably what it was asked for", name(node)));
+  durable_[node] = 0; // Nobody has that any more.
+}
 
 void invariants::fail(std::string invariant, std::string what) {
   if (broken_)
@@ -216,8 +249,30 @@ void invariants::on_p2a(uint32_t from, const message<schema::Pvalue>& pvalue) {
     }
   latest_time_ = std::max(latest_time_, pvalue->getValue().getTime());
   check_time(from, *pvalue, view);
+  check_promises(from, pvalue);
   view.values.push_back({under, sum, 0, pvalue});
   check_against_chosen(slot, view, view.values.back());
+}
+
+/// A majority of the acceptors that choose there has promised the ballot, and told what it had accepted there. (For slots that
+/// are decided again a scout of its own asks.)
+void invariants::check_promises(uint32_t from, const message<schema::Pvalue>& pvalue) {
+  auto slot = pvalue->getSlot();
+  auto& members = reference_.ruling(slot);
+  if (pvalue->getConfiguration() != members.number())
+    fail("members", fmt::format("leader {} proposes slot {} for configuration {}, and {} rules it", name(from), slot,
+                                pvalue->getConfiguration(), members.number()));
+  auto& candidate = candidates_[ballot_of(pvalue->getBallot())];
+  if (slot < candidate.first_slot || candidate.checked == members.number())
+    return;
+  uint64_t told = 0;
+  for (size_t i = 0; i < ids_.size(); ++i)
+    if (auto found = candidate.told.find(ids_[i]); found != candidate.told.end() && found->second == 0)
+      told |= uint64_t{1} << i;
+  if (!is_majority(members, told))
+    fail("adopted", fmt::format("leader {} proposes {}, and of the acceptors of configuration {} no majority has told it all",
+                                name(from), describe(*pvalue), members.number()));
+  candidate.checked = members.number();
 }
 
 /// No wrong clock makes log time run ahead of the true time: nothing ends early. (That it does not stand still is seen at the
@@ -318,7 +373,7 @@ void invariants::on_told(uint32_t acceptor, slot_number slot, ballot under) {
     return fail("A4", fmt::format("acceptor {} tells that it accepted slot {} under ballot {}, which nobody proposed",
                                   name(acceptor), slot, to_string(under)));
   found->voters |= uint64_t{1} << acceptor;
-  if (static_cast<size_t>(std::popcount(found->voters)) < majority_)
+  if (!is_majority(reference_.ruling(slot), found->voters))
     return;
   if (view.chosen == SIZE_MAX) {
     view.chosen = static_cast<size_t>(found - view.values.begin());

@@ -34,14 +34,15 @@ struct violation {
 class invariants {
 public:
   /// `true_time_ms`: what clocks that are right show when the run begins.
-  invariants(timeline& in, trace& told, int64_t true_time_ms, std::vector<std::string> nodes, size_t acceptors, size_t replicas,
-             reference expected);
+  invariants(timeline& in, trace& told, int64_t true_time_ms, const cluster& all, reference expected);
 
   // A process's roles, from when they have started until it ends.
   void begin(uint32_t node, const acceptor* a, const leader* l, const replica* r, const gateway* g);
   void end(uint32_t node);
   /// What its acceptor had told is forgotten, and it is to be heard by nobody any more.
   void lost_disk(uint32_t node);
+  /// It was removed, and is never there again.
+  void leaves(uint32_t node);
 
   void on_send(uint32_t from, const caf::message& content);
   void on_arrival(uint32_t to, const caf::message& content);
@@ -90,6 +91,7 @@ private:
     uint64_t scout = 0;
     slot_number first_slot = 0;
     std::map<node_id, slot_number> told; // how far each acceptor has told what it accepted; 0: all
+    uint64_t checked = UINT64_MAX;       // the number of the configuration for which that is known to be enough
   };
 
   struct leader_view {
@@ -144,14 +146,17 @@ private:
   void go_on_with_later(uint32_t node, slot_number slot);
   void check_collected(uint32_t node, slot_number first_kept);
   void settle(uint32_t node);
+  bool is_majority(const configuration& members, uint64_t voters) const;
+  size_t durable_needed(const configuration& members) const;
+  size_t holders(const configuration& members, slot_number below) const;
+  void check_promises(uint32_t from, const message<schema::Pvalue>& pvalue);
   void bound(uint32_t node, const char* what, uint64_t is, uint64_t limit);
   const std::string& name(uint32_t node) const { return names_[node]; }
 
   timeline& timeline_;
   trace& trace_;
   std::vector<std::string> names_;
-  size_t majority_;
-  size_t durable_needed_; // replicas
+  std::vector<node_id> ids_; // by node
   reference reference_;
   std::vector<acceptor_view> acceptors_;
   std::set<ballot> active_under_; // that any leader was active under

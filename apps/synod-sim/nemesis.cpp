@@ -1,5 +1,7 @@
 #include "nemesis.hpp"
 
+#include "synod/actors/node/change.hpp"
+
 #include <algorithm>
 
 namespace synod::simulation {
@@ -35,6 +37,7 @@ void nemesis::begin() {
   begin_processes();
   begin_disks();
   begin_hosts();
+  begin_members();
 }
 
 void nemesis::end() {
@@ -52,6 +55,7 @@ void nemesis::end() {
   for (uint32_t i = 0; i < hosts_.size(); ++i) {
     auto& x = *hosts_[i];
     x.disk().behaviour().error_per_million = 0;
+    x.disk().fill(std::nullopt);
     x.stall = duration{0};
     x.slow_down(duration{0});
     x.pause(false);
@@ -277,7 +281,7 @@ void nemesis::down(uint32_t node, simulated_host::end how, duration length) {
 
 /// The power may be gone again before the process has started.
 void nemesis::up(uint32_t node) {
-  if (hosts_[node]->runs())
+  if (hosts_[node]->runs() || hosts_[node]->has_left())
     return;
   auto& random = stream(fault::power);
   if (!over_ && has(fault::power) && random.below(4) == 0)
@@ -301,6 +305,7 @@ void nemesis::begin_disks() {
     hosts_[node]->lose_disk();
     later(time_down(random), [this, node] { up(node); });
   });
+  every(fault::full, seconds{12}, [this](auto& random) { fill_disks(random); });
   every(fault::stall, seconds{4}, [this](auto& random) {
     auto node = some_victim(random);
     auto stall = random.around(
@@ -311,9 +316,26 @@ void nemesis::begin_disks() {
   });
 }
 
+/// Of one host, or of all that something may happen to; to the brim, or so that a little is left.
+void nemesis::fill_disks(random_stream& random) {
+  auto these = random.below(3) == 0 ? victims_ : std::vector<uint32_t>{some_victim(random)};
+  auto length = random.around(random.of<milliseconds>({milliseconds{500}, milliseconds{4000}, milliseconds{15'000}}));
+  for (auto node : these) {
+    if (hosts_[node]->disk().is_filled())
+      continue;
+    auto left_bytes = random.of<uint64_t>({0, 0, 1000, 20'000, 100'000, 300'000});
+    stage_.told.say(stage_.time.now(), "{}'s DISK IS FULL: {} bytes are left", hosts_[node]->name(), left_bytes);
+    hosts_[node]->disk().fill(left_bytes);
+    later(length, [this, node] {
+      stage_.told.say(stage_.time.now(), "{}'s disk has room again", hosts_[node]->name());
+      hosts_[node]->disk().fill(std::nullopt);
+    });
+  }
+}
+
 /// The time of day is what this node's clock shows.
 bool nemesis::is_every_acceptor(uint32_t node) const {
-  auto acceptors = stage_.drawn.config->nodes_with("acceptor");
+  auto acceptors = stage_.drawn.begun->nodes_with("acceptor");
   return acceptors.size() == 1 && acceptors.contains(stage_.drawn.config->nodes[node].id);
 }
 
@@ -356,6 +378,53 @@ void nemesis::begin_hosts() {
     hosts_[node]->slow_down(cost);
     later(random.around(seconds{3}), [this, node] { hosts_[node]->slow_down(duration{0}); });
   });
+}
+
+void nemesis::begin_members() {
+  every(fault::members, stream(fault::members).of<seconds>({seconds{3}, seconds{8}}),
+        [this](auto& random) { change_members(random); });
+}
+
+/// As an operator does it: not without a majority, and new ones have the state when they begin to count. Sometimes two change
+/// something at once.
+void nemesis::change_members(random_stream& random) {
+  auto* by = hosts_[random.below(hosts_.size())];
+  auto out = by->slot_out();
+  if (!by->alive() || !by->has_started() || !out)
+    return;
+  auto& now = by->members().all().latest();
+  node_set reached;
+  for (auto* each : hosts_)
+    if (each->alive() && each->has_started())
+      reached.insert(each->id());
+  std::vector<member> joined;
+  for (uint32_t i = 0; i < hosts_.size(); ++i) {
+    auto& x = *hosts_[i];
+    if (stage_.drawn.joins(i) && reached.contains(x.id()) && !by->members().all().knows(x.id()) && !now.find(x.id())
+        && x.slot_out().value_or(0) + 256 > *out && random.below(4) > 0)
+      joined.push_back({x.id(), x.name(), "127.0.0.1", 1, stage_.drawn.config->nodes[i].roles, now.number() + 1});
+  }
+  auto next = now.nodes();
+  auto kind = random.below(3);
+  auto removed = now.removed();
+  if (kind != 0 && !next.empty()) {
+    auto which = next.begin() + static_cast<long>(random.below(next.size()));
+    removed.insert(which->id);
+    next.erase(which);
+  }
+  if (kind != 1 && !joined.empty())
+    next.push_back(joined[random.below(joined.size())]);
+  configuration made{now.number() + 1, std::move(next), std::move(removed)};
+  auto serves = [](auto& x) { return x.has("gateway"); }; // Clients have to reach somebody.
+  if (std::any_of(now.nodes().begin(), now.nodes().end(), serves)
+      && std::none_of(made.nodes().begin(), made.nodes().end(), serves))
+    return;
+  if (has(fault::clock) && made.acceptors().size() < 3)
+    return; // Two in three clocks are right.
+  if (made.nodes() == now.nodes() || !refusal_of(made, now).empty() || !too_few(made, reached).empty())
+    return;
+  stage_.told.say(stage_.time.now(), "{} PROPOSES configuration {}", by->name(), made.number());
+  by->propose(made);
 }
 
 } // namespace synod::simulation

@@ -32,9 +32,12 @@ private:
   void begin_links();
   void begin_processes();
   void begin_disks();
+  void fill_disks(random_stream& random);
   bool is_every_acceptor(uint32_t node) const;
   bool goes_on_without(uint32_t node) const;
   void begin_hosts();
+  void begin_members();
+  void change_members(random_stream& random);
 
   void cut(const std::vector<std::pair<uint32_t, uint32_t>>& ways, duration length, bool holds, const char* why);
   void partition(random_stream& random);

@@ -38,6 +38,8 @@ const std::array<fault_description, fault_count>& fault_descriptions() {
     {"pause", "processes are stopped, and go on"},
     {"slow-client", "clients and their connections are slow"},
     {"duel", "leaders are impatient: they preempt each other"},
+    {"members", "nodes join, leave, and take each other's place"},
+    {"full", "a host's disk is full for a while, or nearly so; of one or of all"},
   }};
   return all;
 }
@@ -138,6 +140,7 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   say("largest-timeout", duel ? 1000 : 5000, "ms");
   text += "\n[acceptor]\n";
   say("segment-size", 64, "KiB");
+  say("disk-reserve", random_stream{x.options.seed, "disk reserve"}.of<int>({0, 64, 256}), "KiB");
   say("cache-size", random.of<int>({0, 4, 64, 65536}), "KiB");
   say("piece-size", random.of<int>({4, 64, 1024}), "KiB");
   text += "\n[gateway]\n";
@@ -217,6 +220,16 @@ plan draw(const run_options& options, const registry& known) {
                       && (!options.draws_faults || random_stream{options.seed, "has fault", i}.chance(450'000)));
   auto drawn_nodes = static_cast<unsigned>(shape.of<int>({3, 3, 3, 5, 7}));
   auto layout = draw_layout(shape, options.nodes.value_or(drawn_nodes));
+  if (x.has(fault::members)) {
+    random_stream more{options.seed, "joiners"};
+    for (auto count = more.between(1, 4); count > 0; --count) {
+      x.joiners.push_back(static_cast<uint32_t>(layout.size()));
+      layout.push_back({"replica", "leader", "acceptor"});
+      if (more.below(2) == 0)
+        layout.back().push_back("gateway");
+    }
+    x.faults.reset(static_cast<size_t>(fault::lost_disk)); // Together more may go than a cluster can do without.
+  }
   if (options.of_user)
     for (auto& role : options.of_user->roles)
       place(random_stream{options.seed, "user's role " + role}, role, layout);
@@ -244,8 +257,14 @@ plan draw(const run_options& options, const registry& known) {
   make_limits_small(random_stream{options.seed, "limits"}, x, config->role_options);
   if (random_stream spare{options.seed, "spared"}; spare.below(3) == 0)
     x.spared = draw_spared(spare, *config);
+  if (x.has(fault::members))
+    x.spared.clear(); // Any node may go.
   if (random_stream width{options.seed, "width"}; width.below(3) == 0)
     x.bytes_per_second = width.of<uint64_t>({1'000'000, 10'000'000});
+  auto begun = *config;
+  std::erase_if(begun.nodes,
+                [&](auto& each) { return x.joins(static_cast<uint32_t>(config->find(each.id) - config->nodes.data())); });
+  x.begun = std::make_shared<const cluster>(std::move(begun));
   x.config = std::make_shared<const cluster>(std::move(*config));
   return x;
 }

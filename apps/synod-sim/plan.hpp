@@ -34,9 +34,11 @@ enum class fault : uint8_t {
   pause,       ///< processes are stopped, and go on
   slow_client, ///< clients and their connections are slow
   duel,        ///< leaders are impatient: they preempt each other
+  members,     ///< nodes join, leave, and take each other's place
+  full,        ///< a host's disk is full for a while, or nearly so; of one or of all
 };
 
-constexpr size_t fault_count = 18;
+constexpr size_t fault_count = 20;
 using fault_set = std::bitset<fault_count>;
 
 struct fault_description {
@@ -68,7 +70,9 @@ struct plan {
   run_options options;
   fault_set faults; ///< those of this run
   std::string cluster_file;
-  std::shared_ptr<const cluster> config;
+  std::shared_ptr<const cluster> config; ///< of all nodes
+  std::vector<uint32_t> joiners;         ///< nodes that are not there when the cluster begins, by their places
+  std::shared_ptr<const cluster> begun;  ///< without those
   /// Nodes that nothing happens to, nor to the links between them, by their places: a majority of the acceptors, a leader, a
   /// replica. Empty: everything happens to every node.
   std::vector<uint32_t> spared;
@@ -86,6 +90,7 @@ struct plan {
   size_t socket_buffer_bytes = 0; ///< so much may be on its way to a client that does not read
 
   bool has(fault x) const { return faults.test(static_cast<size_t>(x)); }
+  bool joins(uint32_t node) const { return std::find(joiners.begin(), joiners.end(), node) != joiners.end(); }
   bool spares(uint32_t node) const { return std::find(spared.begin(), spared.end(), node) != spared.end(); }
 };
 

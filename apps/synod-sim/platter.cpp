@@ -18,6 +18,10 @@ caf::error failure(const fs::path& path, const char* what) {
   return caf::make_error(caf::sec::runtime_error, path.string() + ": " + what);
 }
 
+caf::error full(const fs::path& path, const char* what) {
+  return want_of_room(path.string() + ": " + what + ": No space left on device (simulated)");
+}
+
 } // namespace
 
 class plugged_file : public disk::file {
@@ -33,6 +37,11 @@ public:
     auto unplugged = !plug_->take();
     auto fails = !unplugged && on_.fails();
     for (auto& each : parts) {
+      auto end = offset + each.size();
+      if (auto grows = end - std::min(end, content_->cached.size()); grows > on_.free_bytes()) {
+        on_.write(*content_, offset, each.first(each.size() - std::min<size_t>(each.size(), grows - on_.free_bytes())));
+        return full(path_, "cannot write");
+      }
       if ((fails || unplugged) && on_.random_.chance(500'000))
         break; // Up to here it came.
       on_.write(*content_, offset, each);
@@ -106,7 +115,9 @@ public:
     if (!plug_->take())
       return file_of(made, path);
     if (on_.fails())
-      return failure(path, "cannot create: No space left on device (simulated)");
+      return failure(path, "cannot create: Input/output error (simulated)");
+    if (on_.free_bytes() == 0)
+      return full(path, "cannot create");
     on_.change({{}, path.string(), made});
     return file_of(made, path);
   }
@@ -143,6 +154,8 @@ public:
     return caf::none;
   }
 
+  caf::expected<uint64_t> free_bytes(const fs::path&) override { return on_.free_bytes(); }
+
   void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) override {
     if (!plug_->on)
       return;
@@ -177,6 +190,22 @@ void platter::unplug() {
 void platter::unplug_after(uint64_t operations) {
   if (plug_)
     plug_->operations_left = operations;
+}
+
+void platter::fill(std::optional<uint64_t> left_bytes) {
+  size_bytes_ = left_bytes ? std::optional{used_bytes() + *left_bytes} : std::nullopt;
+}
+
+/// What has a name; a new size counts at once.
+uint64_t platter::used_bytes() const {
+  uint64_t used = 0;
+  for (auto& [path, x] : cached_names_)
+    used += x->cached.size();
+  return used;
+}
+
+uint64_t platter::free_bytes() const {
+  return size_bytes_ ? *size_bytes_ - std::min(*size_bytes_, used_bytes()) : plenty_bytes;
 }
 
 void platter::write(content& to, size_t offset, std::span<const std::byte> bytes) {

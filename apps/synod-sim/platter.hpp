@@ -23,10 +23,11 @@ namespace synod::simulation {
 /// which they were written or, when writes may be torn, in any combination; and so do the changes of names. After a sync that
 /// failed, some sectors are on the platter, and none counts as dirty any more: only writing them again brings them there, as on
 /// a real kernel. A directory whose sync failed is as it was: only its next sync counts. Directories themselves are durable when
-/// they are made.
+/// they are made. On a disk that somebody fills no file grows beyond what is left; what is written in place needs no room.
 class platter {
 public:
   static constexpr size_t sector_bytes = 512;
+  static constexpr uint64_t plenty_bytes = uint64_t{1} << 40; ///< of room
 
   struct faults {
     uint32_t error_per_million = 0; ///< of what changes the disk
@@ -52,6 +53,11 @@ public:
   void cut_power();
   /// All of it is lost.
   void erase();
+
+  /// Somebody else fills the disk, so that so much more can be written there than what is there now; none: there is room for all.
+  void fill(std::optional<uint64_t> left_bytes);
+  bool is_filled() const { return size_bytes_.has_value(); }
+  uint64_t free_bytes() const;
 
   faults& behaviour() { return faults_; }
   /// Called at each sync of a file, before its outcome is known.
@@ -94,12 +100,14 @@ private:
   void lose_sectors(content& of);
   void change(name_change x);
   static void apply(const name_change& x, names& to);
+  uint64_t used_bytes() const;
   bool fails() { return random_.chance(faults_.error_per_million); }
 
   random_stream random_;
   faults faults_;
   names cached_names_;
   names stored_names_;
+  std::optional<uint64_t> size_bytes_;  // none: of any size
   std::vector<name_change> not_synced_; // in their order
   std::shared_ptr<plug_state> plug_;
 };

@@ -25,8 +25,12 @@ uint64_t digest(const state_machine& machine) {
   return sum;
 }
 
-reference::reference(std::unique_ptr<state_machine> machine, std::chrono::milliseconds session_lifetime)
-  : machine_{std::move(machine)}, session_lifetime_ms_{session_lifetime.count()} {}
+reference::reference(std::unique_ptr<state_machine> machine, std::chrono::milliseconds session_lifetime, configurations members,
+                     uint64_t window)
+  : machine_{std::move(machine)},
+    session_lifetime_ms_{session_lifetime.count()},
+    members_{{1, members.latest()}},
+    window_{window} {}
 
 void reference::decide(const message<schema::Pvalue>& chosen) {
   if (slot_out() % digest_every == 0)
@@ -45,6 +49,8 @@ void reference::decide(const message<schema::Pvalue>& chosen) {
       open(request.getOpen(), id);
     else if (request.isCommands())
       perform(request.getCommands());
+    else
+      reconfigure(request.getConfiguration());
   }
   performed_.push_back(present_);
 }
@@ -77,7 +83,14 @@ reference::occurrence reference::find(uint64_t sum) const {
   return found == occurrences_.end() ? occurrence{} : found->second;
 }
 
+/// One at a time: the next one may be decided when the latest one rules.
+void reference::reconfigure(schema::Configuration::Reader x) {
+  if (slot_out() >= latest_from() && x.getNumber() == latest().number() + 1)
+    members_[slot_out() + window_] = configuration_of(x);
+}
+
 void reference::open(schema::Open::Reader x, uint64_t id) {
+  sessions_.erase(x.getReplaces());
   auto lasts = std::any_of(sessions_.begin(), sessions_.end(), [&](auto& each) { return each.second.number == x.getNumber(); });
   if (!lasts)
     sessions_[id] = {x.getNumber(), 1, log_time_};

@@ -78,7 +78,8 @@ class reference {
 public:
   static constexpr slot_number digest_every = 64; ///< slots
 
-  reference(std::unique_ptr<state_machine> machine, std::chrono::milliseconds session_lifetime);
+  reference(std::unique_ptr<state_machine> machine, std::chrono::milliseconds session_lifetime, configurations members,
+            uint64_t window);
 
   /// The value of the next slot.
   void decide(const message<schema::Pvalue>& chosen);
@@ -106,6 +107,13 @@ public:
   /// What it was answered, in any state since then.
   std::set<std::string> end_read(uint64_t number);
 
+  /// Those that rule slots below slot_out + WINDOW.
+  const configuration& ruling(slot_number slot) const { return std::prev(members_.upper_bound(slot))->second; }
+  const configuration& latest() const { return members_.rbegin()->second; }
+  slot_number latest_from() const { return members_.rbegin()->first; }
+  /// All that were decided, by the first slot that each rules.
+  const std::map<slot_number, configuration>& members() const { return members_; }
+
   size_t sessions() const { return sessions_.size(); }
   const state_machine& machine() const { return *machine_; }
 
@@ -116,6 +124,7 @@ private:
     int64_t used = 0;
   };
 
+  void reconfigure(schema::Configuration::Reader x);
   void open(schema::Open::Reader x, uint64_t id);
   void perform(schema::Commands::Reader commands);
   void apply(schema::Operation::Reader operation, uint64_t session_id);
@@ -127,6 +136,8 @@ private:
   std::unique_ptr<state_machine> machine_;
   argument_buffer arguments_;
   int64_t session_lifetime_ms_;
+  std::map<slot_number, configuration> members_; // by the first slot that each rules
+  uint64_t window_;
   std::vector<performed_slot> performed_;
   performed_slot present_;
   std::map<slot_number, uint64_t> digests_;

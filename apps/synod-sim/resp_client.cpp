@@ -238,7 +238,7 @@ void resp_client::on_reply(const std::string& reply) {
     return stage_.checks->fail(
       "gateway", fmt::format("{} has {}a wrong command in its transaction, and is told {}", name_, fails ? "" : "not ", reply));
   auto not_watched = reply == "none" && !at(*asked).expects && !watches_; // WATCH was refused, and so is EXEC.
-  if (aborted || not_watched || reply.starts_with("TRYAGAIN")
+  if (aborted || not_watched || reply.starts_with("TRYAGAIN") || reply.starts_with("DISKFULL")
       || (is_read(at(*asked)) && (reply.starts_with("TIMEOUT") || is_open)))
     withdraw(*asked);
   else if (!is_open)

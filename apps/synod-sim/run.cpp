@@ -47,14 +47,11 @@ public:
     if (traced.on)
       trace_.begin(traced.file);
     auto& config = *plan_.config;
-    std::vector<std::string> names;
-    for (auto& each : config.nodes)
-      names.push_back(each.name);
     auto* machine = known.machine(config.state_machine);
     checks_ = std::make_unique<invariants>(
-      time_, trace_, simulated_host::beginning_ms(), names, config.nodes_with("acceptor").size(),
-      config.nodes_with("replica").size(),
-      reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime")});
+      time_, trace_, simulated_host::beginning_ms(), config,
+      reference{machine->make(config.machine_options, 1), config.options_of("replica").duration("session-lifetime"),
+                plan_.begun->members(), static_cast<uint64_t>(config.options_of("replica").number("window"))});
     if (plan_.options.of_user)
       checks_->expected().keep_replies();
     stage_.checks = checks_.get();
@@ -106,6 +103,14 @@ public:
                plan_.cluster_file);
     nemesis_->begin();
     random_stream random{plan_.options.seed, "begin"};
+    stage_.ask_member = [this](uint32_t asker) -> std::optional<configurations> {
+      std::vector<const simulated_host*> there;
+      for (uint32_t i = 0; i < hosts_.size(); ++i)
+        if (i != asker && hosts_[i]->alive() && hosts_[i]->has_started())
+          there.push_back(hosts_[i].get());
+      random_stream which{plan_.options.seed, "who is asked", stage_.processes};
+      return there.empty() ? std::nullopt : std::optional{there[which.below(there.size())]->members().all()};
+    };
     for (auto& each : hosts_)
       time_.after(random.between(milliseconds{0}, milliseconds{300}), [&each] {
         if (!each->runs())
@@ -189,10 +194,14 @@ private:
   void agree() {
     auto all_there = [&] {
       return std::all_of(hosts_.begin(), hosts_.end(), [&](auto& x) {
-        return x->has_lost_its_disk() || x->slot_out().value_or(checks_->expected().slot_out()) == checks_->expected().slot_out();
+        auto level = x->slot_out().value_or(checks_->expected().slot_out()) == checks_->expected().slot_out();
+        return x->has_lost_its_disk() || x->has_left() || (level && !x->members().was_removed(x->id()));
       });
     };
     run_until(time_.now() + liveness_limit, all_there);
+    for (auto& each : hosts_)
+      if (each->members().was_removed(each->id()) && !each->has_left() && !each->has_lost_its_disk())
+        checks_->fail("members", fmt::format("node {} was removed, and does not leave", each->name()));
     if (!checks_->broken())
       checks_->check_end();
   }
@@ -203,7 +212,7 @@ private:
     x.last = trace_.last();
     x.faults = plan_.faults;
     x.clients = plan_.clients;
-    x.acceptors = static_cast<unsigned>(plan_.config->nodes_with("acceptor").size());
+    x.acceptors = static_cast<unsigned>(plan_.begun->nodes_with("acceptor").size());
     auto virtual_ms = std::chrono::duration_cast<milliseconds>(time_.now()).count();
     x.numbers = {1,
                  static_cast<uint64_t>(virtual_ms),

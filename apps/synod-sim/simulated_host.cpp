@@ -86,7 +86,7 @@ public:
   }
   void start_thread(std::function<void()> run) override { run(); } // What needs a thread for itself cannot be simulated.
   std::unique_ptr<state_machine> make_state_machine() override {
-    auto& config = *host_.stage_.drawn.config;
+    auto& config = *host_.config_;
     auto made = host_.stage_.known.machine(config.state_machine)->make(config.machine_options, random());
     // A replica asks for one also when it has been spawned.
     auto is_replica = host_.spawning_ == "replica" || host_.spawning_.empty();
@@ -103,14 +103,16 @@ private:
 
 caf::expected<caf::actor> simulated_host::spawn(const std::string& role_name) {
   spawning_ = role_name;
-  return stage_.known.role(role_name)->spawn({{stage_.drawn.config, description_.id, directory_.incarnation()},
-                                              stage_.drawn.config->options_of(role_name),
+  return stage_.known.role(role_name)->spawn({{config_, description_.id, directory_.incarnation()},
+                                              config_->options_of(role_name),
                                               environment_,
                                               directory_.has_stored(role_name)});
 }
 
 void simulated_host::start(std::optional<uint64_t> operations) {
   auto& time = stage_.time;
+  if (has_left())
+    return;
   alive_ = true;
   stage_.told.say(time.now(), "{} STARTS, for the {}. time", name(), ++starts_);
   environment_ = std::make_shared<simulated_environment>(*this);
@@ -138,14 +140,21 @@ void simulated_host::start_roles() {
   auto& files = environment_->files();
   directory_ = {};
   known_ = std::make_shared<known_nodes>();
-  auto wrong = directory_.open(files, environment_->data_directory(), {stage_.drawn.config->name, name(), description_.id, {}},
-                               random_.next());
+  greeting_.reset();
+  if (auto problem = find_members(); ends_by(problem))
+    return;
+  auto wrong =
+    directory_.open(files, environment_->data_directory(), {config_->name, name(), description_.id, {}}, random_.next());
   if (ends_by(wrong ? wrong->text : std::string{}))
     return;
   auto problem = known_->open(files, environment_->data_directory());
   if (ends_by(problem ? text_of(problem) : std::string{}))
     return;
-  greeting_.emplace(stage_.drawn.config, description_.id, directory_.token(), known_);
+  problem = members_.is_to_be_kept() ? members_.remember(files, environment_->data_directory())() : caf::error{};
+  if (ends_by(problem ? text_of(problem) : std::string{}))
+    return;
+  greeting_.emplace(config_, description_.id, directory_.token(), known_);
+  spawn_ears();
   for (auto& role_name : description_.roles) {
     stage_.time.as(main_, [&] {
       auto spawned = spawn(role_name);
@@ -162,7 +171,107 @@ void simulated_host::start_roles() {
       return;
   }
   wrong = directory_.seal(files, description_.roles);
-  ends_by(wrong ? wrong->text : std::string{});
+  has_started_ |= !ends_by(wrong ? wrong->text : std::string{});
+}
+
+/// What it knows of configurations: what is on its disk, or what it began with, or what a member tells.
+std::string simulated_host::find_members() {
+  members_ = {};
+  if (auto problem = members_.read(environment_->files(), environment_->data_directory()))
+    return text_of(problem);
+  auto joins = stage_.drawn.joins(index_);
+  auto file = joins ? stage_.drawn.config : stage_.drawn.begun;
+  if (members_.empty() && !joins)
+    members_.begin(*file);
+  if (members_.empty()) {
+    auto told = stage_.ask_member(index_);
+    if (!told)
+      return "nobody is there to be joined (simulated)";
+    members_.join(*told);
+  }
+  config_ = std::make_shared<const cluster>(members_.now(*file, description_.id));
+  return {};
+}
+
+/// Hears what its replica tells, and other nodes, as a node actor does (actors/node/node_members.cpp).
+class simulated_host::ears : public caf::event_based_actor {
+public:
+  ears(caf::actor_config& config, simulated_host* of) : caf::event_based_actor{config}, host_{of} {}
+
+  caf::behavior make_behavior() override {
+    return {
+      [this](const peer& x) {
+        if (x.role == "node" && x.handle)
+          others_[x.node] = x.handle;
+        else if (x.role == "node")
+          others_.erase(x.node);
+      },
+      [this](const message<schema::Performed>& told) { host_->learn(configurations_of(told->getConfigurations())); },
+      [this](const message<schema::Durable>& told) { host_->on_durable(told, others_); },
+      [](const done_aside&) {},
+    };
+  }
+  void on_exit() override { others_.clear(); }
+  const char* name() const override { return "node"; }
+
+private:
+  simulated_host* host_;
+  std::map<node_id, caf::strong_actor_ptr> others_;
+};
+
+void simulated_host::spawn_ears() {
+  auto& time = stage_.time;
+  time.as(main_, [&] {
+    auto actor = caf::actor_cast<caf::actor>(time.system().spawn<ears>(this));
+    time.pin(actor, main_);
+    roles_.push_back({"node", actor, &main_});
+  });
+  time.settle({&main_});
+}
+
+void simulated_host::learn(const configurations& told) {
+  if (!alive_ || !members_.learn(told))
+    return;
+  stage_.told.say(stage_.time.now(), "{} knows configuration {}", name(), members_.number());
+  auto file = stage_.drawn.joins(index_) ? stage_.drawn.config : stage_.drawn.begun;
+  config_ = std::make_shared<const cluster>(members_.now(*file, description_.id));
+  greeting_.emplace(config_, description_.id, directory_.token(), known_);
+  aside(disk::lane::background,
+        {members_.remember(environment_->files(), environment_->data_directory()), {}, 0}); // A full disk does not matter.
+}
+
+void simulated_host::on_durable(const message<schema::Durable>& told, const std::map<node_id, caf::strong_actor_ptr>& others) {
+  if (told->getNode() == description_.id) {
+    for (auto& [node, handle] : others)
+      if (node != description_.id && members_.was_removed(node))
+        caf::anon_send(caf::actor_cast<caf::actor>(handle), told);
+    return;
+  }
+  learn(configurations_of(told->getConfigurations()));
+  members_.told_durable(told->getNode(), told->getLatest());
+  if (alive_ && members_.may_leave(description_.id))
+    leave();
+}
+
+void simulated_host::leave() {
+  stage_.told.say(stage_.time.now(), "{} LEAVES", name());
+  stage_.checks->leaves(index_);
+  members_.leave();
+  static_cast<void>(members_.remember(environment_->files(), environment_->data_directory())());
+  alive_ = false;
+  stage_.checks->end(index_);
+  stage_.time.after(duration{0}, [this, process = main_.process] {
+    if (main_.process == process)
+      stop(end::kill);
+  });
+}
+
+void simulated_host::propose(const configuration& next) {
+  builder<schema::Request> request{4096};
+  write(next, request->initConfiguration());
+  for (auto& each : roles_)
+    if (each.name == "replica")
+      stage_.time.as(main_, [&] { caf::anon_send(caf::actor_cast<replica_actor>(each.handle), request.finish()); });
 }
 
 /// The process ends if the power goes, or something is wrong.
@@ -182,6 +291,7 @@ bool simulated_host::admits(participant& other) {
     stage_.told.say(stage_.time.now(), "{} does not take {}: {}", name(), node->name(), why);
     return false;
   }
+  learn(configurations_of(shown->getConfigurations()));
   auto told = greeting_->told_by(*shown);
   if (known_->has(told))
     return true;
@@ -192,6 +302,7 @@ bool simulated_host::admits(participant& other) {
 void simulated_host::lose_disk() {
   stage_.told.say(stage_.time.now(), "{} LOSES ITS DISK", name());
   lost_its_disk_ = true;
+  has_started_ = false;
   disk_.erase();
   stage_.checks->lost_disk(index_);
 }
@@ -268,6 +379,8 @@ void simulated_host::die(const std::string& why) {
   stage_.told.say(stage_.time.now(), "{} ENDS: {}", name(), why);
   if (why.find("(simulated)") == std::string::npos)
     stage_.checks->fail("storage", fmt::format("node {} does not go on: {}", name(), why));
+  if (has_started_ && why.find("No space left") != std::string::npos)
+    stage_.checks->fail("storage", fmt::format("node {} ends since its disk is full: {}", name(), why));
   alive_ = false; // Nothing that it still sends or writes gets out.
   end_work();
   stage_.time.after(duration{0}, [this, process = main_.process] {

@@ -10,6 +10,7 @@
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/greeting.hpp"
 #include "synod/actors/node/known_nodes.hpp"
+#include "synod/actors/node/membership.hpp"
 
 #include <spdlog/logger.h>
 
@@ -29,6 +30,8 @@ struct stage {
   tcp* connections = nullptr;
   invariants* checks = nullptr;
   uint64_t processes = 0; ///< begun so far, of hosts and clients
+  /// What some member tells of configurations, to that host, which joins; none: nobody is there.
+  std::function<std::optional<configurations>(uint32_t asker)> ask_member{};
 };
 
 /// One node of the cluster. Its process can be killed and started again; its disk and its clock stay.
@@ -60,6 +63,14 @@ public:
   /// While no process runs: all that was on the disk is gone, for good.
   void lose_disk();
   bool has_lost_its_disk() const { return lost_its_disk_; }
+  /// It was removed, and has gone for good.
+  bool has_left() const { return members_.has_left(); }
+  const membership& members() const { return members_; }
+  node_id id() const { return description_.id; }
+  /// All its roles run.
+  bool has_started() const { return greeting_.has_value() && !members_.empty(); }
+  /// Has a configuration proposed.
+  void propose(const configuration& next);
   /// It would notice if that one had another data directory.
   bool knows(const simulated_host& other) const { return known_->has({{other.description_.name, other.directory_.token()}}); }
 
@@ -90,6 +101,7 @@ public:
 
 private:
   class simulated_environment;
+  class ears;
 
   template <class Role>
   const Role* find() const;
@@ -105,6 +117,11 @@ private:
   };
 
   void start_roles();
+  std::string find_members();
+  void spawn_ears();
+  void learn(const configurations& told);
+  void on_durable(const message<schema::Durable>& told, const std::map<node_id, caf::strong_actor_ptr>& others);
+  void leave();
   bool ends_by(const std::string& wrong);
   caf::expected<caf::actor> spawn(const std::string& role);
   void die(const std::string& why);
@@ -123,7 +140,10 @@ private:
   data_directory directory_; // of the present process
   std::shared_ptr<known_nodes> known_;
   std::optional<greeting> greeting_;
+  membership members_;
+  std::shared_ptr<const cluster> config_; // as the process knows it
   bool lost_its_disk_ = false;
+  bool has_started_ = false; // with this disk, once at least: from then on it needs no room
   uint32_t starts_ = 0;
   uint32_t cuts_ = 0;
   random_stream disk_times_;

@@ -60,7 +60,8 @@ std::string describe(schema::P2b::Reader x) {
   std::string slots;
   for (auto slot : x.getSlots())
     slots += fmt::format(" {}", slot);
-  return fmt::format("p2b ballot {} slots{}", to_string(ballot_of(x.getBallot())), slots.empty() ? " none" : slots);
+  return fmt::format("p2b ballot {} slots{}{}", to_string(ballot_of(x.getBallot())), slots.empty() ? " none" : slots,
+                     x.getFull() ? ", full" : "");
 }
 
 std::string describe(schema::Learned::Reader x) {

@@ -304,3 +304,52 @@ TEST_CASE_FIXTURE(releasing_fixture, "where the power goes while segments are re
     CHECK(again.found == numbers(again.found.front(), durable));
   }
 }
+
+TEST_CASE_FIXTURE(fixture,
+                  "a segment that cannot be made for want of room is wanted again when that is said, and records wait for it") {
+  auto x = open();
+  auto& log = *x.log;
+  on.fill(0);
+  auto segment = log.next_segment();
+  REQUIRE(segment);
+  CHECK(is_want_of_room(segment->run()));
+  log.segment_failed();
+  CHECK(log.lacks_segment());
+  CHECK_FALSE(log.next_segment());
+  int64_t last = 0;
+  while (log.last_segment() == 1)
+    log.append(record_kind::pvalue, numbered(++last));
+  REQUIRE(!settle(log));
+  CHECK_FALSE(log.has_room(record_kind::collected, 100, false));
+  SUBCASE("there is room") {
+    on.fill(std::nullopt);
+    log.try_segment_again();
+    REQUIRE(!settle(log));
+    CHECK_FALSE(log.lacks_segment());
+    CHECK(open().found == numbers(1, last));
+  }
+  SUBCASE("there is none, and it is started again") {
+    CHECK(open().found == numbers(1, last - 1));
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "while a segment is missing, pvalues leave half of the last one, and promises a quarter") {
+  auto x = open();
+  auto& log = *x.log;
+  auto room = [&](record_kind kind) { return log.has_room(kind, 100, false); };
+  on.fill(0);
+  CHECK(is_want_of_room(log.next_segment()->run()));
+  log.segment_failed();
+  auto write_until = [&](size_t bytes) {
+    while (log.kept_bytes() < bytes)
+      log.append(record_kind::pvalue, numbered(1));
+  };
+  CHECK(room(record_kind::pvalue));
+  write_until(33 << 10);
+  CHECK_FALSE(room(record_kind::pvalue));
+  CHECK(room(record_kind::promise));
+  write_until(49 << 10);
+  CHECK_FALSE(room(record_kind::promise));
+  CHECK(room(record_kind::collected));
+  CHECK_FALSE(log.has_room(record_kind::collected, 16 << 10, false));
+}

@@ -222,7 +222,7 @@ def run_once(steps, theirs, ours):
         else:
             commands, replies = [], (theirs.raw(b"".join(send[1])), ours.raw(b"".join(send[1])))
         where = comparison.differs(send[1] if send[0] == "send" else None, commands, *replies)
-        outages = [x[1] for x in replies[1] if x[0] == b"-" and x[1].split(b" ")[0] in (b"UNKNOWN", b"TRYAGAIN", b"TIMEOUT")]
+        outages = [x[1] for x in replies[1] if x[0] == b"-" and x[1].split(b" ")[0] in (b"UNKNOWN", b"TRYAGAIN", b"TIMEOUT", b"DISKFULL")]
         if outages:
             raise Outage(outages[0].decode())
         if where is not None:

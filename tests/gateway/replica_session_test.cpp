@@ -405,6 +405,41 @@ TEST_CASE_FIXTURE(fixture, "a session that is not used is kept alive") {
   CHECK(subject.timed_out() == 0);
 }
 
+TEST_CASE_FIXTURE(fixture, "a session that is opened replaces the one that was lost before it") {
+  auto opening = [&](int64_t ms) {
+    auto asked = subject.next_request(at(ms));
+    REQUIRE(asked);
+    REQUIRE((*asked)->isOpen());
+    return std::pair{(*asked)->getOpen().getNumber(), (*asked)->getOpen().getReplaces()};
+  };
+  auto first = opening(0);
+  CHECK(first.second == 0);
+  subject.lose_replica(to); // Nobody knows whether it was opened.
+  subject.begin();
+  auto again = opening(100);
+  CHECK(again.first == first.first);
+  CHECK(again.second == 0);
+  subject.on_opened(opened(again.first, 77), at(100));
+  submit(1);
+  sent();
+  subject.lose_replica(to);
+  subject.begin();
+  auto second = opening(200);
+  CHECK(second.first != first.first);
+  CHECK(second.second == 77);
+  subject.lose_replica(to); // While it is being opened.
+  subject.begin();
+  again = opening(300);
+  CHECK(again.first == second.first);
+  CHECK(again.second == 77);
+  subject.on_opened(opened(again.first, 78), at(300));
+  builder<schema::Responses> ended;
+  ended->setSession(78);
+  ended->setSessionEnded(true);
+  CHECK_FALSE(subject.on_responses(ended.finish(), to));
+  CHECK(opening(400).second == 78);
+}
+
 TEST_CASE_FIXTURE(fixture, "answers to a query come in pieces, or not at all") {
   for (uint64_t i = 1; i <= 3; ++i)
     read(i);
@@ -470,4 +505,49 @@ TEST_CASE_FIXTURE(fixture, "of a query that is given up those that were answered
   subject.on_tick(at(6000), to);
   CHECK(to.take() == "1/2=TIMEOUT ");
   CHECK(subject.timed_out() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "what is refused for full disks gets an error of its own kind, with and without a session") {
+  open();
+  submit(1);
+  sent();
+  submit(2);
+  sent();
+  builder<schema::Responses> refused;
+  refused->setSession(77);
+  refused->setRefused(true);
+  refused->setFirstCid(2);
+  refused->setWhy("the disks are full");
+  CHECK_FALSE(subject.on_responses(refused.finish(), to));
+  CHECK(to.take() == "1/1=UNKNOWN 1/2=DISKFULL ");
+  submit(3);
+  submit(4);
+  auto asked = subject.next_request(at(10));
+  REQUIRE(asked);
+  auto number = (*asked)->getOpen().getNumber();
+  builder<schema::Opened> none;
+  none->setNumber(number);
+  none->setRefused();
+  SUBCASE("") {
+    none->setWhy("the disks are full");
+    subject.on_opening_refused(none.finish(), to);
+    CHECK(to.take() == "1/3=DISKFULL 1/4=DISKFULL ");
+    CHECK(subject.waiting() == 0);
+    submit(5);
+    asked = subject.next_request(at(2000));
+    REQUIRE(asked);
+    CHECK((*asked)->getOpen().getNumber() == number);
+    subject.on_opened(opened(number, 78), at(2000));
+    CHECK(sent(2000) == "78: 1+1");
+  }
+  SUBCASE("another opening's refusal, and one that will not last, change nothing") {
+    subject.on_opening_refused(none.finish(), to);
+    builder<schema::Opened> other;
+    other->setNumber(number + 2);
+    other->setRefused();
+    other->setWhy("the disks are full");
+    subject.on_opening_refused(other.finish(), to);
+    CHECK(to.take().empty());
+    CHECK(subject.waiting() == 2);
+  }
 }

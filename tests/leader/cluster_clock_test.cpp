@@ -20,7 +20,7 @@ struct fixture {
     return found ? std::optional{found->at_least} : std::nullopt;
   }
 
-  cluster_clock subject{1, configuration{{}, {}, {1, 2, 3}}, milliseconds{1000}};
+  cluster_clock subject{1, configuration{node_set{}, node_set{}, node_set{1, 2, 3}}, milliseconds{1000}};
 };
 
 using interval = cluster_clock::interval;
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(fixture, "what was heard long ago does not count; where too fe
 }
 
 TEST_CASE_FIXTURE(fixture, "the first time is found of what was heard ever: without one nothing could be proposed") {
-  cluster_clock elsewhere{9, configuration{{}, {}, {1, 2, 3}}, milliseconds{1000}};
+  cluster_clock elsewhere{9, configuration{node_set{}, node_set{}, node_set{1, 2, 3}}, milliseconds{1000}};
   elsewhere.note(1, 10'000, now);
   elsewhere.note(2, 40'000, now + std::chrono::seconds{30});
   CHECK(elsewhere.find(5000, now + std::chrono::seconds{30}) == interval{40'000, 40'000});
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(fixture, "a node without an acceptor does not count, nor this 
   CHECK_FALSE(time(10'000));
   subject.note(2, 12'000, now);
   CHECK(subject.find(10'000, now) == interval{10'000, 12'000});
-  cluster_clock elsewhere{9, configuration{{}, {}, {1, 2, 3}}, milliseconds{1000}};
+  cluster_clock elsewhere{9, configuration{node_set{}, node_set{}, node_set{1, 2, 3}}, milliseconds{1000}};
   elsewhere.note(1, 10'000, now);
   CHECK_FALSE(elsewhere.find(5000, now));
   elsewhere.note(2, 10'000, now);
@@ -96,7 +96,7 @@ TEST_CASE_FIXTURE(fixture, "a node without an acceptor does not count, nor this 
 }
 
 TEST_CASE_FIXTURE(fixture, "a node alone is its own majority") {
-  cluster_clock alone{1, configuration{{}, {}, {1}}, milliseconds{1000}};
+  cluster_clock alone{1, configuration{node_set{}, node_set{}, node_set{1}}, milliseconds{1000}};
   CHECK(alone.find(10'000, now) == interval{10'000, 10'000});
 }
 

@@ -1,3 +1,4 @@
+#include "explained.hpp"
 #include "leader/leader_fixture.hpp"
 
 #include "synod/actors/role/upheld.hpp"
@@ -24,6 +25,19 @@ TEST_CASE_FIXTURE(leader_fixture, "a proposal before adoption is not sent to acc
   propose(value_of(mine, 1, 10));
   for (size_t i = 0; i < 3; ++i)
     CHECK(p2a(i)->getSlot() == 1);
+}
+
+TEST_CASE_FIXTURE(leader_fixture, "a leader tells when it began a slot's commander, and when that ended") {
+  start();
+  become_active();
+  CHECK(explained(*this, subject, 1) == "leader");
+  outside->wall_clock_ms = 5000;
+  propose(value_of(mine, 1, 10));
+  CHECK(explained(*this, subject, 1) == "leader: ballot <0,0.1>, proposer 0, proposed at ms 5000");
+  outside->wall_clock_ms = 6000;
+  vote(0, mine, {1});
+  vote(1, mine, {1});
+  CHECK(explained(*this, subject, 1) == "leader: ballot <0,0.1>, proposer 0, proposed at ms 5000, decided at ms 6000");
 }
 
 TEST_CASE_FIXTURE(leader_fixture, "a batch of more requests than a replica can perform is not proposed") {

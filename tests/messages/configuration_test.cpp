@@ -1,5 +1,7 @@
 #include "synod/messages/configuration.hpp"
 
+#include "synod/messages/message.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace synod;
@@ -28,8 +30,8 @@ TEST_CASE("a quorum is a majority of the acceptors, whoever else answers") {
     CHECK(subject.satisfied_by({10, 30}));
     CHECK(subject.satisfied_by({10, 20, 30}));
   }
-  CHECK(configuration{{}, {}, {1, 2, 3, 4}}.quorum(phase::accept).needed() == 3);
-  CHECK(configuration{{}, {}, {7}}.quorum(phase::accept).needed() == 1);
+  CHECK(configuration{node_set{}, node_set{}, node_set{1, 2, 3, 4}}.quorum(phase::accept).needed() == 3);
+  CHECK(configuration{node_set{}, node_set{}, node_set{7}}.quorum(phase::accept).needed() == 1);
 }
 
 TEST_CASE("no acceptors are no quorum") {
@@ -37,7 +39,7 @@ TEST_CASE("no acceptors are no quorum") {
 }
 
 TEST_CASE("the two phases may have quorums of other sizes") {
-  auto five = configuration{{1}, {1}, {1, 2, 3, 4, 5}}.with_quorums(4, 2);
+  auto five = configuration{node_set{1}, node_set{1}, node_set{1, 2, 3, 4, 5}}.with_quorums(4, 2);
   CHECK_FALSE(five.quorum(phase::promise).satisfied_by({1, 2, 3}));
   CHECK(five.quorum(phase::promise).satisfied_by({1, 2, 3, 5}));
   CHECK_FALSE(five.quorum(phase::accept).satisfied_by({4}));
@@ -45,11 +47,80 @@ TEST_CASE("the two phases may have quorums of other sizes") {
 }
 
 TEST_CASE("a first configuration rules all slots") {
-  configurations subject{configuration{{1, 2}, {3}, {4, 5, 6}}};
+  configurations subject{configuration{node_set{1, 2}, node_set{3}, node_set{4, 5, 6}}};
   for (slot_number slot : {1u, 1000u}) {
     CHECK(subject.ruling(slot).replicas() == node_set{1, 2});
     CHECK(subject.ruling(slot).leaders() == node_set{3});
     CHECK(subject.ruling(slot).acceptors() == node_set{4, 5, 6});
     CHECK(subject.quorum(phase::accept, slot).satisfied_by({4, 6}));
   }
+}
+
+TEST_CASE("each slot is ruled by the latest configuration that begins at it or before") {
+  configurations subject{configuration{node_set{}, node_set{}, node_set{1, 2, 3}}};
+  subject.add(configuration{node_set{}, node_set{}, node_set{2, 3, 4}, 1}, 10);
+  subject.add(configuration{node_set{}, node_set{}, node_set{4, 5, 6}, 2}, 20);
+  CHECK(subject.ruling(1).number() == 0);
+  CHECK(subject.ruling(9).number() == 0);
+  CHECK(subject.ruling(10).number() == 1);
+  CHECK(subject.ruling(19).number() == 1);
+  CHECK(subject.ruling(20).number() == 2);
+  CHECK(subject.ruling(1000).number() == 2);
+  CHECK(subject.latest_from() == 20);
+  CHECK(subject.acceptors(1, 10) == node_set{1, 2, 3});
+  CHECK(subject.acceptors(9, 11) == node_set{1, 2, 3, 4});
+  CHECK(subject.acceptors(15, configurations::no_end) == node_set{2, 3, 4, 5, 6});
+}
+
+TEST_CASE("a range of slots is known of when a quorum of each configuration that rules one has told") {
+  configurations subject{configuration{node_set{}, node_set{}, node_set{1, 2, 3}}};
+  subject.add(configuration{node_set{}, node_set{}, node_set{4, 5, 6}, 1}, 10);
+  CHECK(subject.promised(1, 10, {1, 2}));
+  CHECK_FALSE(subject.promised(1, 11, {1, 2}));
+  CHECK_FALSE(subject.promised(9, configurations::no_end, {1, 2, 4}));
+  CHECK(subject.promised(9, configurations::no_end, {1, 2, 4, 6}));
+  CHECK_FALSE(subject.promised(9, configurations::no_end, {4, 5, 6}));
+  CHECK(subject.promised(10, configurations::no_end, {4, 5}));
+}
+
+TEST_CASE("the last configurations are kept: of slots before nobody can be asked") {
+  configurations subject{configuration{node_set{}, node_set{}, node_set{1}}};
+  for (uint64_t number = 1; number <= configurations::most; ++number)
+    subject.add(configuration{node_set{}, node_set{}, node_set{1}, number}, 100 * number);
+  CHECK(subject.first_slot() == 100);
+  CHECK_FALSE(subject.promised(99, configurations::no_end, {1}));
+  CHECK(subject.promised(100, configurations::no_end, {1}));
+  CHECK_FALSE(configurations{}.promised(1, 2, {1}));
+}
+
+TEST_CASE("configurations go through a message, and those that do not follow each other do not") {
+  configurations subject{configuration{4, {{1, "a", "h", 7, {"acceptor", "leader", "replica"}, 2}}}, 50};
+  subject.add(configuration{5, {{1, "a", "h", 7, {"acceptor", "leader", "replica"}, 2}, {2, "b", "i", 8, {"acceptor"}, 5}}}, 90);
+  builder<schema::Configurations> built;
+  write(subject, *built);
+  CHECK(configurations_of(*built) == subject);
+  built->getList()[1].getConfiguration().setNumber(7);
+  CHECK(configurations_of(*built).empty());
+  built->getList()[1].getConfiguration().setNumber(5);
+  built->getList()[1].setFirstSlot(50);
+  CHECK(configurations_of(*built).empty());
+}
+
+TEST_CASE("what cannot follow a configuration is refused with the reason") {
+  std::vector<member> nodes{{1, "a", "h", 7, {"acceptor", "leader", "replica"}, 0}};
+  configuration now{3, nodes};
+  CHECK(refusal_of({4, nodes}, now).empty());
+  CHECK(refusal_of({3, nodes}, now).find("followed by number 4, not 3") != std::string::npos);
+  auto with = [&](member x) {
+    auto all = nodes;
+    all.push_back(std::move(x));
+    return refusal_of({4, all}, now);
+  };
+  CHECK(with({2, "b", "h", 8, {"gateway"}, 4}).empty());
+  CHECK(with({2, "a", "h", 8, {"gateway"}, 4}).find("named twice") != std::string::npos);
+  CHECK(with({1, "b", "h", 8, {"gateway"}, 4}).find("id of another one") != std::string::npos);
+  CHECK(with({2, "", "h", 8, {"gateway"}, 4}).find("no name") != std::string::npos);
+  CHECK(with({2, "b", "h", 0, {"gateway"}, 4}).find("no name") != std::string::npos);
+  nodes[0].roles = {"leader", "replica"};
+  CHECK(refusal_of({4, nodes}, now).find("must be left") != std::string::npos);
 }

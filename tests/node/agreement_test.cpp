@@ -49,10 +49,26 @@ TEST_CASE("options that concern a node alone may differ") {
   CHECK(difference_by([](cluster& x) { x.nodes[1].address.port = 9; }).empty());
 }
 
-TEST_CASE("WINDOW may change with time, members and the state machine's options may not") {
-  CHECK(difference_by([](cluster& x) { x.role_options["replica"].set("window", int64_t{7}); }, lasting_agreement_of).empty());
-  CHECK_FALSE(difference_by([](cluster& x) { x.nodes.pop_back(); }, lasting_agreement_of).empty());
-  CHECK_FALSE(difference_by([](cluster& x) { x.machine_options.set("value-limit", int64_t{7}); }, lasting_agreement_of).empty());
+TEST_CASE("what is decided beside the file is compared apart from it") {
+  auto common = [](const cluster& x) { return without_members(agreement_of(x)); };
+  CHECK(difference_by([](cluster& x) { x.nodes.pop_back(); }, common).empty());
+  CHECK_FALSE(difference_by([](cluster& x) { x.role_options["replica"].set("window", int64_t{7}); }, common).empty());
+  CHECK_FALSE(difference_by([](cluster& x) { x.machine_options.set("value-limit", int64_t{7}); }, common).empty());
+}
+
+TEST_CASE("members are those of the latest configuration") {
+  auto text = difference_by([](cluster& x) {
+    auto next = x.members().latest().nodes();
+    next[0].roles = {"acceptor"};
+    x.decided = x.members();
+    x.decided.add({1, next}, 300);
+  });
+  CHECK(text.find("' with acceptor") != std::string::npos);
+}
+
+TEST_CASE("a directory of a version that did not keep WINDOW is none with another one") {
+  CHECK_FALSE(change_since("cluster 'x'\n", "cluster 'x'\nWINDOW 256\n"));
+  CHECK(change_since("cluster 'x'\nWINDOW 256\n", "cluster 'x'\nWINDOW 7\n"));
 }
 
 TEST_CASE("an option that a later version of the state machine brings is no change; one that is gone is") {

@@ -113,3 +113,49 @@ TEST_CASE("what a greeting tells of nodes that are not in the file is left out")
   b.met({{"nobody", 9}, {"a", 5}, {"g", 3}});
   CHECK(a.subject->told_by(*b.subject->asking()) == known_nodes::tokens{{"b", 7}});
 }
+
+TEST_CASE("who knows of later configurations is taken, and so is one that joins, or was removed; a stranger is not") {
+  auto begun = three_and_a_gateway();
+  auto later = std::make_shared<cluster>(*begun);
+  auto nodes = later->members().latest().nodes();
+  std::erase_if(nodes, [](auto& x) { return x.name == "c"; });
+  nodes.push_back({78, "d", "127.0.0.1", 7309, {"acceptor", "leader", "replica"}, 1});
+  later->decided = later->members();
+  later->decided.add({1, nodes}, 300);
+  auto description = later->nodes[0];
+  description.name = "d";
+  description.id = 78;
+  later->nodes.push_back(description);
+  side a{"a", 5, begun}, b{"b", 7, later}, c{"c", 9, begun}, d{"d", 11, later};
+  CHECK(a.judge(b).empty());
+  CHECK(b.judge(a).empty());
+  CHECK(a.judge(d).empty()); // It knows of a configuration that has got it.
+  CHECK(b.judge(c).empty()); // It was removed, and does not know that.
+  b.met({{"c", 10}});
+  CHECK(has(b.judge(c), "data directory of node 'c' is another one"));
+  auto joining = std::make_shared<cluster>(*begun);
+  joining->decided = begun->members();
+  description.name = "e";
+  description.id = 79;
+  joining->nodes.push_back(description);
+  side e{"e", 13, joining};
+  CHECK(e.subject->asking()->getJoins());
+  CHECK(a.judge(e).empty());
+  CHECK(e.judge(a).empty());
+  auto named = std::make_shared<cluster>(*begun);
+  named->nodes.push_back(description);
+  side stranger{"e", 13, named};
+  CHECK(has(a.judge(stranger), "is not another node of the cluster file"));
+}
+
+TEST_CASE("what another cluster of that name has decided is not believed") {
+  auto begun = three_and_a_gateway();
+  auto foreign = std::make_shared<cluster>(*begun);
+  auto nodes = foreign->members().latest().nodes();
+  nodes[0].roles = {"acceptor"};
+  foreign->decided = configurations{configuration{0, nodes}};
+  foreign->decided.add({1, begun->members().latest().nodes()}, 300);
+  side a{"a", 5, begun}, b{"b", 7, foreign};
+  CHECK(has(a.judge(b), "is not of one cluster"));
+  CHECK(has(b.judge(a), "is not of one cluster"));
+}

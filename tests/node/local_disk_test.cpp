@@ -230,3 +230,23 @@ TEST_CASE_FIXTURE(fixture, "a log on real files is written and read by both thre
   CHECK(found.size() > 100); // As many as the first segment takes.
   CHECK(found == numbers(1, static_cast<int64_t>(found.size())));
 }
+
+TEST_CASE("a disk tells how much room it has; a disk that is full is told from one that fails") {
+  temporary_directory directory;
+  local_disk files;
+  auto free = files.free_bytes(directory.path());
+  REQUIRE(free);
+  CHECK(*free > 0);
+  auto none = files.free_bytes(directory.path() / "none");
+  REQUIRE(!none);
+  CHECK_FALSE(is_want_of_room(none.error()));
+  if (!fs::exists("/dev/full"))
+    return;
+  auto full = files.open("/dev/full");
+  REQUIRE(full);
+  auto bytes = bytes_of("text");
+  std::span<const std::byte> part{bytes};
+  auto failure = (*full)->write(0, {&part, 1});
+  CHECK(is_want_of_room(failure));
+  CHECK(caf::to_string(failure).find("No space left on device") != std::string::npos);
+}

@@ -34,9 +34,11 @@ struct fixture {
     });
     REQUIRE(!tokens->open(*files, "/c"));
     node::options options;
-    options.config = config;
+    options.file = config;
+    options.members.begin(*config);
     options.self = config->find("c")->id;
-    options.roles = {{"acceptor", role.as<caf::actor>()}};
+    options.roles = {{"acceptor", role.as<caf::actor>(), true}, {"auditor", auditor.as<caf::actor>()}};
+    options.resident_bytes = [] { return 12345; };
     options.token = 9;
     options.known = tokens;
     options.files = files.get();
@@ -48,7 +50,7 @@ struct fixture {
 
   /// What it asks and is not answered it keeps, with the handle; what the probes keep bears its own.
   ~fixture() {
-    for (auto* each : {&role, &a, &b})
+    for (auto* each : {&role, &auditor, &a, &b})
       (*each)->inbox.clear();
   }
 
@@ -87,7 +89,7 @@ struct fixture {
     say(from, x.greet->asking());
     auto [answer, brought] = say(from, x.greet->taking({"leader"}), {from.ptr()});
     REQUIRE(answer);
-    CHECK(brought.size() == 1);
+    CHECK(brought.size() == 2);
   }
   /// What the node's own role was told last: null: that a role is not reached, or nothing.
   caf::strong_actor_ptr told() {
@@ -105,7 +107,7 @@ struct fixture {
   std::ostringstream logged;
   std::string ended;
   actor_world in;
-  probe role{in}, a{in}, b{in};
+  probe role{in}, auditor{in}, a{in}, b{in};
   node_actor subject;
 };
 
@@ -126,7 +128,7 @@ TEST_CASE_FIXTURE(fixture, "roles get to know of each other when both nodes have
   CHECK_FALSE(told());
   auto [taking, brought] = say(b, of_b.greet->taking({"leader"}), {b.ptr()});
   CHECK(taking->getTakes());
-  REQUIRE(brought.size() == 1);
+  REQUIRE(brought.size() == 2);
   CHECK(brought[0] == role.ptr());
   CHECK(told() == b.ptr());
 }
@@ -226,6 +228,24 @@ TEST_CASE_FIXTURE(fixture, "nodes that are missed, and a majority that is, are t
   say(b, other{*this, "b", 7}.greet->refusing("no"));
   in.pass(std::chrono::seconds{2});
   CHECK(has(logged.str(), "no majority: 1 of 3"));
+}
+
+TEST_CASE_FIXTURE(fixture, "of a slot those roles are asked that remember slots, of the node's status all") {
+  a.send(subject, explain_atom_v, uint64_t{7});
+  in.run();
+  CHECK(std::get<1>(role->take<explain_atom, uint64_t>()) == 7);
+  CHECK_FALSE(auditor->has<explain_atom, uint64_t>());
+  in.pass(std::chrono::seconds{2});
+  a.send(subject, status_atom_v);
+  in.run();
+  CHECK(role->has<status_atom>());
+  CHECK(auditor->has<status_atom>());
+  in.pass(std::chrono::seconds{3}); // Neither answers: they are left out.
+  REQUIRE(a->count<message<schema::NodeStatus>>() == 2);
+  a->take<message<schema::NodeStatus>>();
+  auto [status] = a->take<message<schema::NodeStatus>>();
+  CHECK(status->getResidentBytes() == 12345);
+  CHECK(status->getUptimeMs() >= 2000);
 }
 
 TEST_CASE_FIXTURE(fixture, "a role that ends, ends the process") {

@@ -81,9 +81,29 @@ TEST_CASE_FIXTURE(fixture, "a whole data directory is told in parts, and not cha
   CHECK(names() == before);
 }
 
+TEST_CASE_FIXTURE(fixture, "how far the reading of a large part is, is told") {
+  std::string what;
+  uint64_t last = 0, of = 0;
+  CHECK(verify_data_directory(
+    built_in(), files, path, [](const finding&) {},
+    [&](const std::string& part) {
+      what = part;
+      return [&](uint64_t bytes, uint64_t of_bytes) {
+        CHECK(bytes > last);
+        last = bytes;
+        of = of_bytes;
+      };
+    }));
+  CHECK(what == "acceptor: the log");
+  CHECK(last > 20 * 64);
+  CHECK(of > 0);
+  CHECK(of % (64 << 10) == 0); // Whole segments.
+}
+
 TEST_CASE_FIXTURE(fixture, "damage is told with file and offset, every part that has some") {
   flip(path / "acceptor" / "000000000001.log", 1000);
-  flip(path / "incarnation", 20);
+  for (auto copy : {0, 4096}) // It is there twice.
+    flip(path / "incarnation", copy + 20);
   CHECK_FALSE(verify());
   REQUIRE(problems.size() == 2);
   CHECK(problems[0].find("incarnation") != std::string::npos);

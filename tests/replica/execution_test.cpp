@@ -90,6 +90,33 @@ TEST_CASE_FIXTURE(fixture, "what is not a session's turn is skipped, and told") 
   CHECK(subject.commands_performed() == 1);
 }
 
+TEST_CASE_FIXTURE(fixture, "nothing of a session is performed behind the opening of the one that replaces it") {
+  using turn = session_table::turn;
+  perform({open_request(5), open_request(6)});
+  auto before = request_of(first_session, 1, {{"INCR", "n"}});
+  perform({open_request(7, false, first_session), before});
+  CHECK(heard.opened.back() == std::pair<uint64_t, uint64_t>{7, 2 * most_requests});
+  CHECK(heard.skipped == std::vector<std::pair<uint64_t, turn>>{{first_session, turn::unknown}, {first_session, turn::unknown}});
+  CHECK(subject.commands_performed() == 0);
+  CHECK(subject.sessions().size() == 2);
+  // Once more it opens nothing else, and ends nothing else.
+  perform({request_of(2 * most_requests, 1, {{"INCR", "n"}}), open_request(7, false, first_session)});
+  CHECK(heard.opened.back() == std::pair<uint64_t, uint64_t>{7, 2 * most_requests});
+  CHECK(subject.sessions().next_cid(2 * most_requests) == 2);
+  CHECK(heard.skipped.size() == 2);
+}
+
+TEST_CASE_FIXTURE(fixture, "a session that is replaced makes room for the one that replaces it") {
+  std::vector<message<schema::Request>> all;
+  for (uint64_t number = 1; number <= session_table::limit; ++number)
+    all.push_back(open_request(number));
+  perform(all);
+  perform({open_request(100'000)});
+  CHECK(heard.opened.back().second == 0);
+  perform({open_request(100'000, false, first_session)});
+  CHECK(heard.opened.back().second == 3 * most_requests);
+}
+
 TEST_CASE_FIXTURE(fixture, "a transaction is performed only if none of its watched keys has changed, not even the last one") {
   perform({open_request(5), request_of(first_session, 1, {{"SET", "a", "1"}, {"SET", "b", "1"}})}); // Versions 1 and 2.
   heard.waits = first_session;

@@ -21,7 +21,7 @@ struct fixture {
     return x;
   }
   message<schema::Pvalue> propose(bool even_empty = false) {
-    return subject.propose({{2, 1, 1}, decided_below, decisions, performed, 1234, now}, even_empty);
+    return subject.propose({{2, 1, 1}, decided_below, decisions, performed, 1234, now, 6}, even_empty);
   }
   /// Slots below are performed.
   void perform_below(slot_number slot) { performed.state().slot_out = slot; }
@@ -47,6 +47,7 @@ TEST_CASE_FIXTURE(fixture, "a proposal is a batch of what waits, for the first f
   CHECK(x->getValue().getTime() == 1234);
   CHECK(x->getValue().getRequests().size() == 2);
   CHECK(x->getDecidedBelow() == 1);
+  CHECK(x->getProposer() == 6);
   CHECK(subject.last_proposed() == 4);
 }
 

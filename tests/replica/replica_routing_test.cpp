@@ -170,7 +170,7 @@ TEST_CASE_FIXTURE(replica_fixture, "credit of a leader on another host sends at 
   limits.batch_limit_bytes = 1;
   limits.fresh_state = [] {
     auto state = fresh();
-    state.members = configurations{configuration{{0}, {7}, {0, 1, 2}}};
+    state.members = configurations{configuration{node_set{0}, node_set{7}, node_set{0, 1, 2}}};
     return state;
   }; // Nobody beside the leader: this one proposes.
   start();
@@ -203,4 +203,70 @@ TEST_CASE_FIXTURE(replica_fixture, "credit of a leader on another host sends at 
     REQUIRE(slots.size() > before);
   }
   CHECK(slots == std::vector<slot_number>{2, 3, 4, 5, 6});
+}
+
+namespace {
+
+/// As the active leader tells it while acceptors 1 and 2 have no room, or none is full.
+void tell_full(replica_fixture& x, bool full, ballot active = first_ballot) {
+  builder<schema::Leading> leading;
+  write(active, leading->initBallot());
+  if (full) {
+    auto nodes = leading->initFull(2);
+    nodes.set(0, 1);
+    nodes.set(1, 2);
+  }
+  x.leader.send(x.subject, leading.finish());
+  x.run();
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(replica_fixture, "while disks are full new requests are refused with the reason, and reads go on") {
+  limits.node_names = {{1, "left"}, {2, "right"}};
+  start();
+  leads(first_ballot);
+  open();
+  ask(1, {{"SET", "k", "1"}});
+  tell_full(*this, true);
+  ask(2, {{"SET", "k", "2"}});
+  auto answer = response();
+  CHECK(answer->getRefused());
+  CHECK(answer->getFirstCid() == 2);
+  auto why = std::string{answer->getWhy().cStr()};
+  CHECK(why.find("left, right") != std::string::npos);
+  CHECK(why.find("full") != std::string::npos);
+  client.send(subject, open_request(78));
+  run();
+  while (client->count<message<schema::Opened>>() > 1)
+    client->take<message<schema::Opened>>();
+  auto opened = std::get<0>(client->take<message<schema::Opened>>());
+  CHECK(opened->isRefused());
+  CHECK(std::string{opened->getWhy().cStr()} == why);
+  ask(1, {{"SET", "k", "1"}}); // What is under way already goes on.
+  decide(2, {request_of(session, 1, {{"SET", "k", "1"}})});
+  CHECK(response()->getAnswered() == 1);
+  query({"GET", "k"});
+  tell_highest(0, 2);
+  tell_highest(1, 2);
+  CHECK(bulk(answers()) == "1");
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "requests are taken again when the leader says so, and when none is heard of any more") {
+  start();
+  leads(first_ballot);
+  open();
+  tell_full(*this, true);
+  SUBCASE("the leader") {
+    tell_full(*this, false);
+  }
+  SUBCASE("another leader") {
+    tell_full(*this, false, second_ballot);
+    tell_full(*this, true); // The former one.
+  }
+  SUBCASE("none") {
+    pass(std::chrono::milliseconds{5100});
+  }
+  ask(1, {{"SET", "k", "1"}});
+  CHECK_FALSE(client->has<message<schema::Responses>>());
 }

@@ -107,6 +107,25 @@ TEST_CASE_FIXTURE(replica_fixture, "a session is opened once for one number, how
   CHECK(number("commands performed") == 1);
 }
 
+TEST_CASE_FIXTURE(replica_fixture,
+                  "what waits of a session that is replaced takes up no slot, and its client is told that it has ended") {
+  start();
+  leads(first_ballot);
+  open();
+  ask(1, {{"INCR", "n"}});
+  auto lost = proposal();
+  ask(2, {{"INCR", "n"}});
+  CHECK(number("requests waiting") == 1);
+  decide(lost->getSlot(), {open_request(78, false, session)});
+  CHECK(response()->getSessionEnded());
+  CHECK(number("sessions") == 1);
+  CHECK(number("requests waiting") == 0);
+  CHECK(number("bytes outstanding") == 0);
+  pass(std::chrono::milliseconds{1000});
+  CHECK_FALSE(has_proposal());
+  CHECK(number("commands performed") == 0);
+}
+
 TEST_CASE_FIXTURE(replica_fixture, "a command of a session that is not known is answered so, and not performed") {
   start();
   leads(first_ballot);

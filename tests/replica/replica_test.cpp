@@ -1,3 +1,4 @@
+#include "explained.hpp"
 #include "replica_fixture.hpp"
 
 #include "synod/actors/role/upheld.hpp"
@@ -242,4 +243,20 @@ TEST_CASE_FIXTURE(replica_fixture, "what another role sends wrongly does not end
   run();
   CHECK(number("slot_out") == 1);
   CHECK(wrong->inbox.empty());
+}
+
+TEST_CASE_FIXTURE(replica_fixture, "a replica tells when it heard a decision, and when it performed it") {
+  start();
+  leads(first_ballot);
+  wall_clock = 5000;
+  decide(2, {open_request(78)});
+  CHECK(explained(*this, subject, 2) == "replica: decision heard at ms 5000, slot_out 1");
+  wall_clock = 6000;
+  decide(2, {open_request(78)}); // Once more.
+  open();
+  auto text = explained(*this, subject, 2);
+  CHECK(text.starts_with("replica: decision heard at ms 5000, performed at ms 6000, ballot "));
+  CHECK(text.find(", proposer 0, requests 1, bytes ") != std::string::npos);
+  CHECK(text.ends_with("slot_out 3"));
+  CHECK(explained(*this, subject, 3) == "replica: slot_out 3");
 }

@@ -192,3 +192,21 @@ TEST_CASE("snapshots are found by their names") {
   for (auto* name : {"7", "x7.snapshot", "7x.snapshot", ".snapshot", "7.snapshot.new", "snapshot"})
     CHECK_FALSE(snapshot_slot(name));
 }
+
+TEST_CASE_FIXTURE(fixture, "how far the reading of a snapshot is, is told") {
+  for (int i = 0; i < 100; ++i)
+    set("key" + std::to_string(i), std::string(1000, 'x'));
+  write();
+  uint64_t last = 0;
+  size_t times = 0;
+  auto told = [&](uint64_t done, uint64_t of_bytes) {
+    CHECK(of_bytes == bytes);
+    CHECK(done > last);
+    last = done;
+    ++times;
+  };
+  auto into = fresh();
+  REQUIRE(restore_snapshot(*files, path, whose, into, told));
+  CHECK(last == bytes);
+  CHECK(times > 1);
+}

@@ -286,3 +286,29 @@ TEST_CASE("a platter that is unplugged takes no harm") {
     {}, 1);
   CHECK(subject.plug()->list("/d")->size() == 3);
 }
+
+TEST_CASE("on a disk that is full nothing grows, and what is there is still written") {
+  platter on{1, 0};
+  auto files = on.plug();
+  std::vector<std::byte> bytes(1000, std::byte{1});
+  std::span<const std::byte> part{bytes};
+  CHECK(*files->free_bytes("/d") == platter::plenty_bytes);
+  REQUIRE(!write_whole(*files, "/d/one", part));
+  on.fill(1500);
+  CHECK(*files->free_bytes("/d") == 1500);
+  REQUIRE(!write_whole(*files, "/d/two", part));
+  auto failure = write_whole(*files, "/d/three", part);
+  CHECK(is_want_of_room(failure));
+  CHECK(caf::to_string(failure).find("No space left on device (simulated)") != std::string::npos);
+  CHECK(*files->free_bytes("/d") == 500); // What there was of it was removed.
+  auto file = files->open("/d/two");
+  REQUIRE(file);
+  CHECK(!(*file)->write(0, {&part, 1}));
+  CHECK(!(*file)->sync());
+  REQUIRE(!files->remove("/d/one"));
+  CHECK(!write_whole(*files, "/d/three", part));
+  on.fill(0);
+  CHECK(is_want_of_room(files->create("/d/four").error()));
+  on.fill(std::nullopt);
+  CHECK(!write_whole(*files, "/d/four", part));
+}

@@ -8,9 +8,9 @@
 namespace synod {
 
 caf::expected<std::unique_ptr<write_ahead_log>> write_ahead_log::open(disk& files, log_segments::options opts,
-                                                                      const log_recovery::visitor& visit) {
+                                                                      const log_recovery::visitor& visit, progress told) {
   auto segments = std::make_shared<log_segments>(std::move(opts));
-  auto end = log_recovery{files, *segments}.run(visit);
+  auto end = log_recovery{files, *segments, std::move(told)}.run(visit);
   if (!end)
     return end.error();
   return std::unique_ptr<write_ahead_log>{new write_ahead_log{files, std::move(segments), std::move(*end)}};
@@ -40,6 +40,17 @@ write_ahead_log::placed write_ahead_log::append(record_kind kind, const block_pt
   if (auto bytes = record_bytes(content); offset_ + bytes + closing_bytes_ > last_.bytes)
     enter_next(bytes);
   return place(kind, content);
+}
+
+bool write_ahead_log::has_room(record_kind kind, size_t content_bytes, bool full) const {
+  if (!full && !lacks_segment_)
+    return true;
+  auto record = record_header_bytes + content_bytes;
+  if (auto needs = segments_->start_bytes() + record + closing_bytes_;
+      is_there(last_.number) && prepared_.number == last_.number + 1 && needs <= prepared_.bytes)
+    return true;
+  auto kept = kind == record_kind::pvalue ? last_.bytes / 2 : kind == record_kind::promise ? last_.bytes / 4 : 0;
+  return is_there(last_.number) && offset_ + record + closing_bytes_ + kept <= last_.bytes;
 }
 
 /// Goes on in the next segment: one with room for a record of that size.
@@ -117,7 +128,7 @@ caf::error write_ahead_log::write(tail& to, const std::vector<waiting>& batch, r
 
 std::optional<write_ahead_log::work> write_ahead_log::next_segment() {
   auto wanted = entered_.empty() ? segment{last_.number + 1, segments_->segment_bytes()} : entered_.front();
-  if (preparing_.number > 0 || (prepared_.number == wanted.number && prepared_.bytes >= wanted.bytes))
+  if (waits_for_room_ || preparing_.number > 0 || (prepared_.number == wanted.number && prepared_.bytes >= wanted.bytes))
     return std::nullopt;
   preparing_ = wanted;
   auto again = first_free_ < released_before_ ? first_free_++ : 0;
@@ -127,16 +138,22 @@ std::optional<write_ahead_log::work> write_ahead_log::next_segment() {
               }};
 }
 
+void write_ahead_log::segment_failed() {
+  preparing_ = {};
+  lacks_segment_ = waits_for_room_ = true;
+}
+
 void write_ahead_log::release_before(std::optional<uint64_t> segment) {
   first_segment_ = std::max(first_segment_, std::min(segment.value_or(open_segment_), open_segment_));
 }
 
 std::optional<write_ahead_log::work> write_ahead_log::next_release() {
-  if (releasing_before_ > 0 || first_segment_ == released_before_)
+  auto too_many_free = released_before_ > first_free_ + most_free_;
+  if (releasing_before_ > 0 || (first_segment_ == released_before_ && !too_many_free))
     return std::nullopt;
   releasing_before_ = first_segment_;
   auto delete_from = first_free_;
-  first_free_ = std::max(first_free_, releasing_before_ - std::min(most_free, releasing_before_ - first_free_));
+  first_free_ = std::max(first_free_, releasing_before_ - std::min(most_free_, releasing_before_ - first_free_));
   // Of segments the extent counts the last one that was prepared, or is about to be: works are done in their order.
   auto last = std::max({open_segment_, prepared_.number, preparing_.number});
   return work{disk::lane::background, release_number,
@@ -150,6 +167,7 @@ void write_ahead_log::done(uint64_t number) {
     durable_ = std::exchange(writing_until_, 0);
   } else if (number == segment_number) {
     prepared_ = std::exchange(preparing_, {});
+    lacks_segment_ = false;
   } else if (number == release_number) {
     released_before_ = std::exchange(releasing_before_, 0);
   }

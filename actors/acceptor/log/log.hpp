@@ -19,6 +19,9 @@ namespace synod {
 /// The segment behind the last one is prepared beforehand, so that a write seldom waits for it. Segments that are not needed any
 /// more are released, whole ones, and used again.
 ///
+/// A segment that cannot be made for want of room ends nothing: it is tried again, and meanwhile what there is is used sparingly
+/// (`has_room`).
+///
 /// Bounds: what waits for its write is what was appended and not answered; one segment is prepared ahead, `most_free` wait to be
 /// used again.
 class write_ahead_log {
@@ -41,10 +44,14 @@ public:
 
   /// Opens and replays a log; blocks. What is wrong with it is the error. `files` outlives the log and all its works.
   static caf::expected<std::unique_ptr<write_ahead_log>> open(disk& files, log_segments::options opts,
-                                                              const log_recovery::visitor& visit);
+                                                              const log_recovery::visitor& visit, progress told = {});
 
   /// What segments that are entered from now on carry on. To be told before the record of it is appended.
   void carry(const log_segments::carried& on) { carried_ = on; }
+  /// A record can be added, and will not wait for room on the disk: what becomes of it depends on nothing but the next write.
+  /// While the disk is full (`full`), or a segment could not be made, only what goes into segments that are there, and the last
+  /// one keeps room for what must not wait behind pvalues: promises, and above all what is collected. At other times always.
+  bool has_room(record_kind kind, size_t content_bytes, bool full) const;
   /// Adds a record; it is durable when a write that takes it is done.
   placed append(record_kind kind, const block_ptr& content);
 
@@ -52,12 +59,20 @@ public:
   std::optional<work> next_write();
   /// The preparation of the segment that will be needed next; none: it is there, or under way.
   std::optional<work> next_segment();
+  /// That failed for want of room: it is wanted again when `try_segment_again` says so.
+  void segment_failed();
+  void try_segment_again() { waits_for_room_ = false; }
+  /// It has failed, and has not been made since.
+  bool lacks_segment() const { return lacks_segment_; }
+  /// While the disk is full, fewer segments wait to be used again.
+  void be_sparing(bool on) { most_free_ = on ? 1 : most_free; }
   /// Segments before this one hold nothing that is needed, but for what later ones carry on (none: no segment does). The one that
   /// writes go to stays.
   void release_before(std::optional<uint64_t> segment);
   /// What has to be done for that; none: nothing, or it is under way.
   std::optional<work> next_release();
-  /// A work of this log's is done, without an error. (With one there is no going on: nothing is tried again.)
+  /// A work of this log's is done, without an error. (With one there is no going on: nothing is tried again, but for a segment
+  /// that could not be made.)
   void done(uint64_t number);
 
   /// The highest record that is durable, with all before it.
@@ -66,6 +81,7 @@ public:
   /// Of a segment, as a rule.
   size_t segment_bytes() const { return segments_->segment_bytes(); }
   uint64_t last_segment() const { return last_.number; }
+  const std::filesystem::path& directory() const { return segments_->directory(); }
   /// In segments that are not released.
   uint64_t kept_bytes() const { return (last_.number - first_segment_) * segments_->segment_bytes() + offset_; }
 
@@ -98,6 +114,7 @@ private:
   };
 
   write_ahead_log(disk& files, std::shared_ptr<const log_segments> segments, log_end end);
+  bool is_there(uint64_t segment) const { return segment == open_segment_ || segment == prepared_.number; }
   void enter_next(size_t record);
   placed place(record_kind kind, const block_ptr& content);
   static caf::error write(tail& to, const std::vector<waiting>& batch, record_number durable, log_token token);
@@ -123,6 +140,9 @@ private:
   record_number writing_until_ = 0; // 0: no write is under way
   segment prepared_;                // number 0: none
   segment preparing_;
+  bool lacks_segment_ = false;  // it could not be made, and
+  bool waits_for_room_ = false; // is not to be tried now
+  uint64_t most_free_ = most_free;
   uint64_t first_segment_;        // those before are released, as soon as
   uint64_t released_before_;      // that is durable
   uint64_t releasing_before_ = 0; // is about to be; 0: no release is under way

@@ -48,6 +48,8 @@ caf::expected<log_end> log_recovery::run(const visitor& visit) {
   auto failure = files_.make_directory(segments_.directory());
   if (!failure)
     failure = find_segments();
+  if (!failure && is_there_) // An earlier process may have been killed before it had synced it.
+    failure = segments_.set_extent(files_, extent_);
   if (!failure)
     failure = segments_.clean_up(files_, numbers_.empty() ? 1 : numbers_.front());
   if (!failure && numbers_.empty())
@@ -137,6 +139,8 @@ caf::expected<bool> log_recovery::replay_segment(const visitor& visit, size_t in
       return failure;
     offset += (*found)->bytes();
     end_ = {index, offset};
+    if (progress_)
+      progress_(index * bytes.file_bytes() + offset, numbers_.size() * bytes.file_bytes());
   }
 }
 
@@ -187,6 +191,7 @@ caf::error log_recovery::find_segments() {
   is_there_ = static_cast<bool>(*extent);
   if (!*extent)
     return caf::none;
+  extent_ = **extent;
   if ((*extent)->last > last)
     return log_part_missing(segments_.path_of(std::max(last + 1, (*extent)->first)),
                             "the log went on to segment " + std::to_string((*extent)->last));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/acceptor/log/segments.hpp"
+#include "synod/actors/role/progress.hpp"
 
 #include <deque>
 #include <functional>
@@ -44,7 +45,8 @@ public:
   /// Gets every record of the log in order, the segments' starts included.
   using visitor = std::function<void(record_kind, const block_ptr&, const record_position&)>;
 
-  log_recovery(disk& files, log_segments& segments) : files_{files}, segments_{segments} {}
+  log_recovery(disk& files, log_segments& segments, progress told = {})
+    : files_{files}, segments_{segments}, progress_{std::move(told)} {}
 
   static constexpr uint64_t most_looked_at_bytes = uint64_t{4} << 30;
 
@@ -81,6 +83,7 @@ private:
 
   disk& files_;
   log_segments& segments_;
+  progress progress_;             // of reading what is there, by the size of segments
   std::vector<uint64_t> numbers_; // of the segments that are there
   place end_;
   record_number sequence_ = 0;
@@ -88,7 +91,8 @@ private:
   bool closed_ = false;                                     // the last record says so
   std::deque<std::pair<record_number, size_t>> not_synced_; // and their offsets: none behind says that they are durable
   uint64_t looked_at_bytes_ = 0;                            // behind the end, of what looked like records
-  bool is_there_ = false;                                   // it was begun
+  bool is_there_ = false;                                   // it was begun, and
+  log_segments::extent extent_;                             // says so
   log_end result_;
 };
 

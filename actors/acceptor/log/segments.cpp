@@ -141,7 +141,7 @@ caf::error log_segments::set_extent(disk& files, const extent& x) const {
   extent->setFirstSegment(x.first);
   extent->setLastSegment(x.last);
   extent->setToken(options_.token);
-  return write_message(files, extent_path(), extent.finish().content());
+  return write_in_place(files, extent_path(), extent.finish().content());
 }
 
 caf::error log_segments::release(disk& files, const extent& x, uint64_t delete_from, uint64_t delete_end) const {

@@ -24,9 +24,9 @@ caf::error log_part_missing(const std::filesystem::path& file, const std::string
 /// own, so that an append changes no file size and one sync costs one write to the disk. It is a run of records (record.hpp),
 /// then zeros, or what is left of an earlier use: records with lower numbers. The first record is a `SegmentStart`: format
 /// version, cluster, node, the segment's number and size, the log's token, and what has to outlive the segments before it.
-/// Numbers go up one by one; the first need not be 1. Beside them a file `extent` (schema::LogExtent, a durable message) bears
-/// the token, too, and says from which number to which they must be there. Those below are free: they are used again under
-/// another number.
+/// Numbers go up one by one; the first need not be 1. Beside them a file `extent` (schema::LogExtent, a durable message,
+/// written in place) bears the token, too, and says from which number to which they must be there. Those below are free: they are
+/// used again under another number.
 class log_segments {
 public:
   static constexpr uint32_t format_version = 4;

@@ -68,6 +68,7 @@ public:
   }
   caf::error remove(const std::filesystem::path& path) override { return real_.remove(path); }
   caf::error sync_directory(const std::filesystem::path& directory) override { return real_.sync_directory(directory); }
+  caf::expected<uint64_t> free_bytes(const std::filesystem::path& directory) override { return real_.free_bytes(directory); }
   void aside(lane where, std::function<caf::error()> work, caf::actor asker, uint64_t number) override {
     real_.aside(where, std::move(work), std::move(asker), number);
   }
@@ -235,6 +236,16 @@ struct retries_under_another_ballot {
   }
 };
 
+struct without_room {
+  std::optional<caf::message> operator()(acceptor& self, const caf::message& content, const caf::strong_actor_ptr& sender) {
+    p2a asked{content};
+    if (!asked.pvalue || !self.full() || self.accepted().find(asked.slot) || asked.under < self.promised())
+      return content;
+    vote_for(self, asked, sender);
+    return std::nullopt;
+  }
+};
+
 struct the_highest_slot_too_early {
   std::optional<caf::message> operator()(acceptor& self, const caf::message& content, const caf::strong_actor_ptr& sender) {
     auto* asked = part<message<schema::AskHighest>>(content);
@@ -307,6 +318,8 @@ std::vector<mutant> wrong_acceptors() {
     {"keeps-lower-pvalue", "an acceptor keeps the pvalue with the lower ballot", acceptor_that<rewritten<the_lower_pvalue>>},
     {"retries-other-ballot", "an acceptor accepts what comes again under another ballot",
      acceptor_that<rewritten<retries_under_another_ballot>>},
+    {"votes-without-room", "an acceptor whose disk is full votes for what it does not write",
+     acceptor_that<rewritten<without_room>>},
     {"highest-too-early", "an acceptor tells reads of a slot before it is durable",
      acceptor_that<rewritten<the_highest_slot_too_early>>},
     {"forgets-first-kept", "an acceptor forgets its first kept slot on restart", acceptor_that<without_first_kept>},

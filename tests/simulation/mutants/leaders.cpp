@@ -176,6 +176,35 @@ private:
   pvalue_map proposals_; // the first ones that came under this ballot
 };
 
+/// Lets a leader be told of other configurations than were decided.
+template <class Alter>
+struct of_performed {
+  std::optional<caf::message> operator()(leader&, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* told = part<message<schema::Performed>>(content);
+    auto members = told ? configurations_of((*told)->getConfigurations()) : configurations{};
+    if (members.empty() || members.latest().number() == 0)
+      return content;
+    builder<schema::Performed> wrong{4096};
+    wrong->setNode((*told)->getNode());
+    wrong->setBelow((*told)->getBelow());
+    write(Alter{}(members), wrong->initConfigurations());
+    return caf::make_message(wrong.finish());
+  }
+};
+
+struct as_if_the_latest_ruled_all {
+  configurations operator()(const configurations& members) { return configurations{members.latest()}; }
+};
+
+struct with_the_acceptors_before {
+  configurations operator()(const configurations& members) {
+    auto& before = members.ruling(members.latest_from() - 1);
+    configurations wrong{before};
+    wrong.add({members.latest().number(), before.nodes()}, members.latest_from());
+    return wrong;
+  }
+};
+
 } // namespace
 
 std::vector<mutant> wrong_leaders() {
@@ -194,6 +223,10 @@ std::vector<mutant> wrong_leaders() {
      with_filter<of_p1b<as_if_nothing_were_decided>>},
     {"skips-a-slot", "a leader takes the first undecided slot for decided", with_filter<of_p1b<as_if_one_more_were_decided>>},
     {"reuses-ballot", "a leader uses a ballot again after a restart", with_options([](auto& x) { x.incarnation = 1; })},
+    {"asks-new-acceptors", "a leader asks a new configuration's acceptors about slots that it does not rule",
+     with_filter<of_performed<as_if_the_latest_ruled_all>>},
+    {"counts-old-votes", "a leader counts the votes of a configuration for the next one's slots",
+     with_filter<of_performed<with_the_acceptors_before>>},
     {"two-commanders", "a leader has two commanders for one ballot and slot", with_filter<with_two_commanders>},
   };
 }

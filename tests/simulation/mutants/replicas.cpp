@@ -58,6 +58,21 @@ role_definition needs_fewer() {
   return role;
 }
 
+/// Lets a configuration rule from the slot on in which it is decided.
+role_definition rules_at_once() {
+  auto role = replica_role();
+  role.spawn = [](const role_context& context) {
+    auto options = replica_options(context);
+    options.fresh_state = [fresh = options.fresh_state] {
+      auto state = fresh();
+      state.window = 0;
+      return state;
+    };
+    return spawn_replica(context, options);
+  };
+  return role;
+}
+
 /// Lets a replica see decisions as `Alter` alters them.
 template <class Alter>
 struct of_decisions {
@@ -224,6 +239,20 @@ struct forwards_in_vain {
   }
 };
 
+/// A session that is opened leaves the one that it replaces as it is.
+struct replaces_no_session {
+  std::optional<caf::message> operator()(replica&, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* asked = part<message<schema::Request>>(content);
+    if (!asked || !(*asked)->isOpen())
+      return content;
+    builder<schema::Request> altered;
+    auto open = altered->initOpen();
+    open.setNumber((*asked)->getOpen().getNumber());
+    open.setKeepResults((*asked)->getOpen().getKeepResults());
+    return caf::make_message(altered.finish());
+  }
+};
+
 struct forgets_the_slot {
   void operator()(replica&, schema::Highest::Builder told) { told.setSlot(0); }
 };
@@ -244,9 +273,11 @@ std::vector<mutant> wrong_replicas() {
     {"performs-too-early", "a replica performs a command before its session's turn",
      execution_variant<performs_out_of_turn<session_table::turn::too_early>>},
     {"forgets-sessions", "a replica forgets its sessions on restart", execution_variant<forgets_its_sessions>},
+    {"replaces-no-session", "a replica lets a session go on that another one has replaced", filtered<replaces_no_session>},
     {"snapshot-without-sessions", "a snapshot has no sessions", replica_that<restores_no_sessions>},
     {"snapshot-of-another-slot", "a replica goes on one slot behind what its snapshot holds",
      replica_that<restores_a_slot_too_far>},
+    {"rules-at-once", "a configuration rules from the slot on in which it is decided", rules_at_once},
     {"reads-alone", "a replica answers reads without asking acceptors", needs_fewer<all, 0>},
     {"reads-at-once", "a replica answers reads without waiting for the highest slot",
      filtered<of_highest_slots<forgets_the_slot>>},

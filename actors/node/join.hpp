@@ -1,0 +1,20 @@
+// How a new node gets to know the cluster that it joins.
+#pragma once
+
+#include "synod/actors/role/cluster.hpp"
+#include "synod/messages/message.hpp"
+#include "synod/messages/node.capnp.h"
+
+#include <caf/all.hpp>
+
+namespace synod {
+
+/// The configurations that a member of the cluster knows: asks those that the file names, one after the other, until one tells,
+/// and says on standard error whom it waits for. An error: the cluster is another one than the file says, or has such a node, or
+/// had one. Blocks.
+caf::expected<configurations> ask_members(const cluster& file, const std::string& self);
+
+/// The greeting of the node at that address, as a tool gets it; null, and why. Blocks.
+message<schema::Hello> ask_greeting(caf::scoped_actor& asker, const cluster& file, const endpoint& where, std::string& problem);
+
+} // namespace synod
