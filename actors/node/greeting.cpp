@@ -77,8 +77,6 @@ std::string greeting::refusal_of(schema::Hello::Reader x) const {
 std::string greeting::refusal_of_members(schema::Hello::Reader x) const {
   auto same = configuration_number_of(x) == latest().number();
   auto* sender = sender_of(x);
-  if (sender && sender->id != x.getId())
-    return fmt::format("node '{}' has id {}, expected {}", sender->name, x.getId(), sender->id);
   if (!sender && same && !x.getJoins() && !was_member(x.getId()))
     return fmt::format("node '{}' is not another node of the cluster file", x.getNode().cStr());
   if (!sender && (x.getId() == 0 || x.getId() == self_ || latest().find(x.getId())))
@@ -94,6 +92,8 @@ std::string greeting::refusal_of_members(schema::Hello::Reader x) const {
   auto differs = same ? disagreement(here, there) : disagreement(without_members(here), without_members(there));
   if (differs)
     return fmt::format("the cluster files differ: here it is \"{}\", there \"{}\"", differs->first, differs->second);
+  if (sender && sender->id != x.getId())
+    return fmt::format("node '{}' has id {}, expected {}", sender->name, x.getId(), sender->id);
   return {};
 }
 
