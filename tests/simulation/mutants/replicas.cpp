@@ -45,6 +45,8 @@ role_definition needs_fewer() {
     auto options = replica_options(context);
     options.fresh_state = [fresh = options.fresh_state] {
       auto state = fresh();
+      if (state.members.empty())
+        return state; // It joins.
       auto& right = state.members.latest();
       auto fewer = [&](phase which, size_t by) {
         auto needed = right.quorum(which).needed();
