@@ -164,6 +164,7 @@ private:
   std::vector<leader_view> leaders_;
   std::vector<const gateway*> gateways_;
   std::vector<replica_view> replicas_;
+  slot_number collected_ = 1;        // slots below were collected by right, under whatever configuration was the latest then
   std::vector<slot_number> durable_; // by node: its replica had a snapshot of this slot on its disk
   std::set<uint32_t> without_disk_;  // nodes that are out
   std::vector<slot_view> slots_;     // index: slot - 1

@@ -63,9 +63,10 @@ void invariants::check_collected(uint32_t node, slot_number first_kept) {
   auto& latest = reference_.latest();
   auto& before = reference_.ruling(std::max<slot_number>(1, reference_.latest_from() - 1));
   auto enough = [&](const configuration& x) { return holders(x, first_kept) >= durable_needed(x); };
-  if (first_kept > 1 && first_kept != view.first_kept && !enough(latest) && !enough(before))
+  if (first_kept > collected_ && !enough(latest) && !enough(before))
     fail("collected", fmt::format("acceptor {} has collected slots below {}, which {} replicas hold durably", name(node),
                                   first_kept, holders(latest, first_kept)));
+  collected_ = std::max(collected_, first_kept);
   if (first_kept != view.first_kept)
     trace_.say(timeline_.now(), "acceptor {} has collected slots below {}", name(node), first_kept);
   view.first_kept = first_kept;
