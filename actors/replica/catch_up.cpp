@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds last_pause{1000};
-constexpr slot_number many = 256; // More than these may just be in flight.
+constexpr uint32_t most_in_vain = 8; // attempts
+constexpr slot_number many = 256;    // More than these may just be in flight.
 
 } // namespace
 
@@ -41,6 +42,8 @@ catch_up::questions catch_up::look(slot_number slot_out, slot_number target, con
     return {};
   again_.tried(now);
   stranded_ = is_enough(reached, slot_out) ? 0 : stranded_ + 1;
+  if (in_vain_ >= most_in_vain) // Who accepted it may have left, and nobody knows any more who was to be asked.
+    stranded_ = most_stranded;
   ++source_;
   learner_.forget();
   auto asked = ask(slot_out, reached);
