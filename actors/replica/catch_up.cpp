@@ -9,12 +9,16 @@ namespace {
 constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds last_pause{1000};
 constexpr uint32_t most_in_vain = 8; // attempts
-constexpr slot_number many = 256;    // More than these may just be in flight.
+constexpr slot_number many = 256;    // to lack, whatever WINDOW is
 
 } // namespace
 
 catch_up::catch_up(configurations members, uint64_t window, node_id here)
-  : members_{std::move(members)}, here_{here}, learner_{members_, window}, again_{first_pause, last_pause} {}
+  : members_{std::move(members)},
+    here_{here},
+    learner_{members_, window},
+    in_flight_{std::min(window, many)},
+    again_{first_pause, last_pause} {}
 
 void catch_up::reconfigure(const configurations& members) {
   members_ = members;
@@ -52,7 +56,7 @@ catch_up::questions catch_up::look(slot_number slot_out, slot_number target, con
 }
 
 catch_up::questions catch_up::go_on_with_leader(slot_number slot_out, slot_number target) {
-  asked_leader_ &= slot_out + many < target;
+  asked_leader_ &= slot_out + in_flight_ < target;
   return {asked_leader_, {}};
 }
 

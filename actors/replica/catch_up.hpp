@@ -75,6 +75,7 @@ private:
   configurations members_;
   node_id here_;
   learner learner_;
+  slot_number in_flight_; // so many that are missing may just be on their way
   slot_number decided_below_ = 1;
   slot_number seen_below_ = 1;
   slot_number first_kept_ = 1; // that an acceptor has told

@@ -107,6 +107,17 @@ TEST_CASE_FIXTURE(fixture, "who lacks as many slots as may be in flight asks no 
   CHECK_FALSE(look(200, 10'000).leader);
 }
 
+TEST_CASE("with a small WINDOW few slots are many: no more may be in flight") {
+  constexpr uint64_t window = 2;
+  catch_up behind{three_members(), window, 0};
+  caf::actor_clock::time_point now{};
+  for (int i = 0; i < 5; ++i)
+    behind.look(1, 100, {0, 1, 2}, now += std::chrono::milliseconds{1000});
+  CHECK(behind.look(3, 100, {0, 1, 2}, now).leader);
+  CHECK(behind.look(97, 100, {0, 1, 2}, now).leader);
+  CHECK_FALSE(behind.look(98, 100, {0, 1, 2}, now).leader);
+}
+
 TEST_CASE_FIXTURE(fixture, "who is informed and has all asks nobody") {
   subject.on_learned(learned(1, {}, true));
   look(5, 5);
