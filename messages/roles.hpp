@@ -189,6 +189,8 @@ using node_actor =
                    caf::reacts_to<message<schema::Performed>>,                    // from its replica; from a node that joins
                    caf::reacts_to<message<schema::Durable>>,                      // from its replica; to a node that was removed
                    caf::replies_to<message<schema::Change>>::with<message<schema::ChangeState>>, // from synod-ctl
+                   caf::reacts_to<message<schema::Query>>,                                       // from synod-ctl, to its replica
+                   caf::reacts_to<message<schema::AskSnapshot>>,                    // from synod-ctl, to its replica: a backup
                    caf::reacts_to<tick_atom, uint32_t>,                             // to itself: connect to that node
                    caf::reacts_to<done_aside>,                                      // what it wanted to remember is durable
                    caf::replies_to<status_atom>::with<message<schema::NodeStatus>>, // from synod-ctl

@@ -98,6 +98,24 @@ void verify_log(const stored_context& stored) {
     stored.tell({"acceptor", found->cut + " (a start does it; nobody was told of what it held)"});
 }
 
+/// A log that knows every slot below the backup's to be decided, and collected: what they led to replicas have.
+caf::error restore_backup(const restore_context& to) {
+  auto log = write_ahead_log::open(to.files,
+                                   {to.data_directory / "acceptor", to.config.name, to.node,
+                                    to.config.options_of("acceptor").bytes("segment-size"), to.random(), false},
+                                   [](record_kind, const block_ptr&, const record_position&) {});
+  if (!log)
+    return log.error();
+  auto& begun = **log;
+  begun.carry({{}, to.slot_out});
+  builder<schema::Collected> collected;
+  collected->setFirstKept(to.slot_out);
+  begun.append(record_kind::collected, collected.finish().content());
+  if (auto failure = begun.next_write()->run())
+    return failure;
+  return begun.close().run();
+}
+
 } // namespace
 
 role_definition acceptor_role() {
@@ -119,7 +137,8 @@ role_definition acceptor_role() {
           },
           {},
           verify_log,
-          true};
+          true,
+          restore_backup};
 }
 
 } // namespace synod

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view option_line_begin = "state machine's ";
 constexpr std::string_view member_line_begin = "node ";
 constexpr std::string_view window_line_begin = "WINDOW ";
+constexpr std::string_view origin_line_begin = "restored from ";
 
 /// The roles that decide; where the others are does not matter.
 std::string members_at(const member& x) {
@@ -48,6 +49,8 @@ std::set<std::string> all_lines(const cluster& config) {
   };
   for (auto& [name, value] : config.machine_options.all())
     lines.insert(fmt::format("{}{} {}", option_line_begin, name, value));
+  if (!config.origin.empty())
+    lines.insert(std::string{origin_line_begin} + config.origin);
   auto members = config.members();
   for (auto& each : members.latest().nodes())
     if (auto roles = members_at(each); !roles.empty())
@@ -72,6 +75,13 @@ std::string without_members(const std::string& agreement) {
   auto lines = lines_of(agreement);
   std::erase_if(lines, [](auto& x) { return x.starts_with(member_line_begin); });
   return text_of(lines);
+}
+
+std::string origin_in(const std::string& agreement) {
+  for (auto& each : lines_of(agreement))
+    if (each.starts_with(origin_line_begin))
+      return each.substr(origin_line_begin.size());
+  return {};
 }
 
 std::optional<std::pair<std::string, std::string>> disagreement(const std::string& here, const std::string& there) {

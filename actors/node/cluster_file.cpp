@@ -174,8 +174,10 @@ private:
 
   const state_machine_definition* choose_machine(const toml::source_region& where, const std::string& name) {
     auto* found = known_.machine(name);
-    if (!found && known_.accepts_unknown())
+    if (!found && known_.accepts_unknown()) {
+      result_.state_machine = name;
       return nullptr;
+    }
     if (!found) {
       std::string list;
       for (auto& [each, definition] : known_.machines())

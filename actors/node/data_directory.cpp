@@ -97,6 +97,21 @@ std::optional<failure> data_directory::open(disk& files, const fs::path& path, c
   return count_start(files, *names);
 }
 
+std::optional<failure> data_directory::make(disk& files, const fs::path& path, const owner& whose, uint64_t fresh_token,
+                                            const std::vector<std::string>& roles) {
+  path_ = path;
+  owner_ = whose;
+  token_ = fresh_token | 1;
+  if (auto problem = write_in_place(files, path_ / incarnation_file, builder<schema::Incarnation>{}.finish().content()))
+    return failure_of(problem);
+  return seal(files, roles);
+}
+
+std::string data_directory::origin_of(disk& files, const fs::path& path) {
+  auto found = read_message<schema::Identity>(files, path / identity_file);
+  return found ? origin_in((*found)->getAgreement().cStr()) : std::string{}; // What is wrong with it `look` says.
+}
+
 std::optional<failure> data_directory::check_identity(disk& files, const std::vector<std::string>& names) {
   if (!has(names, identity_file)) {
     auto other = std::find_if(names.begin(), names.end(), is_foreign);

@@ -52,6 +52,12 @@ public:
   std::optional<failure> look(disk& files, const std::filesystem::path& path, const owner& whose);
   /// Opens it, or creates it with `fresh_token`, and counts one more start; what is wrong, or nothing. Blocks.
   std::optional<failure> open(disk& files, const std::filesystem::path& path, const owner& whose, uint64_t fresh_token);
+  /// Makes one that was never started, in which these roles have stored something already: what others did before this makes it
+  /// a data directory is there whole, or it is none. What is wrong, or nothing. Blocks.
+  std::optional<failure> make(disk& files, const std::filesystem::path& path, const owner& whose, uint64_t fresh_token,
+                              const std::vector<std::string>& roles);
+  /// What the cluster of that directory was restored from (agreement.hpp); empty: nothing, or nobody knows yet. Blocks.
+  static std::string origin_of(disk& files, const std::filesystem::path& path);
   /// The roles have started, and nobody has been told anything yet: from now on what they store must be there. Blocks.
   std::optional<failure> seal(disk& files, const std::vector<std::string>& roles);
 

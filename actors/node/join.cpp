@@ -25,7 +25,9 @@ std::string refusal(const cluster& file, const node_description& self, schema::H
     return fmt::format("protocol version {}, expected {}", x.getVersion(), greeting::protocol_version);
   if (x.getCluster() != file.name.c_str())
     return fmt::format("cluster '{}', expected '{}'", x.getCluster().cStr(), file.name);
-  if (auto differs = disagreement(without_members(agreement_of(file)), without_members(x.getAgreement().cStr())))
+  auto now = file;
+  now.origin = origin_in(x.getAgreement().cStr()); // Which no file says.
+  if (auto differs = disagreement(without_members(agreement_of(now)), without_members(x.getAgreement().cStr())))
     return fmt::format("the cluster files differ: here it is \"{}\", there \"{}\"", differs->first, differs->second);
   auto told = configurations_of(x.getConfigurations());
   if (told.empty())
@@ -55,7 +57,7 @@ message<schema::Hello> ask_greeting(caf::scoped_actor& asker, const cluster& fil
   return got;
 }
 
-caf::expected<configurations> ask_members(const cluster& file, const std::string& self) {
+caf::expected<told_members> ask_members(const cluster& file, const std::string& self) {
   auto& own = *file.find(self);
   if (file.nodes.size() < 2)
     return caf::make_error(caf::sec::invalid_argument,
@@ -70,7 +72,7 @@ caf::expected<configurations> ask_members(const cluster& file, const std::string
       std::string problem;
       auto greeting = ask_greeting(asker, file, each.address, problem);
       if (greeting && (problem = refusal(file, own, *greeting)).empty())
-        return configurations_of(greeting->getConfigurations());
+        return told_members{configurations_of(greeting->getConfigurations()), origin_in(greeting->getAgreement().cStr())};
       if (greeting)
         return caf::make_error(caf::sec::invalid_argument,
                                fmt::format("node {} at {} is not joined: {}", each.name, to_string(each.address), problem));

@@ -29,7 +29,9 @@ caf::error problem(const fs::path& path, const std::string& doing, int why = err
 
 class local_file : public disk::file {
 public:
-  local_file(int number, fs::path path, size_t size) : number_{number}, path_{std::move(path)}, size_{size} {}
+  /// `read_only`: the error number for which it could not be opened otherwise; 0: it could.
+  local_file(int number, fs::path path, size_t size, int read_only = 0)
+    : number_{number}, path_{std::move(path)}, size_{size}, read_only_{read_only} {}
   ~local_file() override { ::close(number_); }
   local_file(const local_file&) = delete;
   local_file& operator=(const local_file&) = delete;
@@ -37,6 +39,8 @@ public:
   size_t size() const override { return size_; }
 
   caf::error write(size_t offset, std::span<const std::span<const std::byte>> parts) override {
+    if (read_only_ != 0)
+      return problem(path_, "cannot write", read_only_);
     std::vector<iovec> left;
     left.reserve(parts.size());
     for (auto& each : parts)
@@ -83,6 +87,7 @@ private:
   int number_;
   fs::path path_;
   size_t size_;
+  int read_only_;
 };
 
 } // namespace
@@ -119,6 +124,9 @@ caf::error local_disk::make_directory(const fs::path& directory) {
 
 caf::expected<std::unique_ptr<disk::file>> local_disk::open(const fs::path& path) {
   auto number = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  auto read_only = number < 0 && (errno == EACCES || errno == EROFS) ? errno : 0;
+  if (read_only != 0) // Enough for whoever only looks.
+    number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (number < 0)
     return problem(path, "cannot open");
   struct stat info {};
@@ -127,7 +135,7 @@ caf::expected<std::unique_ptr<disk::file>> local_disk::open(const fs::path& path
     ::close(number);
     return failure;
   }
-  return std::unique_ptr<file>{new local_file{number, path, static_cast<size_t>(info.st_size)}};
+  return std::unique_ptr<file>{new local_file{number, path, static_cast<size_t>(info.st_size), read_only}};
 }
 
 caf::expected<std::unique_ptr<disk::file>> local_disk::create(const fs::path& path) {

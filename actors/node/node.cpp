@@ -69,6 +69,8 @@ node::behavior_type node::make_behavior() {
     [this](const message<schema::Performed>& told) { on_performed(told); },
     [this](const message<schema::Durable>& told) { on_durable(told); },
     [this](const message<schema::Change>& asked) { return on_change(asked); },
+    [this](const message<schema::Query>& x) { hand_to_replica(caf::make_message(x)); },
+    [this](const message<schema::AskSnapshot>& x) { hand_to_replica(caf::make_message(x)); },
     [this](caf::get_atom) { return greeting_.asking(); },
     [this](status_atom) { return ask_roles([](auto&) { return true; }, status_atom_v); },
     [this](explain_atom, uint64_t slot) { return ask_roles([](auto& x) { return x.explains; }, explain_atom_v, slot); },
@@ -83,6 +85,12 @@ void node::on_exit() {
   when_remembered_.clear();
   options_.roles.clear();
   change_.reset();
+}
+
+/// As it came: the replica answers whoever has sent it.
+void node::hand_to_replica(caf::message x) {
+  if (auto to = role("replica"))
+    caf::actor_cast<caf::strong_actor_ptr>(to)->enqueue(current_sender(), caf::make_message_id(), std::move(x), context());
 }
 
 void node::tell_roles(const peer& x) {

@@ -118,6 +118,7 @@ private:
   void look_at_links();
   void look_at_majority();
   void tell_roles(const peer& x);
+  void hand_to_replica(caf::message x);
   const std::string& name_of(node_id other) const { return links_.at(other).name; }
   const node_description& self() const { return *config_->find(options_.self); }
   bool make_room_for(node_id other, const schema::Hello::Reader& hello);

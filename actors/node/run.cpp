@@ -10,6 +10,7 @@
 #include "synod/actors/role/error_text.hpp"
 
 #include <CLI/CLI.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -221,9 +222,28 @@ bool has_run(const fs::path& directory) {
   });
 }
 
-/// What is known of decided configurations before a node starts: what it has kept, or what a member tells one that joins.
-caf::expected<membership> known_members(const cluster& file, const std::string& name, const fs::path& directory, bool joins) {
+/// What the nodes of one process were restored from, which the file's model gets to know. Of those that do not say the same none
+/// is started: gives why, or nothing.
+std::string find_origin(cluster& config, const fs::path& all) {
   local_disk files;
+  const node_description* first = nullptr;
+  for (auto& each : config.nodes) {
+    auto origin = data_directory::origin_of(files, all / each.name);
+    if (first && origin != config.origin)
+      return fmt::format("{}: node '{}' was restored from {}, node '{}' from {}: all nodes of a cluster begin with the same",
+                         all.string(), first->name, config.origin.empty() ? "nothing" : config.origin, each.name,
+                         origin.empty() ? "nothing" : origin);
+    first = &each;
+    config.origin = origin;
+  }
+  return {};
+}
+
+/// What is known of decided configurations before a node starts: what it has kept, or what a member tells one that joins. The
+/// same of what the cluster was restored from, which the file's model gets to know.
+caf::expected<membership> known_members(cluster& file, const std::string& name, const fs::path& directory, bool joins) {
+  local_disk files;
+  file.origin = data_directory::origin_of(files, directory);
   membership members;
   if (auto problem = members.read(files, directory))
     return problem;
@@ -248,7 +268,8 @@ caf::expected<membership> known_members(const cluster& file, const std::string& 
   auto told = ask_members(file, name);
   if (!told)
     return told.error();
-  members.join(std::move(*told));
+  file.origin = told->origin;
+  members.join(std::move(told->all));
   return members;
 }
 
@@ -284,10 +305,10 @@ int run_node(const registry& known, int argc, char** argv) {
   told_as = "node " + name + ": ";
   auto& signal = *new end_signal{block_signals()}; // Lives as long as the process, like the next one.
   raise_descriptor_limit(*config, config->find(name)->has("gateway"));
-  auto file = std::make_shared<const cluster>(std::move(*config));
-  auto members = known_members(*file, name, options.data_directory, joins);
+  auto members = known_members(*config, name, options.data_directory, joins);
   if (!members)
     return bad_arguments(text_of(members.error()));
+  auto file = std::make_shared<const cluster>(std::move(*config));
   auto shared = std::make_shared<const cluster>(members->now(*file, file->find(name)->id));
   auto& running = *new process{known, shared, {options.log_level, options.log_json, {}, [] { ::kill(::getpid(), SIGTERM); }}};
   auto failure = running.start(*shared->find(name), options.data_directory, true, *members, file);
@@ -339,6 +360,8 @@ int run_dev(const registry& known, int argc, char** argv) {
     options.data_directory = temporary_directory = pattern;
   }
   auto& signal = *new end_signal{waited_for}; // Lives as long as the process, like the next one.
+  if (auto wrong = find_origin(*config, options.data_directory); !wrong.empty())
+    return bad_arguments(wrong);
   auto shared = std::make_shared<const cluster>(std::move(*config));
   auto& running = *new process{known, shared, {options.log_level, options.log_json, remove_temporary_directory}};
   std::optional<int> failure;

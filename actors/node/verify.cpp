@@ -1,5 +1,6 @@
 #include "synod/actors/node/verify.hpp"
 
+#include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/known_nodes.hpp"
 #include "synod/actors/role/durable_message.hpp"
@@ -26,8 +27,10 @@ bool verify_identity(disk& files, const fs::path& directory, const message<schem
     tell({"identity", wrong->text, true});
     return found->getFormatVersion() == data_directory::format_version;
   }
-  tell({"identity", fmt::format("of node '{}' (id {}) of cluster '{}', data directory {:016x}", found->getNode().cStr(),
-                                found->getId(), found->getCluster().cStr(), found->getToken())});
+  auto origin = origin_in(found->getAgreement().cStr());
+  tell({"identity",
+        fmt::format("of node '{}' (id {}) of cluster '{}', data directory {:016x}{}", found->getNode().cStr(), found->getId(),
+                    found->getCluster().cStr(), found->getToken(), origin.empty() ? "" : "; restored from " + origin)});
   return true;
 }
 

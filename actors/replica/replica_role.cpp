@@ -70,6 +70,16 @@ void verify_snapshots(const stored_context& stored) {
   }
 }
 
+/// The backup's state, as a snapshot of the new cluster.
+caf::error restore_backup(const restore_context& to) {
+  auto directory = to.data_directory / "replica";
+  if (auto failure = to.files.make_directory(directory))
+    return failure;
+  auto copied = copy_snapshot(to.files, to.backup, directory, {to.config.name, to.config.state_machine}, to.config.members(),
+                              std::max<uint64_t>(1, to.random()), to.writing("replica: the snapshot"));
+  return copied ? caf::error{} : copied.error();
+}
+
 } // namespace
 
 role_definition replica_role() {
@@ -105,7 +115,8 @@ role_definition replica_role() {
       return "[replica] snapshot-chunk is more than snapshot-rate gives in 5 s: a piece would take too long";
     },
     verify_snapshots,
-    true};
+    true,
+    restore_backup};
 }
 
 } // namespace synod

@@ -3,6 +3,7 @@
 #include "synod/actors/role/record_window.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace synod {
@@ -58,11 +59,13 @@ public:
                                                            + std::to_string(head->getFormatVersion()) + ", this program knows "
                                                            + std::to_string(snapshot_format_version));
     auto is_machine = whose.machine.empty() || head->getStateMachine() == whose.machine.c_str();
-    if (head->getCluster() != whose.cluster.c_str() || !is_machine)
+    auto is_cluster = whose.cluster.empty() || head->getCluster() == whose.cluster.c_str();
+    if (!is_cluster || !is_machine)
       return caf::make_error(caf::sec::invalid_argument, path_.string() + ": is of cluster '" + head->getCluster().cStr()
                                                            + "' with state machine '" + head->getStateMachine().cStr()
                                                            + "', not of '" + whose.cluster + "' with '" + whose.machine + "'");
     bytes_.set_token(head->getToken());
+    head_ = *message<schema::SnapshotHead>::from((*found)->content); // It is sound.
     if (into) {
       into->slot_out = head->getSlotOut();
       into->log_time = head->getLogTime();
@@ -75,6 +78,9 @@ public:
     return snapshot_info{head->getSlotOut(), head->getToken(), bytes_.file_bytes()};
   }
 
+  /// Behind `begin`.
+  const schema::SnapshotHead::Reader& head() const { return *head_; }
+
   caf::error wrong(const std::string& what) const { return damaged(path_, end_, what); }
   bool at_end() const { return end_ == bytes_.file_bytes(); }
 
@@ -82,6 +88,7 @@ private:
   fs::path path_;
   record_window bytes_;
   progress progress_;
+  message<schema::SnapshotHead> head_;
   record_number sequence_ = 0;
   size_t end_ = 0; // of the records so far
 };
@@ -198,6 +205,18 @@ caf::expected<snapshot_info> look_at_snapshot(disk& files, const fs::path& path,
   return snapshot_reader{path, **file}.begin(whose, nullptr);
 }
 
+caf::expected<snapshot_description> describe_snapshot(disk& files, const fs::path& path) {
+  auto file = files.open(path);
+  if (!file)
+    return file.error();
+  snapshot_reader records{path, **file};
+  auto found = records.begin({}, nullptr);
+  if (!found)
+    return found.error();
+  auto& head = records.head();
+  return snapshot_description{*found, {head.getCluster().cStr(), head.getStateMachine().cStr()}, head.getLogTime()};
+}
+
 caf::expected<snapshot_info> check_snapshot(disk& files, const fs::path& path, const snapshot_origin& whose,
                                             const progress& told) {
   return read(files, path, whose, nullptr, told);
@@ -208,6 +227,85 @@ caf::expected<snapshot_info> restore_snapshot(disk& files, const fs::path& path,
   return read(files, path, whose, &into, told);
 }
 
+// -- writing ------------------------------------------------------------------
+
+namespace {
+
+struct head_content {
+  const snapshot_origin& whose;
+  log_token token;
+  slot_number slot_out;
+  int64_t log_time;
+  int64_t sessions_expired_at;
+  const configurations& members;
+};
+
+void write_head(schema::SnapshotHead::Builder head, const head_content& x) {
+  head.setFormatVersion(snapshot_format_version);
+  head.setCluster(x.whose.cluster);
+  head.setStateMachine(x.whose.machine);
+  head.setToken(x.token);
+  head.setSlotOut(x.slot_out);
+  head.setLogTime(x.log_time);
+  head.setSessionsExpiredAt(x.sessions_expired_at);
+  write(x.members, head.initConfigurations());
+}
+
+} // namespace
+
+// -- copying ------------------------------------------------------------------
+
+namespace {
+
+caf::error append(unfinished_file& to, snapshot_info& what, record_number sequence, record_kind kind, const block_ptr& content) {
+  auto header = header_of(sequence, 0, kind, content, what.token);
+  what.bytes += record_bytes(content);
+  std::array<std::span<const std::byte>, 2> parts{std::as_bytes(std::span{&header, 1}), std::as_bytes(content->words())};
+  return to.append(parts);
+}
+
+/// Everything behind the head; each record with the checksum that the token asks for.
+caf::error copy_rest(snapshot_reader& records, unfinished_file& to, snapshot_info& what) {
+  for (record_number sequence = 2; !records.at_end(); ++sequence) {
+    auto found = records.next();
+    if (!found)
+      return found.error();
+    if (!*found)
+      return records.wrong("a record is missing or not whole");
+    auto& x = **found;
+    if (auto failure = append(to, what, sequence, x.kind, check(x.content, *schema_of(x.kind))))
+      return failure;
+  }
+  return caf::none;
+}
+
+} // namespace
+
+caf::expected<snapshot_info> copy_snapshot(disk& files, const fs::path& from, const fs::path& directory,
+                                           const snapshot_origin& whose, const configurations& members, log_token token,
+                                           const progress& told) {
+  auto file = files.open(from);
+  if (!file)
+    return file.error();
+  snapshot_reader records{from, **file, told};
+  auto begun = records.begin({{}, whose.machine}, nullptr);
+  if (!begun)
+    return begun;
+  snapshot_info what{begun->slot_out, token, 0};
+  unfinished_file to{files, snapshot_path(directory, what.slot_out)};
+  builder<schema::SnapshotHead> head;
+  write_head(*head, {whose, token, what.slot_out, records.head().getLogTime(), records.head().getSessionsExpiredAt(), members});
+  auto failure = append(to, what, 1, record_kind::snapshot_head, head.finish().content());
+  if (!failure)
+    failure = copy_rest(records, to, what);
+  if (!failure)
+    failure = to.finish();
+  if (!failure)
+    return what;
+  to.discard();
+  return failure;
+}
+
 // -- telling ------------------------------------------------------------------
 
 state_snapshot::state_snapshot(replicated_state& of, const snapshot_origin& whose, log_token token)
@@ -215,14 +313,7 @@ state_snapshot::state_snapshot(replicated_state& of, const snapshot_origin& whos
     token_{token},
     machine_{of.machine->begin_snapshot()},
     sessions_{std::make_unique<session_table::moment>(of.sessions)} {
-  head_->setFormatVersion(snapshot_format_version);
-  head_->setCluster(whose.cluster);
-  head_->setStateMachine(whose.machine);
-  head_->setToken(token_);
-  head_->setSlotOut(slot_out_);
-  head_->setLogTime(of.log_time);
-  head_->setSessionsExpiredAt(of.sessions.expired_at());
-  write(of.members, head_->initConfigurations());
+  write_head(*head_, {whose, token_, slot_out_, of.log_time, of.sessions.expired_at(), of.members});
 }
 
 template <class S>

@@ -34,16 +34,32 @@ std::filesystem::path snapshot_path(const std::filesystem::path& directory, slot
 /// None: a file of that name is no snapshot.
 std::optional<slot_number> snapshot_slot(const std::string& name);
 
+/// Of what a snapshot is, as its head says.
+struct snapshot_description {
+  snapshot_info what;
+  snapshot_origin whose;
+  int64_t log_time = 0; ///< of the state
+};
+
+/// Reads the head of a snapshot of any cluster's. Errors and blocking as below.
+caf::expected<snapshot_description> describe_snapshot(disk& files, const std::filesystem::path& path);
 /// Reads the head of a snapshot alone. An error (caf::sec::invalid_argument: the file is damaged, or another one's) names the
 /// file, and the offset where that helps. Blocks.
 caf::expected<snapshot_info> look_at_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose);
-/// Reads all of it, and looks at every record. Without a machine's name in `whose` it may be of any. Blocks, for as long as the
-/// file is large.
+/// Reads all of it, and looks at every record. Without a machine's name in `whose` it may be of any, and the same with a
+/// cluster's. Blocks, for as long as the file is large.
 caf::expected<snapshot_info> check_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose,
                                             const progress& told = {});
 /// The same, and brings a fresh state to what the snapshot says; after an error the state is good for nothing.
 caf::expected<snapshot_info> restore_snapshot(disk& files, const std::filesystem::path& path, const snapshot_origin& whose,
                                               replicated_state& into, const progress& told = {});
+
+/// Writes the same state, of the same slot, as a snapshot of another cluster, which begins with it and with these members. `from`
+/// was found to be whole (`check_snapshot`): here records are looked at one by one. Gives the new file's description. Errors and
+/// blocking as above.
+caf::expected<snapshot_info> copy_snapshot(disk& files, const std::filesystem::path& from, const std::filesystem::path& directory,
+                                           const snapshot_origin& whose, const configurations& members, log_token token,
+                                           const progress& told = {});
 
 /// One record to be written.
 struct snapshot_record {

@@ -48,6 +48,8 @@ struct cluster {
   bool allow_plain_traffic = false;
   std::string secret; ///< what whoever connects to a node must know; empty: the file names none
 
+  /// What the cluster was restored from, in words (synod-ctl restore); empty: it began with nothing.
+  std::string origin;
   /// What was decided, as far as is known when the node starts; empty: nothing yet, what the file says counts.
   configurations decided;
   /// With which the cluster began, where something was decided since; empty: the node was not there, its state comes from others.

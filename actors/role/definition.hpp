@@ -48,6 +48,19 @@ struct stored_context {
   const std::function<progress(const std::string& what)>& reading;
 };
 
+/// A data directory in the making, of a node of a cluster that begins with a backup. Valid during the call only.
+struct restore_context {
+  disk& files;
+  const std::filesystem::path& data_directory;
+  const cluster& config;
+  const std::string& node;
+  const std::filesystem::path& backup; ///< a snapshot's file, which was found to be whole
+  uint64_t slot_out;                   ///< it is of the state that every slot below led to
+  const std::function<uint64_t()>& random;
+  /// As in stored_context, of writing.
+  const std::function<progress(const std::string& what)>& writing;
+};
+
 /// A role: a typed actor that understands at least `role_actor`. It learns of the
 /// other roles, its own node's and other nodes', by `peer` messages.
 struct role_definition {
@@ -65,6 +78,8 @@ struct role_definition {
   std::function<void(const stored_context&)> verify = {};
   /// It remembers what became of slots, and answers `explain_atom` with a slot's number: how, and when (roles.hpp, slot_actor).
   bool explains = false;
+  /// Stores what the role begins with when its cluster begins with a backup. Blocks. None: it begins with nothing.
+  std::function<caf::error(const restore_context&)> restore = {};
 };
 
 struct state_machine_definition {

@@ -18,8 +18,9 @@ struct answer {
   std::string problem;                ///< why not
 };
 
-/// Asks the nodes of the cluster file, or that one `only`, all at the same time: for their status, or of a slot. Each step, to
-/// connect and to answer, has `answer_limit`. In the order of the file.
+/// Asks the members, or that one `only`, all at the same time: for their status, or of a slot. Each step, to connect and to
+/// answer, has `answer_limit`. Members are those of the latest configuration that a node of the cluster file tells; other nodes
+/// of the file are asked, too, if they are there. In the order of the file, those that it does not name behind.
 std::vector<answer> ask_nodes(const cluster& config, const std::string& only, std::optional<uint64_t> slot = {});
 constexpr std::chrono::seconds answer_limit{5};
 

@@ -1,7 +1,9 @@
 #include "changes.hpp"
 
+#include "asking.hpp"
+#include "node_connection.hpp"
+
 #include "synod/actors/node/command_line.hpp"
-#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/join.hpp"
 #include "synod/actors/node/system_config.hpp"
 #include "synod/actors/role/error_text.hpp"
@@ -21,55 +23,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using clock = std::chrono::steady_clock;
 
-constexpr seconds answer_limit{5};
 constexpr seconds silence_limit{30}; // of a node that carries a change out
 constexpr milliseconds poll_interval{200};
 constexpr seconds leader_limit{15};
-
-/// A connection with a node of the cluster, for as long as it is needed.
-class node_connection {
-public:
-  node_connection(caf::scoped_actor& self, const cluster& file, const endpoint& where)
-    : self_{self}, connector_{spawn_connector(self->system(), key_of(file), {})} {
-    self_->request(connector_, answer_limit, caf::connect_atom::value, where.host, where.port)
-      .receive([&](const caf::node_id&, const caf::strong_actor_ptr& found, const std::set<std::string>&) { node_ = found; },
-               [&](const caf::error& why) { problem_ = text_of(why); });
-    if (!node_ && problem_.empty())
-      problem_ = "nobody is there";
-  }
-  ~node_connection() { self_->send_exit(connector_, caf::exit_reason::user_shutdown); }
-  node_connection(const node_connection&) = delete;
-  node_connection& operator=(const node_connection&) = delete;
-
-  const std::string& problem() const { return problem_; }
-
-  message<schema::ChangeState> ask(const message<schema::Change>& what) {
-    message<schema::ChangeState> got;
-    self_->request(caf::actor_cast<node_actor>(node_), answer_limit, what)
-      .receive([&](const message<schema::ChangeState>& state) { got = state; },
-               [&](const caf::error& why) { problem_ = text_of(why); });
-    return got;
-  }
-
-  bool leads() {
-    auto active = false;
-    self_->request(caf::actor_cast<node_actor>(node_), answer_limit, status_atom_v)
-      .receive(
-        [&](const message<schema::NodeStatus>& status) {
-          for (auto role : status->getRoles())
-            for (auto entry : role.getEntries())
-              active |= role.getRole() == "leader" && entry.getName() == "state" && entry.isText() && entry.getText() == "active";
-        },
-        [&](const caf::error& why) { problem_ = text_of(why); });
-    return active;
-  }
-
-private:
-  caf::scoped_actor& self_;
-  caf::io::middleman_actor connector_;
-  caf::strong_actor_ptr node_;
-  std::string problem_;
-};
 
 int tell(schema::ChangeState::Outcome outcome, const std::string& text, bool json) {
   auto done = outcome == schema::ChangeState::Outcome::DONE;
@@ -80,6 +36,10 @@ int tell(schema::ChangeState::Outcome outcome, const std::string& text, bool jso
   else
     std::cerr << "error: " << text << std::endl;
   return done ? exit_status::clean : exit_status::failed;
+}
+
+bool leads(node_connection& node) {
+  return text_of({{}, node.status(), {}}, "leader", "state") == "active";
 }
 
 /// Asks until it is done or refused.
@@ -156,7 +116,7 @@ int move_leader(const cluster& file, const std::string& to, bool json) {
     return bad_arguments("unknown node '" + to + "'");
   node_connection node{self, file, target->address};
   auto begun = clock::now();
-  while (node.problem().empty() && !node.leads()) {
+  while (node.problem().empty() && !leads(node)) {
     if (clock::now() - begun > leader_limit)
       return tell(schema::ChangeState::Outcome::REFUSED,
                   "the leader of node " + to + " has not become active: it has to hear the active one, and a majority", json);

@@ -1,8 +1,10 @@
 // synod-ctl: looks at a running cluster, and at data directories; changes its members.
 #include "asking.hpp"
+#include "backup.hpp"
 #include "changes.hpp"
 #include "explain.hpp"
 #include "status.hpp"
+#include "terminal_progress.hpp"
 
 #include "synod/actors/node/built_in.hpp"
 #include "synod/actors/node/cluster_file.hpp"
@@ -14,17 +16,17 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <unistd.h>
-
-#include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <iostream>
-#include <utility>
 
 namespace {
 
 /// Prints the status of the nodes; 1 when one was not reached.
 int show_status(const synod::cluster& config, const std::string& only, bool json) {
   auto answers = synod::ctl::ask_nodes(config, only);
+  if (answers.empty())
+    return synod::bad_arguments("unknown node '" + only + "'");
   if (json)
     std::cout << synod::ctl::status_json(answers).dump(2) << std::endl;
   else
@@ -36,6 +38,8 @@ int show_status(const synod::cluster& config, const std::string& only, bool json
 /// Prints what became of a slot; 1 when a node was not reached.
 int show_slot(const synod::cluster& config, const std::string& only, uint64_t slot, bool json) {
   auto answers = synod::ctl::ask_nodes(config, only, slot);
+  if (answers.empty())
+    return synod::bad_arguments("unknown node '" + only + "'");
   if (json)
     std::cout << synod::ctl::explain_json(slot, answers).dump(2) << std::endl;
   else
@@ -43,38 +47,11 @@ int show_slot(const synod::cluster& config, const std::string& only, uint64_t sl
   return all_reached(answers) ? synod::exit_status::clean : synod::exit_status::failed;
 }
 
-/// On a terminal: one line, over and over, until something else is said.
-class terminal_progress {
-public:
-  synod::progress reading(const std::string& what) {
-    if (!on_)
-      return {};
-    show("reading " + what);
-    return synod::progress_teller{"reading " + what, steady_us, [this](const std::string& text) { show(text); }};
-  }
-  void clear() {
-    if (std::exchange(shown_, false))
-      std::cerr << "\r\033[K" << std::flush;
-  }
-
-private:
-  void show(const std::string& text) {
-    std::cerr << "\r\033[K" << text << std::flush;
-    shown_ = true;
-  }
-  static int64_t steady_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
-
-  bool on_ = ::isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
-};
-
 /// Prints what is found in a data directory, as it is found; 1 when something is wrong.
 int show_directory(const std::string& directory, bool json) {
   synod::local_disk files;
   auto all = nlohmann::json::array();
-  terminal_progress progress;
+  synod::ctl::terminal_progress progress;
   auto tell = [&](const synod::finding& x) {
     progress.clear();
     if (json)
@@ -83,7 +60,7 @@ int show_directory(const std::string& directory, bool json) {
       std::cout << (x.is_problem ? "PROBLEM: " : "") << x.part << ": " << x.text << std::endl;
   };
   auto good = synod::verify_data_directory(synod::built_in(), files, directory, tell,
-                                           [&](const std::string& what) { return progress.reading(what); });
+                                           [&](const std::string& what) { return progress.of("reading " + what); });
   progress.clear();
   if (json)
     std::cout << nlohmann::json{{"directory", directory}, {"good", good}, {"findings", all}}.dump(2) << std::endl;
@@ -95,7 +72,8 @@ int show_directory(const std::string& directory, bool json) {
 } // namespace
 
 int main(int argc, char** argv) {
-  std::string config_file, node, directory, name, by, address;
+  std::signal(SIGXFSZ, SIG_IGN); // A file size limit is an error of the write, told like a full disk.
+  std::string config_file, node, directory, file, name, by, address;
   bool json = false;
   uint64_t slot = 0;
   CLI::App app{"Looks at a Synod cluster, and at what its nodes have stored, and changes its members.", "synod-ctl"};
@@ -109,9 +87,17 @@ int main(int argc, char** argv) {
                                   " and performed it when, as far as nodes remember");
   explain->add_option("SLOT", slot, "The slot's number")->required()->check(CLI::PositiveNumber);
   auto* verify =
-    app.add_subcommand("verify", "Reads a node's data directory while the node does not run, changes nothing, and says"
-                                 " what is there and what is wrong with it");
-  verify->add_option("DIR", directory, "The data directory")->required();
+    app.add_subcommand("verify", "Reads a node's data directory while the node does not run, or a backup, changes nothing, and"
+                                 " says what is there and what is wrong with it");
+  verify->add_option("DIR", directory, "The data directory, or the backup's file")->required();
+  auto* backup =
+    app.add_subcommand("backup", "Writes all that the cluster holds to a file, consistent at one slot, while it runs");
+  backup->add_option("FILE", file, "The file, which is not there yet")->required();
+  auto* restore =
+    app.add_subcommand("restore", "Makes the data directories of a new cluster that begins with a backup: of --node,"
+                                  " or of all nodes of the cluster file, DIR/NAME each");
+  restore->add_option("FILE", file, "The backup")->required();
+  restore->add_option("DIR", directory, "The data directory; without --node the one that they are all in")->required();
   auto* add =
     app.add_subcommand("add-node", "Makes a node a member: it was started with --join, gets the state first, and counts then");
   auto* remove = app.add_subcommand("remove-node", "A node is to be no member any more; it ends by itself when it is not needed");
@@ -123,19 +109,25 @@ int main(int argc, char** argv) {
   replace->add_option("BY", by, "The node that takes its place")->required();
   move->add_option("ADDRESS", address, "HOST:PORT")->required();
   app.require_subcommand(1);
-  for (auto* each : {status, explain, verify, add, remove, replace, move, lead})
+  for (auto* each : {status, explain, verify, backup, restore, add, remove, replace, move, lead})
     each->fallthrough(); // Options may stand behind it, too.
   if (auto exit = synod::parse_command_line(app, argc, argv))
     return *exit;
+  std::error_code none;
   if (verify->parsed())
-    return show_directory(directory, json);
+    return std::filesystem::is_regular_file(directory, none) ? synod::ctl::verify_backup(directory, json)
+                                                             : show_directory(directory, json);
   if (config_file.empty())
     return synod::bad_arguments("--config-file is required");
   auto config = synod::read_cluster(config_file, synod::built_in().accept_unknown());
   if (!config)
     return synod::bad_arguments(synod::text_of(config.error()));
-  if (!node.empty() && !config->find(node))
+  if (restore->parsed() && !node.empty() && !config->find(node)) // Others may have been decided.
     return synod::bad_arguments("unknown node '" + node + "'");
+  if (backup->parsed())
+    return synod::ctl::backup(*config, node, file, json);
+  if (restore->parsed())
+    return synod::ctl::restore(*config, node, file, directory, json);
   if (status->parsed())
     return show_status(*config, node, json);
   if (explain->parsed())

@@ -52,9 +52,12 @@ def three_processes():
     script = script.replace("build/release/bin", BIN).replace("data/", "\"$DATA\"/").replace("mkdir -p data", "DATA=$(mktemp -d)")
     # What a person does between two commands: waits for the line that says ready.
     script = script.replace("redis-cli -p 7201 set", "until redis-cli -p 7201 ping && redis-cli -p 7203 ping; do :; done >/dev/null 2>&1\nredis-cli -p 7201 set", 1)
+    # Of the same cluster, while it runs.
+    script += "\n" + section("Backup and restore").replace("build/release/bin", BIN).replace(" data/", " \"$DATA\"/").replace("/tmp/", "$DATA/")
     script += "\npids=$(jobs -p)\nkill $pids\nfor p in $pids; do wait $p; done\nrm -r \"$DATA\"\necho ended\n"
     done = bash(script)
     check(done.returncode == 0 and done.stdout.endswith("ended\n"), "three processes: %s" % done.stdout)
+    check("today.backup: is whole" in done.stdout and done.stdout.count("begins here with backup") == 3, "backup: %s" % done.stdout)
     check("\nOK\nhello\n" in done.stdout and "state active" in done.stdout, "three processes: %s" % done.stdout)
 
 

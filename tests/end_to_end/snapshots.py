@@ -122,6 +122,9 @@ def damaged(cluster):
     for count in (1, 2):
         cluster.kill("c")
         there = snapshots(cluster, "c")
+        for each in there[:-2]:
+            os.remove(each)  # It was killed before it did that itself.
+        there = there[-2:]
         check(len(there) == 2, "c has %d snapshots" % len(there))
         for each in there[-count:]:
             damage(each)

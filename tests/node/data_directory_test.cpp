@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
     files = on.plug();
     on.behaviour().torn = random.below(2) == 0;
     if (random.below(2) == 0)
-      on.unplug_after(random.below(14));
+      on.unplug_after(random.below(8));
     auto wrong = subject.open(*files, "/data", {"test", "a", 1, agreement}, token);
     if (on.plugged()) {
       REQUIRE_MESSAGE(!wrong, wrong->text);
@@ -68,7 +68,7 @@ TEST_CASE_FIXTURE(fixture, "no number of a start that succeeded is used again, w
     if (random.below(2) == 0)
       on.cut_power();
   }
-  CHECK(interrupted > 50);
+  CHECK(interrupted > 100);
 }
 
 TEST_CASE_FIXTURE(fixture, "a directory keeps the token that it was begun with") {
