@@ -13,6 +13,7 @@ import time
 
 BIN = os.environ.get("SYNOD_BIN", os.path.join(os.path.dirname(__file__), "../../build/release/bin"))
 CONFIG = os.path.join(os.path.dirname(__file__), "../../config")
+EVERY_ROLE = ["replica", "leader", "acceptor", "gateway"]
 
 
 class Failure(Exception):
@@ -22,6 +23,13 @@ class Failure(Exception):
 def check(condition, text):
     if not condition:
         raise Failure(text)
+
+
+def wait_until(holds, what, limit=15):
+    deadline = time.monotonic() + limit
+    while not holds():
+        check(time.monotonic() < deadline, "after %s s: not %s" % (limit, what))
+        time.sleep(0.05)
 
 
 def free_ports(count):
@@ -131,7 +139,7 @@ class Cluster:
 
     def __init__(self, layout=None, extra="", program="synod-node", state_machine=None):
         self.dir = tempfile.mkdtemp(prefix="synod-test-")
-        self.layout = layout or {n: ["replica", "leader", "acceptor", "gateway"] for n in "abc"}
+        self.layout = layout or {n: EVERY_ROLE for n in "abc"}
         self.program = os.path.join(BIN, program)
         ports = free_ports(2 * len(self.layout))
         self.resp = {}
@@ -140,18 +148,13 @@ class Cluster:
         self.stderr = {}  # of a node's process, by name: a descriptor, instead of its log
         self.environment = {}  # of a node's process, by name: variables beside those of the test
         self.keep = False  # the directory, when all is over
+        self.state_machine, self.extra = state_machine, extra
         self.config = os.path.join(self.dir, "cluster.conf")
-        with open(self.config, "w") as f:
-            f.write('cluster = "test"\n')
-            if state_machine:
-                f.write('state-machine = "%s"\n' % state_machine)
-            for i, (name, roles) in enumerate(self.layout.items()):
-                self.address[name] = ports[2 * i]
-                f.write('[[node]]\nname = "%s"\naddress = "127.0.0.1:%d"\nroles = %s\n' % (name, ports[2 * i], json.dumps(roles)))
-                if "gateway" in roles:
-                    self.resp[name] = ports[2 * i + 1]
-                    f.write('resp = "127.0.0.1:%d"\n' % ports[2 * i + 1])
-            f.write(extra)
+        for i, (name, roles) in enumerate(self.layout.items()):
+            self.address[name] = ports[2 * i]
+            if "gateway" in roles:
+                self.resp[name] = ports[2 * i + 1]
+        self.write_config(self.config, self.layout)
 
     def __enter__(self):
         try:
@@ -172,6 +175,23 @@ class Cluster:
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
 
+    def write_config(self, path, nodes):
+        """A cluster file that names these nodes; one that was not there from the beginning has every role."""
+        with open(path, "w") as f:
+            f.write('cluster = "test"\n')
+            if self.state_machine:
+                f.write('state-machine = "%s"\n' % self.state_machine)
+            for each in nodes:
+                f.write('[[node]]\nname = "%s"\naddress = "127.0.0.1:%d"\nroles = %s\n' % (
+                    self.called(each), self.address[each], json.dumps(self.layout.get(each, EVERY_ROLE))))
+                if each in self.resp:
+                    f.write('resp = "127.0.0.1:%d"\n' % self.resp[each])
+            f.write(self.extra)
+
+    def called(self, name):
+        """How its cluster file names it."""
+        return name
+
     def log(self, name):
         return os.path.join(self.dir, name + ".log")
 
@@ -181,13 +201,16 @@ class Cluster:
     def start(self, *names):
         """Starts nodes and waits until each says that it is ready."""
         for name in names:
-            args = [self.program, "--config-file=" + self.config, "--node=" + name, "--data-dir=" + self.data(name)]
-            with open(self.log(name), "a") as log:
-                self.processes[name] = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=self.stderr.get(name, log), text=True,
-                                                        env={**os.environ, **self.environment.get(name, {})})
+            self.launch(name)
         for name in names:
             line = self.processes[name].stdout.readline()
-            check(line.startswith("ready node=" + name), "node %s is not ready: %r" % (name, line))
+            check(line.startswith("ready node=" + self.called(name)), "node %s is not ready: %r" % (name, line))
+
+    def launch(self, name, *options, config=None):
+        args = [self.program, "--config-file=" + (config or self.config), "--node=" + self.called(name), "--data-dir=" + self.data(name)]
+        with open(self.log(name), "a") as log:
+            self.processes[name] = subprocess.Popen([*args, *options], stdout=subprocess.PIPE, stderr=self.stderr.get(name, log),
+                                                    text=True, env={**os.environ, **self.environment.get(name, {})})
 
     def signal(self, name, number):
         self.processes[name].send_signal(number)

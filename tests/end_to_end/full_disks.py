@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 
-from cluster import Cluster, Load, ReplyError, check
+from cluster import Cluster, Load, ReplyError, check, wait_until
+from disks import Disk, among_own_mounts
 
 DISK = 48 << 20
 RESERVE = 12 << 20
@@ -47,66 +48,38 @@ def skip(why):
     sys.exit(77)
 
 
-def among_own_mounts():
-    """This script once more, where what it mounts is seen by nobody else, and gone with it."""
-    if os.environ.get("SYNOD_TEST_MOUNTS"):
-        return
-    if not shutil.which("unshare") or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
-        skip("no file system may be mounted here")
-    os.environ["SYNOD_TEST_MOUNTS"] = "own"
-    os.execvp("unshare", ["unshare", "--mount", sys.executable, os.path.abspath(__file__)] + sys.argv[1:])
-
-
 class SmallDisks(Cluster):
     """Every node has a disk of its own, of DISK bytes."""
 
     def __init__(self, reserve):
         super().__init__(extra=EXTRA % reserve)
-        for name in self.layout:
-            os.mkdir(self.disk(name))
-            mount = ["mount", "-t", "tmpfs", "-o", "size=%d" % DISK, "synod-test", self.disk(name)]
-            if subprocess.run(mount, capture_output=True).returncode != 0:
-                shutil.rmtree(self.dir)
-                skip("no tmpfs may be mounted here")
+        try:
+            self.disks = {name: Disk(os.path.join(self.dir, "disk-" + name), DISK) for name in self.layout}
+        except OSError as problem:
+            shutil.rmtree(self.dir, ignore_errors=True)
+            skip(str(problem))
 
     def __exit__(self, kind, value, trace):
         for name in list(self.processes):
             self.kill(name)
-        for name in self.layout:
-            subprocess.run(["umount", "--lazy", self.disk(name)])
+        for disk in self.disks.values():
+            disk.close()
         super().__exit__(kind, value, trace)
 
-    def disk(self, name):
-        return os.path.join(self.dir, "disk-" + name)
-
     def data(self, name):
-        return os.path.join(self.disk(name), "data")
+        return os.path.join(self.disks[name].path, "data")
 
     def fill(self, name, left=0):
-        """Takes what there is, but for so many bytes."""
-        with open(os.path.join(self.disk(name), "ballast"), "ab", buffering=0) as f:
-            try:
-                while f.write(bytes(65536)) == 65536:
-                    pass
-            except OSError:
-                pass  # That was all.
-            f.truncate(max(0, f.seek(0, os.SEEK_END) - left))
+        self.disks[name].fill(left)
 
     def free(self, name):
-        os.remove(os.path.join(self.disk(name), "ballast"))
+        self.disks[name].free()
 
     def acceptor(self, name):
         return self.status()[name]["roles"]["acceptor"]
 
     def told(self, name, text):
         return open(self.log(name), errors="replace").read().count(text)
-
-
-def wait_until(holds, what, limit=15):
-    deadline = time.monotonic() + limit
-    while not holds():
-        check(time.monotonic() < deadline, "after %s s: not %s" % (limit, what))
-        time.sleep(0.05)
 
 
 def try_set(client, key, value):
@@ -274,7 +247,8 @@ def failing(cluster, fails):
 
 
 def main():
-    among_own_mounts()
+    if not among_own_mounts():
+        skip("no file system may be mounted here")
     with SmallDisks("%dMiB" % (RESERVE >> 20)) as cluster:
         cluster.wait_for_service()
         full_and_free(cluster)

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Members of a running cluster: added, removed, replaced one after another, moved to another address, while clients go on."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ import time
 
 from cluster import BIN, Client, Cluster, Failure, Load, ReplyError, check, free_ports
 
-ROLES = ["replica", "leader", "acceptor", "gateway"]
 # Small enough for snapshots to be taken and slots to be collected while the test runs.
 EXTRA = '\n[replica]\nsnapshot-after = "256KiB"\n[acceptor]\nsegment-size = "64KiB"\n'
 LONGEST_PAUSE = 3.0
@@ -39,20 +37,13 @@ def file_for(cluster, name, others, port=None):
     if name not in cluster.address:
         cluster.address[name], cluster.resp[name] = free_ports(2)
     path = os.path.join(cluster.dir, name + ".conf")
-    with open(path, "w") as f:
-        f.write('cluster = "test"\n')
-        for each in [name, *others]:
-            f.write('[[node]]\nname = "%s"\naddress = "127.0.0.1:%d"\nroles = %s\nresp = "127.0.0.1:%d"\n'
-                    % (each, cluster.address[each], json.dumps(ROLES), cluster.resp[each]))
-        f.write(EXTRA)
+    cluster.write_config(path, [name, *others])
     return path
 
 
 def begin(cluster, name, config, *options):
     """Starts a process of synod-node; gives what it says first."""
-    args = [cluster.program, "--config-file=" + config, "--node=" + name, "--data-dir=" + cluster.data(name), *options]
-    with open(cluster.log(name), "a") as log:
-        cluster.processes[name] = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=log, text=True)
+    cluster.launch(name, *options, config=config)
     return cluster.processes[name].stdout.readline()
 
 
