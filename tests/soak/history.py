@@ -95,7 +95,7 @@ class History:
             window = self.windows[0]
             check(window.under_way == 0, "a client is still there")
             answered = self.read(window)
-            check(answered == len(self.cluster.resp), "only %d nodes answer" % answered)
+            check(answered == len(self.cluster.layout), "only %d nodes answer" % answered)
             self.check(self.windows.pop(0))
 
     def retire(self, stopping):
@@ -115,7 +115,7 @@ class History:
 
     def read(self, window):
         """All keys, through every node; how many have answered."""
-        return sum(self.read_at(window, node) for node in self.cluster.resp)
+        return sum(self.read_at(window, node) for node in self.cluster.layout)
 
     def read_at(self, window, node):
         keys = list(window.operations)
@@ -139,7 +139,7 @@ class History:
             client.close()
 
     def remove(self, window):
-        for node in self.cluster.resp:
+        for node in self.cluster.layout:
             try:
                 if not isinstance(self.ask(node, [["DEL", *window.operations]])[0], ReplyError):
                     return True

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 
 from cluster import Failure, check
+from watch import DISK_RESERVE
 
 PAUSE = (0.5, 4.0)  # seconds between two faults
 TWO_SHARE = 0.35  # of faults that do not come alone
@@ -40,16 +41,22 @@ class Fault:
 
     name = ""
     takes = 0  # so many nodes are away meanwhile
-    restarts = False  # they start again
+    serves = False  # yet their clients are to notice nothing
+    restarts = False  # their processes end
     lasts = (0.2, 3.0)  # seconds
 
     def __init__(self, nemesis, nodes):
         self.cluster, self.resets, self.nodes = nemesis.cluster, nemesis.resets, nodes
 
     @classmethod
-    def possible(cls):
+    def possible(cls, cluster):
         """What it needs is there."""
         return True
+
+    @classmethod
+    def used_up(cls, cluster):
+        """It has happened as often as it can."""
+        return False
 
     def begin(self):
         raise NotImplementedError
@@ -131,7 +138,7 @@ class ResetLinks(Fault):
     lasts = (0.2, 2.0)
 
     @classmethod
-    def possible(cls):
+    def possible(cls, cluster):
         """Root may do that, where the kernel can."""
         if not shutil.which("ss"):
             return False
@@ -161,7 +168,67 @@ def reset_connections(port):
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-FAULTS = (Kill, KillAll, Terminate, LoseSnapshot, Stop, ResetClients, ResetLinks)
+class ReplaceNode(Fault):
+    """By one of another name, with an empty data directory. The old one is gone for good, or lives, and then leaves by itself; now and
+    then it has the active leader."""
+
+    name, takes, restarts = "replaced", 1, True
+    DEAD_SHARE, LEADER_SHARE = 0.5, 0.4
+    MOST = 1000  # of 1024 that a cluster removes in its life
+
+    def __init__(self, nemesis, nodes):
+        super().__init__(nemesis, nodes)
+        self.dead, self.leads = nemesis.chance.random() < self.DEAD_SHARE, nemesis.chance.random() < self.LEADER_SHARE
+        self.serves = not self.dead
+        self.name = ("leader " if self.leads else "") + ("killed and " if self.dead else "") + self.name
+        self.by = {}
+
+    @classmethod
+    def used_up(cls, cluster):
+        return cluster.replaced >= cls.MOST
+
+    def begin(self):
+        for node in self.nodes:
+            if self.leads:
+                self.cluster.lead(node)
+            if self.dead:
+                self.cluster.kill(node)
+            self.by[node] = self.cluster.join(node)
+
+    def end(self):
+        for node in self.nodes:
+            self.cluster.replace(node, self.by[node])
+
+
+class FullDisk(Fault):
+    """To the brim, or not much below the reserve. The node notices that, and by itself that there is room again. It counts as away, for
+    it takes nothing new; but the others do, so writes go on at all nodes."""
+
+    name, takes, serves = "disk full", 1, True
+    lasts = (0.5, 6.0)
+
+    def __init__(self, nemesis, nodes):
+        super().__init__(nemesis, nodes)
+        self.left = nemesis.chance.choice((0, DISK_RESERVE * 3 // 4))
+
+    @classmethod
+    def possible(cls, cluster):
+        return bool(cluster.disks)
+
+    def begin(self):
+        self.cluster.fill(self.nodes, self.left)
+
+    def end(self):
+        self.cluster.free(self.nodes)
+
+
+class AllDisksFull(FullDisk):
+    """Writes are refused at once, and did not happen; reads go on."""
+
+    name, takes, serves = "all disks full", 3, False
+
+
+FAULTS = (Kill, KillAll, Terminate, LoseSnapshot, Stop, ResetClients, ResetLinks, ReplaceNode, FullDisk, AllDisksFull)
 
 
 class Nemesis:
@@ -176,7 +243,7 @@ class Nemesis:
         self.nodes = list(cluster.layout)
         self.minority = (len(self.nodes) - 1) // 2
         self.spared = [self.chance.choice(self.nodes) for _ in range(3)]
-        self.possible = [each for each in FAULTS if each.possible()]
+        self.possible = [each for each in FAULTS if each.possible(cluster)]
         self.left_out = [each.name for each in FAULTS if each not in self.possible]
         self.deck = []
         self.done = Counter()
@@ -194,9 +261,8 @@ class Nemesis:
     def round(self, load):
         faults = self.draw()
         name = " and ".join(sorted(each.name for each in faults))
-        away = [node for each in faults for node in each.nodes]
-        self.pauses.begin_fault(name, away)
-        self.tell("%s: %s" % (name, ", ".join(away) or "-"))
+        self.pauses.begin_fault(name, [node for each in faults for node in each.nodes if not each.serves])
+        self.tell("%s: %s" % (name, ", ".join(self.cluster.called(node) for each in faults for node in each.nodes) or "-"))
         with limited(START_LIMIT + 10, name):
             for each in faults:
                 each.begin()
@@ -215,16 +281,19 @@ class Nemesis:
         return [first, self.deal(self.minority - first.takes, besides=first)]
 
     def deal(self, most, besides=None):
-        """The first card that fits; of those that take most nodes away first, for they fit seldom."""
+        """The first card that fits; those that end all nodes first, for they fit seldom."""
         while True:
-            for kind in sorted(self.deck, key=lambda kind: kind.takes <= self.minority):
+            for kind in sorted(self.deck, key=lambda kind: not self.ends_all(kind)):
                 if kind.takes <= most and self.fits(kind) and (besides is None or kind is not type(besides)):
                     self.deck.remove(kind)
                     return kind(self, self.chance.sample(self.candidates(kind), kind.takes))
             self.deck += self.chance.sample(self.possible, len(self.possible))
 
     def fits(self, kind):
-        return kind.takes <= self.minority or self.part() % 1 < 0.5
+        return not kind.used_up(self.cluster) and (not self.ends_all(kind) or self.part() % 1 < 0.5)
+
+    def ends_all(self, kind):
+        return kind.restarts and kind.takes > self.minority
 
     def candidates(self, kind):
         if not kind.restarts or kind.takes > self.minority:
@@ -233,3 +302,5 @@ class Nemesis:
 
     def tell(self, text):
         self.told.append("at %.2f s %s" % (time.monotonic() - self.begin, text))
+        with open(os.path.join(self.cluster.dir, "faults"), "a") as f:
+            print(time.strftime("%H:%M:%S"), self.told[-1], file=f)

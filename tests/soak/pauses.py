@@ -69,6 +69,12 @@ class Pauses:
         anywhere = max((each[3] for each in those if each[2] != EVERYWHERE), default=0.0)
         return everywhere, None if fault in self.total else anywhere
 
+    def when(self, fault):
+        """Seconds from the beginning to the longest one's end; None: none was notable."""
+        with self.lock:
+            those = [each for each in self.notable if each[1] == fault]
+        return max(those, key=lambda each: each[3])[0] - self.begin if those else None
+
     def faults(self):
         with self.lock:
             return sorted({each[1] for each in self.notable} - {OUTSIDE})

@@ -12,6 +12,7 @@ MIB = 1 << 20
 SNAPSHOT_AFTER = 64 << 10
 SEGMENT = 64 << 10
 SPARE = 4 << 20
+DISK, DISK_RESERVE = 64 << 20, 8 << 20  # of each place
 # Small, so that collecting, using segments again, and fetching snapshots, in many pieces, happen all the time.
 OPTIONS = """
 [replica]
@@ -21,9 +22,10 @@ snapshot-chunk = "16KiB"
 segment-size = "%dKiB"
 spare-limit = "%dKiB"
 cache-size = "1MiB"
+disk-reserve = "%dMiB"
 [gateway]
 request-timeout = "3s"
-""" % (SNAPSHOT_AFTER >> 10, SEGMENT >> 10, SPARE >> 10)
+""" % (SNAPSHOT_AFTER >> 10, SEGMENT >> 10, SPARE >> 10, DISK_RESERVE >> 20)
 WRITTEN_MEANWHILE = 4 << 20  # while a snapshot is taken; clients write less than 1 MB a second
 
 
@@ -99,12 +101,12 @@ class Machine:
 class Watch:
     def __init__(self, cluster):
         self.cluster = cluster
-        self.samples = {node: [] for node in cluster.layout}
+        self.samples = {node: [] for node in cluster.layout}  # of a place: of all nodes that were there
         self.snapshot = 0  # the largest that was seen
 
     def follow(self, load):
         while not load.stopping.wait(1.0):
-            for node in self.samples:
+            for node in {*self.cluster.layout, *self.cluster.processes}:  # who joins has no place yet
                 self.look(node)
 
     def look(self, node):
@@ -121,7 +123,7 @@ class Watch:
             check(self.cluster.processes.get(node) is not process or process.poll() is None,
                   "node %s has ended by itself, with status %s" % (node, process.poll()))
             return
-        self.samples[node].append(Sample(time.monotonic(), process.pid, *seen, disk))
+        self.samples.setdefault(node, []).append(Sample(time.monotonic(), process.pid, *seen, disk))
 
     def judge(self):
         """What has grown that should not have: texts."""

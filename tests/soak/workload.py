@@ -38,7 +38,7 @@ class Counts:
     def __init__(self):
         self.lock = threading.Lock()
         self.of = dict.fromkeys(("acknowledged writes", "reads", "performed with a lost result", "writes of unknown outcome",
-                                 "not performed"), 0)
+                                 "not performed", "refused by full disks", "refused by one full disk"), 0)
 
     def add(self, what, count=1):
         with self.lock:
@@ -81,6 +81,11 @@ class Command:
             self.performed(call)
         elif text.startswith("UNKNOWN"):  # Reads behind writes that are under way are performed as commands, too.
             self.lost(call)
+        elif text.startswith("DISKFULL the command was not performed: "):
+            full = self.client.cluster.full_disks(call)
+            check(full > 0, "%s is answered %s, and all disks have room" % (self.words[:2], text))
+            # With one full disk only where another node is away for the one that leads.
+            self.client.counts.add("refused by full disks" if full > 1 else "refused by one full disk")
         else:
             fits = text.startswith("TRYAGAIN") or (self.wrote is None and text.startswith("TIMEOUT"))
             check(fits, "%s is answered %s" % (self.words[:2], text))
