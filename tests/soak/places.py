@@ -10,6 +10,7 @@ from members import change, join
 from watch import DISK, OPTIONS
 
 LEAVE_LIMIT = 30  # seconds until a node that was removed has ended
+BELIEVED = 10.0  # seconds: leaders believe for 5 that an acceptor is full, and replicas for 5 what a leader tells of that
 
 
 class Places(Cluster):
@@ -96,19 +97,19 @@ class Places(Cluster):
         self.filled = len(places)
         for place in places:
             self.disks[place].fill(left)
-        wait_until(lambda: len(self.full(places)) == len(places), "full: %s" % places)
+        wait_until(lambda: self.say(places, full="yes"), "full: %s" % places)
 
     def free(self, places):
         """Until the nodes there say that there is room again."""
         for place in places:
             self.disks[place].free()
-        wait_until(lambda: not self.full(places), "room at all of %s" % places)
-        self.room_since, self.filled_before, self.filled = time.monotonic_ns(), self.filled, 0
+        wait_until(lambda: self.say(places, full="no"), "room at all of %s" % places)
+        self.room_since, self.filled_before, self.filled = time.monotonic_ns() + int(BELIEVED * 1e9), self.filled, 0
 
-    def full(self, places):
-        """Of these the nodes that say so."""
+    def say(self, places, full):
+        """All nodes there say that of their disks."""
         status = self.status()
-        return [place for place in places if status[place].get("roles", {}).get("acceptor", {}).get("full") == "yes"]
+        return all(status[place].get("roles", {}).get("acceptor", {}).get("full") == full for place in places)
 
     def full_disks(self, called):
         """How many there may have been since a moment (ns)."""
