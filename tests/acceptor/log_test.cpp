@@ -275,6 +275,39 @@ TEST_CASE_FIXTURE(releasing_fixture, "the segment that is written to is never re
   CHECK(open().found.back() == last);
 }
 
+TEST_CASE_FIXTURE(releasing_fixture, "a segment that could not be made is not counted, whatever is released meanwhile") {
+  simulation::platter other{1, 7};
+  files = other.plug();
+  log_segments::options options{"/log", "test", "a", 64 << 10};
+  last = 0;
+  {
+    opened_log x{*files, options};
+    REQUIRE(x.log);
+    auto kept_from = fill(x);
+    while (x.log->last_segment() == kept_from)
+      x.log->append(record_kind::pvalue, numbered(++last));
+    while (auto write = x.log->next_write()) {
+      REQUIRE(!write->run());
+      x.log->done(write->number);
+    }
+    auto segment = x.log->next_segment();
+    REQUIRE(segment);
+    x.log->release_before(kept_from);
+    auto release = x.log->next_release();
+    other.fill(0);
+    CHECK(is_want_of_room(segment->run()));
+    x.log->segment_failed();
+    if (!release)
+      release = x.log->next_release();
+    REQUIRE(release);
+    REQUIRE(!release->run());
+  }
+  other.cut_power();
+  files = other.plug();
+  opened_log again{*files, options};
+  CHECK_MESSAGE(again.log, to_string(again.failure));
+}
+
 TEST_CASE_FIXTURE(releasing_fixture, "where the power goes while segments are released or used again, the log is whole") {
   for (uint64_t operations = 0; operations < 40; ++operations) {
     simulation::platter other{operations, 7};

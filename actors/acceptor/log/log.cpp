@@ -149,13 +149,14 @@ void write_ahead_log::release_before(std::optional<uint64_t> segment) {
 
 std::optional<write_ahead_log::work> write_ahead_log::next_release() {
   auto too_many_free = released_before_ > first_free_ + most_free_;
+  if (preparing_.number > 0) // It might not be made: then the extent must not count it.
+    return std::nullopt;
   if (releasing_before_ > 0 || (first_segment_ == released_before_ && !too_many_free))
     return std::nullopt;
   releasing_before_ = first_segment_;
   auto delete_from = first_free_;
   first_free_ = std::max(first_free_, releasing_before_ - std::min(most_free_, releasing_before_ - first_free_));
-  // Of segments the extent counts the last one that was prepared, or is about to be: works are done in their order.
-  auto last = std::max({open_segment_, prepared_.number, preparing_.number});
+  auto last = std::max(open_segment_, prepared_.number);
   return work{disk::lane::background, release_number,
               [&files = files_, segments = segments_, extent = log_segments::extent{releasing_before_, last}, delete_from,
                delete_end = first_free_] { return segments->release(files, extent, delete_from, delete_end); }};
