@@ -100,6 +100,10 @@ bool configurations::promised(slot_number first, slot_number end, const node_set
   return first >= first_slot() && !any(first, end, [&](auto& x) { return !x.quorum(phase::promise).satisfied_by(answered); });
 }
 
+bool configurations::promises_need_one_of(const node_set& some, slot_number first) const {
+  return first >= first_slot() && !any(first, no_end, [&](auto& x) { return !x.quorum(phase::promise).needs_one_of(some); });
+}
+
 node_set configurations::acceptors(slot_number first, slot_number end) const {
   node_set found;
   any(first, end, [&](auto& x) {

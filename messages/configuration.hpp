@@ -62,6 +62,12 @@ public:
     return static_cast<size_t>(members) >= needed_;
   }
 
+  /// True if there is no quorum without one of these.
+  bool needs_one_of(const node_set& some) const {
+    auto others = std::count_if(acceptors_->begin(), acceptors_->end(), [&](auto each) { return !some.contains(each); });
+    return static_cast<size_t>(others) < needed_;
+  }
+
   /// So many have to answer, whichever they are.
   size_t needed() const { return needed_; }
 
@@ -178,6 +184,8 @@ public:
   /// Those who answered are a quorum of the first phase of each configuration that rules a slot of [first, end): together they
   /// know of every value that was chosen there.
   bool promised(slot_number first, slot_number end, const node_set& answered) const;
+  /// No ballot is adopted for any slot from `first` on without one of these: none is by any configuration that rules one.
+  bool promises_need_one_of(const node_set& some, slot_number first) const;
   /// The acceptors of all configurations that rule a slot of [first, end).
   node_set acceptors(slot_number first, slot_number end) const;
 

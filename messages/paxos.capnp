@@ -50,6 +50,21 @@ struct P1b {
   full @9 :Bool;             # as in P2b
 }
 
+struct AskLease {
+  # Active leader to acceptors, again and again: promise no leader of another node a higher ballot for a while.
+  ballot @0 :Ballot;         # that it is active under
+  asked @1 :Int64;           # when, by the leader's own clock, nanoseconds; comes back in the answer
+  givesUp @2 :Bool;          # it leads no longer under this ballot, nor an earlier one of its own: others need not wait
+}
+
+struct Lease {
+  # Acceptor to leader: granted, for as long as the cluster file says, from when it was asked.
+  acceptor @0 :UInt32;
+  ballot @1 :Ballot;         # its own, which is durable, and the leader's
+  asked @2 :Int64;
+  waits @3 :Ballot;          # not the bottom: another leader asks to have this one promised, so nothing is granted any more
+}
+
 struct P2b {
   # Acceptor to leader: accepted, durably, under `ballot`; or, when `ballot` is higher than the leader's, preempted. Without slots,
   # and not higher: nothing was accepted, for want of room; or it tells how full its disk is.

@@ -41,7 +41,7 @@ struct Performed {
 }
 
 struct AskHighest {
-  # Replica to acceptor: one round for all reads that wait.
+  # Replica to acceptor, or to the leader beside it where that may hold a lease: one round for all reads that wait.
   round @0 :UInt64;
 }
 
@@ -50,6 +50,14 @@ struct Highest {
   acceptor @0 :UInt32;
   round @1 :UInt64;
   slot @2 :UInt64;
+}
+
+struct Leased {
+  # Leader to the replica beside it: the answer to AskHighest.
+  round @0 :UInt64;
+  held @1 :Bool;             # it holds the lease; false: acceptors are to be asked
+  freeSlot @2 :UInt64;       # no slot from here on has a proposal at this leader, or is known to be decided
+  configuration @3 :UInt64;  # the number of the latest one that it knows
 }
 
 struct Learn {

@@ -78,6 +78,8 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1a>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P1b>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Pvalue>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::P2b>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskLease>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Lease>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leading>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Received>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::HigherBallot>) )
@@ -85,6 +87,7 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::DecideAgain>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Performed>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskHighest>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Highest>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Leased>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learn>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Durable>) )
@@ -112,6 +115,7 @@ CAF_ADD_ATOM(synod, synod, status_atom, "status")
 CAF_ADD_ATOM(synod, synod, explain_atom, "explain")
 CAF_ADD_ATOM(synod, synod, tick_atom, "tick")     // to itself, by the actor system's clock
 CAF_ADD_ATOM(synod, synod, sync_atom, "sync")     // acceptor to itself: what waits is to be made durable
+CAF_ADD_ATOM(synod, synod, lease_atom, "lease")   // acceptor to itself: a lease that somebody waits for may be over
 CAF_ADD_ATOM(synod, synod, expire_atom, "expire") // replica to itself: a deadline of the state machine has come
 CAF_END_TYPE_ID_BLOCK(synod)
 
@@ -130,10 +134,12 @@ using slot_actor =
 using acceptor_actor =
   slot_actor::extend<caf::reacts_to<message<schema::P1a>>,                        // from a leader, for its scout
                      caf::reacts_to<p2a_atom, message<schema::Pvalue>, uint64_t>, // from a leader, for a commander
+                     caf::reacts_to<message<schema::AskLease>>,                   // from the active leader
                      caf::reacts_to<message<schema::AskHighest>>,                 // from a replica, for reads
                      caf::reacts_to<message<schema::Learn>>,                      // from a replica that is behind
                      caf::reacts_to<message<schema::Durable>>,                    // from a replica: garbage collection
                      caf::reacts_to<sync_atom>,                                   // from itself
+                     caf::reacts_to<lease_atom>,                                  // from itself
                      caf::reacts_to<tick_atom>,                                   // from itself: it looks how full its disk is
                      caf::reacts_to<done_aside>>;                                 // from the disk: it is durable, or read
 
@@ -142,8 +148,10 @@ using leader_actor =
   slot_actor::extend<caf::reacts_to<propose_atom, message<schema::Pvalue>, uint64_t>, // from a replica; from a passive leader
                      caf::reacts_to<message<schema::P1b>>,                            // from an acceptor, to a scout
                      caf::reacts_to<message<schema::P2b>>,                            // from an acceptor, to commanders
+                     caf::reacts_to<message<schema::Lease>>,                          // from an acceptor
                      caf::reacts_to<adopted>, caf::reacts_to<preempted>,              // from its scout or a commander
                      caf::reacts_to<decided>, caf::reacts_to<held_back>,              // from a commander
+                     caf::reacts_to<message<schema::AskHighest>>,                     // from the replica beside it, for reads
                      caf::reacts_to<message<schema::DecideAgain>>,                    // from a replica that cannot learn slots
                      caf::reacts_to<message<schema::Performed>>,                      // from the replica beside it, and others
                      caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to; from another leader
@@ -161,6 +169,7 @@ using replica_actor =
                      caf::reacts_to<message<schema::Leading>>,                         // from the active leader
                      caf::reacts_to<message<schema::Received>>,      // from a replica or leader that it sent to; from a client
                      caf::reacts_to<message<schema::Highest>>,       // from an acceptor
+                     caf::reacts_to<message<schema::Leased>>,        // from the leader beside it
                      caf::reacts_to<message<schema::Learned>>,       // from an acceptor
                      caf::reacts_to<message<schema::AskSnapshot>>,   // from a replica that is far behind
                      caf::reacts_to<message<schema::SnapshotChunk>>, // from the replica that it asked

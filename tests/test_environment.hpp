@@ -20,6 +20,7 @@ public:
 
   caf::actor_system& system() override { return system_; }
   int64_t wall_clock_us() const override { return wall_clock_ms * 1000; }
+  std::chrono::nanoseconds boot_clock() const override { return boot_time; }
   uint64_t random() override { return ++randoms_; }
   disk& files() override { return *files_; }
   const std::filesystem::path& data_directory() const override { return directory_; }
@@ -33,6 +34,7 @@ public:
   std::string logged() const { return text_.str(); }
 
   int64_t wall_clock_ms = 1'000'000;
+  std::chrono::nanoseconds boot_time = std::chrono::hours{1};
   std::string ended; ///< why the process would have ended
 
 private:

@@ -3,6 +3,7 @@
 #include "synod/actors/role/error_text.hpp"
 #include "synod/actors/role/explained.hpp"
 #include "synod/actors/role/robust.hpp"
+#include "synod/actors/role/upheld.hpp"
 #include "synod/messages/status.hpp"
 
 #include <spdlog/spdlog.h>
@@ -18,6 +19,7 @@ constexpr size_t answer_bytes = 256; // a P1b or Learned beside its items
 constexpr size_t small_bytes = 256;  // a Promise or Collected, at most
 constexpr std::chrono::seconds look_interval{1};
 constexpr std::chrono::seconds longest_segment_pause{10};
+constexpr granted_lease::time shortest_look = std::chrono::milliseconds{1}; // The timer's clock may be faster than the lease's.
 constexpr auto look_number = write_ahead_log::first_free_number; // of the look at the disk's room; reads count from 1 behind it
 
 } // namespace
@@ -28,6 +30,7 @@ acceptor::acceptor(caf::actor_config& config, memory before, options opts, envir
     accepted_{std::move(before.accepted)},
     log_{std::move(before.log)},
     answers_{ballot_},
+    lease_{opts.lease, ballot_, opts.lease.count() > 0 ? environment->boot_clock() : granted_lease::time{0}},
     learners_{opts.peer_limit_bytes},
     collection_{opts.members},
     options_{std::move(opts)},
@@ -43,12 +46,17 @@ acceptor::behavior_type acceptor::make_behavior() {
     [](const peer&) {}, // It only ever answers.
     [this](status_atom) { return status(); },
     [this](explain_atom, uint64_t slot) { return on_explain(slot); },
-    [this](const message<schema::P1a>& request) { on_p1a(request); },
+    [this](const message<schema::P1a>& request) { on_p1a(request, current_sender()); },
     [this](p2a_atom, const message<schema::Pvalue>& pvalue, uint64_t mark) { on_p2a(pvalue, mark); },
+    [this](const message<schema::AskLease>& request) { on_ask_lease(request); },
     [this](const message<schema::AskHighest>& request) { on_ask_highest(request); },
     [this](const message<schema::Learn>& request) { on_learn(request); },
     [this](const message<schema::Durable>& told) { on_durable(told); },
     [this](sync_atom) { on_sync(); },
+    [this](lease_atom) {
+      looks_at_lease_ = false;
+      look_at_lease();
+    },
     [this](tick_atom) { on_tick(); },
     [this](const done_aside& x) { on_done_aside(x); },
   };
@@ -57,18 +65,20 @@ acceptor::behavior_type acceptor::make_behavior() {
 // -- figure 2 -----------------------------------------------------------------
 
 // p1a: promise not to accept anything below this ballot (A1).
-void acceptor::on_p1a(const message<schema::P1a>& request) {
+void acceptor::on_p1a(const message<schema::P1a>& request, const caf::strong_actor_ptr& from) {
   auto asked = ballot_of(request->getBallot());
   if (asked.round > most_round)
     return;
   durable_answers::answer x;
-  x.to = current_sender();
+  x.to = from;
   x.asked = {false, request->getScout(), request->getFirstSlot(), request->getEndSlot(), true};
   if (answers_.waits(x.to, x.asked))
     return;
   if (asked > ballot_) {
     if (!may_promise())
       return; // It asks again.
+    if (waits_for_lease(asked))
+      return hold_back({asked, request, from});
     promise(asked);
   }
   if (asked == ballot_)
@@ -105,6 +115,11 @@ void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
   auto slot = pvalue->getSlot();
   if (asked.round > most_round)
     return;
+  if (asked > ballot_ && waits_for_lease(asked)) { // To accept it is to promise its ballot. It comes again.
+    answers_.decline(current_sender(), mark);
+    hold_back({asked, {}, {}});
+    return sync_soon();
+  }
   auto* known = accepted_.find(slot);
   if (asked >= ballot_)
     leader_ = current_sender();
@@ -137,6 +152,67 @@ void acceptor::on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark) {
     ++accepts_;
   }
   sync_soon();
+}
+
+// -- leases -------------------------------------------------------------------
+
+// The leader of this acceptor's ballot wants to be the only one for a while. What is not durable might be forgotten, and another
+// leader's ballot promised then.
+void acceptor::on_ask_lease(const message<schema::AskLease>& request) {
+  auto by = ballot_of(request->getBallot());
+  if (request->getGivesUp()) {
+    lease_.give_up(by);
+    return look_at_lease();
+  }
+  look_at_lease();
+  if (!lease_.on() || by != ballot_ || by != answers_.durable_ballot())
+    return;
+  leader_ = current_sender();
+  if (held_back_) // Or it would wait for ever.
+    return send_lease(leader_, request->getAsked(), held_back_->asked);
+  auto now = environment_->boot_clock();
+  upheld(!lease_.forbids(by, now), "lease", "{} is granted one while {} has it", to_string(by), to_string(lease_.holder()));
+  lease_.grant(by, now);
+  send_lease(leader_, request->getAsked(), {});
+}
+
+void acceptor::send_lease(const caf::strong_actor_ptr& to, int64_t asked, ballot waits) {
+  builder<schema::Lease> answer;
+  answer->setAcceptor(options_.node);
+  write(ballot_, answer->initBallot());
+  answer->setAsked(asked);
+  write(waits, answer->initWaits());
+  send(caf::actor_cast<leader_actor>(to), answer.finish());
+}
+
+/// Another leader has a lease, which is not over.
+bool acceptor::waits_for_lease(ballot asked) const {
+  return lease_.on() && lease_.forbids(asked, environment_->boot_clock());
+}
+
+/// A leader's ballot that may not be promised yet. Who has the lease hears of it.
+void acceptor::hold_back(held_back x) {
+  if (held_back_ && held_back_->asked > x.asked)
+    return; // It is preempted when the lease is over.
+  if (leader_)
+    send_lease(leader_, 0, x.asked);
+  if (!held_back_ || held_back_->asked < x.asked || x.request)
+    held_back_ = std::move(x);
+  look_at_lease();
+}
+
+/// What was held back is answered as soon as the lease is over, or its ballot is no higher any more.
+void acceptor::look_at_lease() {
+  if (!held_back_)
+    return;
+  if (held_back_->asked > ballot_ && waits_for_lease(held_back_->asked)) {
+    if (!std::exchange(looks_at_lease_, true))
+      delayed_send(this, std::max(lease_.left(environment_->boot_clock()), shortest_look), lease_atom_v);
+    return;
+  }
+  auto next = *std::exchange(held_back_, std::nullopt);
+  if (next.request)
+    on_p1a(next.request, next.from);
 }
 
 // -- questions of replicas ----------------------------------------------------
@@ -439,6 +515,7 @@ void acceptor::on_explained(uint64_t number) {
 void acceptor::on_exit() {
   answers_.clear();
   leader_ = nullptr;
+  held_back_.reset();
   explaining_.clear();
   auto end = log_->close();
   environment_->files().aside(end.lane, std::move(end.run), {}, end.number); // If it fails, the log just was not closed in order.
@@ -457,6 +534,7 @@ message<schema::RoleStatus> acceptor::status() const {
                                   {"log bytes", static_cast<int64_t>(log_->kept_bytes())},
                                   {"disk free bytes", static_cast<int64_t>(room_.free_bytes().value_or(0))},
                                   {"full", std::string{room_.full() ? "yes" : "no"}},
+                                  {"lease", waits_for_lease({}) ? to_string(lease_.holder()) : std::string{"-"}},
                                   {"decided below", static_cast<int64_t>(accepted_.decided_below())},
                                   {"accepts", static_cast<int64_t>(accepts_)},
                                   {"syncs", static_cast<int64_t>(syncs_)},

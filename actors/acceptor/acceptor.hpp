@@ -5,6 +5,7 @@
 #include "synod/actors/acceptor/accepted_history.hpp"
 #include "synod/actors/acceptor/collection.hpp"
 #include "synod/actors/acceptor/durable_answers.hpp"
+#include "synod/actors/acceptor/granted_lease.hpp"
 #include "synod/actors/acceptor/learners.hpp"
 #include "synod/actors/acceptor/log/log.hpp"
 #include "synod/actors/acceptor/room.hpp"
@@ -28,6 +29,9 @@ namespace synod {
 /// A full disk is no such failure. It tells leaders that its disk is full, and these keep new slots from it. What they send all
 /// the same completes what other acceptors may have accepted already, and reads wait for that: it is accepted as long as there
 /// are segments, and then declined. Promises, what is collected and all questions go on.
+///
+/// Where there are leases (`granted_lease`), another leader's p1a waits until the present one's is over, the one with the highest
+/// ballot; the present leader is told, and gives it up.
 class acceptor : public acceptor_actor::base {
 public:
   struct options {
@@ -37,6 +41,7 @@ public:
     configuration members;      ///< whose replicas have to hold durably what is collected, as far as is known when it starts
     uint64_t spare_limit_bytes; ///< so much of the log is kept for replicas that fetch a snapshot
     uint64_t reserve_bytes;     ///< with less room on its disk it is full
+    std::chrono::milliseconds lease{0}; ///< that a leader is granted; 0: there are none
   };
 
   /// What it knew before it was started, out of its log.
@@ -64,8 +69,15 @@ public:
   bool full() const { return room_.full(); }
 
 private:
-  void on_p1a(const message<schema::P1a>& request);
+  struct held_back {
+    ballot asked;
+    message<schema::P1a> request; // to be answered; null: it came with a p2a, which comes again
+    caf::strong_actor_ptr from;
+  };
+
+  void on_p1a(const message<schema::P1a>& request, const caf::strong_actor_ptr& from);
   void on_p2a(const message<schema::Pvalue>& pvalue, uint64_t mark);
+  void on_ask_lease(const message<schema::AskLease>& request);
   void on_ask_highest(const message<schema::AskHighest>& request);
   void on_learn(const message<schema::Learn>& request);
   void on_durable(const message<schema::Durable>& told);
@@ -78,6 +90,10 @@ private:
   void send_learned(durable_answers::answer& x);
   void send_p2b(const durable_answers::vote& x);
   bool may_promise() const;
+  bool waits_for_lease(ballot asked) const;
+  void hold_back(held_back x);
+  void look_at_lease();
+  void send_lease(const caf::strong_actor_ptr& to, int64_t asked, ballot waits);
   void promise(ballot to);
   void reconfigure(schema::Configurations::Reader told);
   slot_number first_to_keep() const;
@@ -102,6 +118,9 @@ private:
 
   std::unique_ptr<write_ahead_log> log_;
   durable_answers answers_;
+  granted_lease lease_;
+  std::optional<held_back> held_back_; // until the lease is over
+  bool looks_at_lease_ = false;        // a lease_atom is on its way
   learners learners_;
   collection collection_;
   record_number collected_in_ = 0; // the record that says which slots were collected last, until it is durable; 0: it is

@@ -12,7 +12,8 @@ acceptor::options acceptor_options(const role_context& context) {
           .peer_limit_bytes = context.options.bytes("peer-limit"),
           .members = context.self.config->members().latest(),
           .spare_limit_bytes = context.options.bytes("spare-limit"),
-          .reserve_bytes = context.options.bytes("disk-reserve")};
+          .reserve_bytes = context.options.bytes("disk-reserve"),
+          .lease = context.self.config->options_of("leader").duration("lease")};
 }
 
 namespace {

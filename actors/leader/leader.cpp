@@ -50,6 +50,8 @@ leader::behavior_type leader::make_behavior() {
     [this](const preempted& x) { on_preempted(x.by); },
     [this](const decided& x) { on_decided(x); },
     [this](const held_back& x) { on_held_back(x); },
+    [this](const message<schema::Lease>& answer) { on_lease(answer); },
+    [this](const message<schema::AskHighest>& asked) { on_ask_highest(asked); },
     [this](const message<schema::DecideAgain>& asked) { on_decide_again(asked); },
     [this](const message<schema::Performed>& told) { on_performed(told); },
     [this](const message<schema::Received>& received) { on_received(received); },
@@ -117,7 +119,7 @@ void leader::on_adopted(adopted& result) {
   }
   led_ = ballot_;
   ++adoptions_;
-  auto& now = state_.emplace<active>(std::max(decided_below_, result.decided_below), result.configuration);
+  auto& now = state_.emplace<active>(std::max(decided_below_, result.decided_below), result.configuration, options_.leasing);
   // pmax: what may be decided has to be proposed again (A5, C2); holes would keep replicas from performing what lies behind.
   auto end = result.pvalues.empty() ? now.first_slot : result.pvalues.rbegin()->first + 1;
   for (auto slot = now.first_slot; slot < end; ++slot) {
@@ -128,6 +130,7 @@ void leader::on_adopted(adopted& result) {
   environment_->log().info("leader is active under ballot {} from slot {}", to_string(ballot_), now.first_slot);
   readiness_.proposes(clock().now());
   lead(now);
+  ask_for_lease(now);
   look_at_room(now);
 }
 
@@ -240,8 +243,10 @@ void leader::send_waiting(active& now, node_id acceptor) {
 
 void leader::step_down() {
   end_scouts_and_commanders();
-  if (auto* now = std::get_if<active>(&state_))
+  if (auto* now = std::get_if<active>(&state_)) {
     decided_below_ = now->decided.below();
+    give_up_lease(*now);
+  }
   state_ = passive{};
 }
 
@@ -258,6 +263,75 @@ void leader::end_scouts_and_commanders() {
   end(now->recovery_scout.scout);
   for (auto& [slot, each] : now->proposals)
     end(each.commander);
+}
+
+// -- beside the paper: the lease ----------------------------------------------
+
+/// Not for a configuration that its ballot was not promised by: it is about to stand again, or to hand over.
+void leader::ask_for_lease(active& now) {
+  if (!now.lease.on())
+    return;
+  auto time = environment_->boot_clock();
+  if (!now.lease.due(time) || now.configuration != audience_->members.latest().number())
+    return;
+  now.lease.asked(time);
+  send_ask_lease(time.count(), false);
+}
+
+/// Others need not wait until it is over.
+void leader::give_up_lease(const active& now) {
+  if (now.lease.on())
+    send_ask_lease(0, true);
+}
+
+void leader::send_ask_lease(int64_t asked, bool gives_up) {
+  builder<schema::AskLease> request;
+  write(ballot_, request->initBallot());
+  request->setAsked(asked);
+  request->setGivesUp(gives_up);
+  auto built = request.finish();
+  for (auto& to : audience_->acceptors)
+    send(to.handle, built);
+}
+
+// Lease: an acceptor promises no other leader anything for a while; or another one asks it to.
+void leader::on_lease(const message<schema::Lease>& answer) {
+  auto* now = std::get_if<active>(&state_);
+  if (!now || ballot_of(answer->getBallot()) != ballot_)
+    return;
+  if (auto waits = ballot_of(answer->getWaits()); waits != ballot{})
+    return on_preempted(waits);
+  now->lease.granted(answer->getAcceptor(), lease::time{answer->getAsked()}, environment_->boot_clock());
+  if (!now->told_of_lease && holds_lease(*now)) {
+    now->told_of_lease = true;
+    environment_->log().info("leader holds the lease under ballot {}", to_string(ballot_));
+  }
+}
+
+/// No other leader's ballot is adopted for a slot that is not decided. (For later configurations, which this leader has not heard
+/// of, one may be as soon as all before is decided; what decides them this leader has proposed then, and a replica that has
+/// performed it asks again.)
+bool leader::holds_lease(const active& now) const {
+  auto& members = audience_->members;
+  return now.lease.on() && now.configuration == members.latest().number()
+         && members.promises_need_one_of(now.lease.granting(environment_->boot_clock()), now.decided.below());
+}
+
+// AskHighest: what may be decided, whoever has learned of it, is below the free slot. What waits for acceptors without room or
+// out of reach better no read waits for.
+void leader::on_ask_highest(const message<schema::AskHighest>& asked) {
+  if (!current_sender())
+    return;
+  auto* now = std::get_if<active>(&state_);
+  auto held = now && now->blocking.empty() && !stalled(*now) && holds_lease(*now);
+  builder<schema::Leased> answer;
+  answer->setRound(asked->getRound());
+  answer->setHeld(held);
+  if (held) {
+    answer->setFreeSlot(now->free_slot());
+    answer->setConfiguration(now->configuration);
+  }
+  send(caf::actor_cast<replica_actor>(current_sender()), answer.finish());
 }
 
 // -- beside the paper: replicas -----------------------------------------------

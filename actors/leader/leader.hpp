@@ -5,6 +5,7 @@
 #include "synod/actors/leader/commander.hpp"
 #include "synod/actors/leader/full_acceptors.hpp"
 #include "synod/actors/leader/leadership.hpp"
+#include "synod/actors/leader/lease.hpp"
 #include "synod/actors/leader/proposal_history.hpp"
 #include "synod/actors/leader/readiness.hpp"
 #include "synod/actors/leader/recovery.hpp"
@@ -27,7 +28,8 @@ namespace synod {
 /// replicas send it. One whose replica cannot propose hands over (`readiness`). A candidate proposes no slot below the first that
 /// the acceptors do not know to be decided, and fills holes with no-ops when adopted. One timer serves all scouts and commanders.
 /// What a replica cannot learn is decided again
-/// (`recovery`). While too many acceptors have no room it begins nothing new, and tells replicas (`full_acceptors`).
+/// (`recovery`). While too many acceptors have no room it begins nothing new, and tells replicas (`full_acceptors`). While it
+/// holds a `lease` it tells the replica beside it up to where reads have to wait, and acceptors need not be asked.
 ///
 /// Bounds: `most_proposals` at a time, none for a slot that is `window` or more behind the decided ones (R5): what comes beyond
 /// is dropped, and its replica proposes it again; none of more than `pvalue_limit_bytes`. `peer_limit_bytes` on the way to each
@@ -44,6 +46,7 @@ public:
     uint64_t peer_limit_bytes;
     leadership::limits leading;
     std::chrono::milliseconds clock_limit;
+    synod::lease::terms leasing{};
 
     /// What is adopted and what replicas propose, a window each; beside it as much as is decided again at a time.
     size_t most_proposals() const { return 2 * window + 2 * recovery::most_slots; }
@@ -83,7 +86,8 @@ private:
     bool asked = false; // by another leader, or by an operator, to lead
   };
   struct active {
-    active(slot_number first, uint64_t latest) : first_slot{first}, configuration{latest}, decided{first} {}
+    active(slot_number first, uint64_t latest, synod::lease::terms leasing)
+      : first_slot{first}, configuration{latest}, decided{first}, lease{leasing} {}
 
     slot_number first_slot; // adopted from here on; everything below was decided then
     uint64_t configuration; // the number of the latest one whose acceptors have promised: slots that later ones rule are not its
@@ -92,9 +96,11 @@ private:
     waiting_for_credit waiting; // of the proposals' p2a's
     recovery recovering;
     scouting recovery_scout;
-    time_point announced{};  // to replicas, that it leads
-    time_point decided_at{}; // when a slot was last decided
-    node_set blocking;       // acceptors without whose full disks nothing new can be accepted
+    synod::lease lease;
+    bool told_of_lease = false; // in the log
+    time_point announced{};     // to replicas, that it leads
+    time_point decided_at{};    // when a slot was last decided
+    node_set blocking;          // acceptors without whose full disks nothing new can be accepted
     backoff hand_over{first_room_pause, last_room_pause};
 
     /// No slot from here on has a proposal, or is known to be decided.
@@ -110,7 +116,9 @@ private:
   void on_p2b(const message<schema::P2b>& answer);
   void on_decided(const decided& x);
   void on_held_back(const held_back& x);
+  void on_lease(const message<schema::Lease>& answer);
   // of replicas
+  void on_ask_highest(const message<schema::AskHighest>& asked);
   void on_decide_again(const message<schema::DecideAgain>& asked);
   void on_performed(const message<schema::Performed>& told);
   void on_received(const message<schema::Received>& received);
@@ -139,6 +147,10 @@ private:
   void step_down();
   void end_scouts_and_commanders();
   void lead(active& now);
+  void ask_for_lease(active& now);
+  void give_up_lease(const active& now);
+  void send_ask_lease(int64_t asked, bool gives_up);
+  bool holds_lease(const active& now) const;
   bool stalled(const active& now) const;
   const peers<leader_actor>::entry* to_hand_on();
   void send_ping(const leader_actor& to, bool asks_to_lead);

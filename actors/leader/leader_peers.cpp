@@ -160,6 +160,7 @@ void leader::on_tick() {
     send_again(now->recovery_scout, time);
     look_at_room(*now);
     ask_for_room(*now);
+    ask_for_lease(*now);
     if (time - now->announced >= options_.leading.ping_interval) {
       lead(*now);
       ping(true);
@@ -248,6 +249,9 @@ message<schema::RoleStatus> leader::status() const {
   return role_status("leader", {{"state", std::string{names[state_.index()]}},
                                 {"ballot", to_string(ballot_)},
                                 {"configuration", number(audience_->members.latest().number())},
+                                {"lease", std::string{options_.leasing.length.count() == 0 ? "off"
+                                                      : now && holds_lease(*now)           ? "held"
+                                                                                           : "not held"}},
                                 {"watches", watched && !now ? to_string(*watched) : std::string{"-"}},
                                 {"decided below", number(now ? now->decided.below() : decided_below_)},
                                 {"proposals", number(proposals())},

@@ -47,6 +47,9 @@ std::set<std::string> all_lines(const cluster& config) {
     "state machine " + config.state_machine,
     "session-lifetime " + std::to_string(config.options_of("replica").duration("session-lifetime").count()) + " ms",
   };
+  auto& leader = config.options_of("leader");
+  if (auto lease = leader.duration("lease"); lease.count() > 0)
+    lines.insert(fmt::format("lease {} ms, clocks {} millionths wrong", lease.count(), leader.number("lease-clock-drift")));
   for (auto& [name, value] : config.machine_options.all())
     lines.insert(fmt::format("{}{} {}", option_line_begin, name, value));
   if (!config.origin.empty())

@@ -11,14 +11,15 @@ namespace synod {
 
 /// A line for each thing that two cluster files must not say differently, or else two majorities might decide, or two replicas
 /// come to different states: the name, the members (ids, names, roles; of the latest configuration that is known), WINDOW, how
-/// long sessions live, the state machine and its options; what the cluster was restored from. The same whatever the order in a
-/// file. (Addresses may differ: a node may be reached at one by its neighbour, and at another from afar.)
+/// long sessions live, leases where there are any, the state machine and its options; what the cluster was restored from. The
+/// same whatever the order in a file. (Addresses may differ: a node may be reached at one by its neighbour, and at another from
+/// afar.)
 std::string agreement_of(const cluster& config);
 
 /// All but the members. It must stay as it was when a data directory was begun, and so must the members, until others are
 /// decided: what was decided is performed again at each start, so with other options of the state machine, or another lifetime of
-/// sessions, it would not come to the state that clients were told of; a configuration rules from WINDOW slots on. Other
-/// acceptors would be other majorities.
+/// sessions, it would not come to the state that clients were told of; a configuration rules from WINDOW slots on; an acceptor
+/// that starts again keeps to the leases that it may have granted. Other acceptors would be other majorities.
 std::string without_members(const std::string& agreement);
 
 /// What the cluster was restored from, as that says; empty: nothing.

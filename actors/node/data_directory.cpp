@@ -139,9 +139,10 @@ std::optional<failure> data_directory::check_identity(disk& files, const std::ve
     now = without_members(now);
   }
   if (auto differs = change_since(begun, now))
-    return wrong_directory("was begun with \"" + differs->first + "\", and the cluster file says \"" + differs->second
-                           + "\". The file changes neither members (synod-ctl does; a node that was away starts with those that "
-                             "it knew) nor what the state machine comes to");
+    return wrong_directory(
+      "was begun with \"" + differs->first + "\", and the cluster file says \"" + differs->second
+      + "\". The file changes neither leases, nor members (synod-ctl does; a node that was away starts with those that "
+        "it knew) nor what the state machine comes to");
   is_written_ = known.getAgreement() == owner_.agreement.c_str();
   token_ = known.getToken();
   for (auto each : known.getHolds())

@@ -14,9 +14,11 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 namespace synod {
 
@@ -84,6 +86,13 @@ public:
 
   int64_t wall_clock_us() const override {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  }
+
+  std::chrono::nanoseconds boot_clock() const override {
+    timespec now{};
+    if (::clock_gettime(CLOCK_BOOTTIME, &now) != 0) // A clock that stands still would have a lease last for ever.
+      throw std::system_error{errno, std::generic_category(), "the clock that leases need (CLOCK_BOOTTIME) cannot be read"};
+    return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
   }
 
   uint64_t random() override { return process_.random(); }

@@ -21,25 +21,41 @@ bool read_rounds::complete(slot_number slot_out) const {
   return members_.promised(slot_out, configurations::no_end, told_);
 }
 
-node_set read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now) {
-  auto fresh = asking_.empty();
-  if (fresh) {
+void read_rounds::begin() {
+  std::swap(asking_, waiting_);
+  ++round_;
+  told_.clear();
+  highest_ = 0;
+  asks_acceptors_ = false;
+  again_.reset();
+}
+
+read_rounds::whom read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now, bool may_be_leased) {
+  if (asking_.empty()) {
     if (waiting_.empty())
       return {};
-    std::swap(asking_, waiting_);
-    ++round_;
-    told_.clear();
-    highest_ = 0;
-    again_.reset();
-  } else if (!again_.due(now)) {
-    return {};
+    begin();
+    asks_leader_ = may_be_leased;
+    if (complete(slot_out)) // Where nobody has to be asked.
+      return index(), whom{};
+    if (asks_leader_) {
+      again_.tried(now);
+      return {true, {}};
+    }
   }
+  if (!asks_leader_ && !std::exchange(asks_acceptors_, true)) {
+    again_.reset();
+    again_.tried(now);
+    return {false, enough(reached, slot_out)};
+  }
+  if (!again_.due(now))
+    return {};
   again_.tried(now);
-  if (!fresh)
-    return reached;
-  if (complete(slot_out)) // Where nobody has to be asked.
-    return index(), node_set{};
-  // The one beside it, then those behind this node first, so that nodes do not all ask the same one.
+  return {false, reached};
+}
+
+/// The one beside it, then those behind this node first, so that nodes do not all ask the same one.
+node_set read_rounds::enough(const node_set& reached, slot_number slot_out) const {
   std::vector<node_id> order{reached.begin(), reached.end()};
   std::rotate(order.begin(), std::lower_bound(order.begin(), order.end(), here_), order.end());
   auto members = members_.acceptors(slot_out, configurations::no_end);
@@ -57,6 +73,17 @@ void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highe
   highest_ = std::max(highest_, highest);
   if (complete(slot_out))
     index();
+}
+
+bool read_rounds::on_leased(uint64_t round, uint64_t configuration, slot_number free_slot) {
+  if (round != round_ || asking_.empty())
+    return false;
+  asks_leader_ = false;
+  if (members_.empty() || configuration != members_.latest().number())
+    return false;
+  highest_ = free_slot - 1;
+  index();
+  return true;
 }
 
 /// It is known now which slot the queries of the round wait for.

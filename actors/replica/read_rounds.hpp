@@ -17,6 +17,8 @@ namespace synod {
 /// time, for all queries that waited when it began. It asks as few acceptors as make a quorum, and all of them when those do
 /// not answer.
 ///
+/// A leader beside it that may hold a lease is asked in their place, and they are when it does not.
+///
 /// A query whose client has no room for the answers waits on, behind its client's earlier ones, until there is room.
 ///
 /// Bounds: `limit_bytes` of queries, refused above; those of clients without room may take up half of it.
@@ -39,14 +41,23 @@ public:
   /// False: there is no room.
   bool add(const message<schema::Query>& asked, const client& from);
 
-  /// Whom of the acceptors that are reached to ask now, with the number of `round`; mostly nobody. To be called when a query
-  /// was added, when an answer came, and every now and then.
-  node_set to_ask(const node_set& reached, slot_number slot_out, time_point now);
+  struct whom {
+    bool leader = false; ///< the one beside it
+    node_set acceptors{};
+  };
+
+  /// Whom to ask now, of the acceptors that are reached, with the number of `round`; mostly nobody. To be called when a query
+  /// was added, when an answer came, and every now and then. `may_be_leased`: to the leader beside it.
+  whom to_ask(const node_set& reached, slot_number slot_out, time_point now, bool may_be_leased = false);
   uint64_t round() const { return round_; }
   /// An acceptor is reached, perhaps the one that the present round lacks: nobody waits for the end of a pause.
   void on_acceptor() { again_ = backoff{first_pause, last_pause}; }
   /// An acceptor's answer.
   void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out);
+  /// The leader's: it holds the lease, by the configuration of that number. False: that is of no use.
+  bool on_leased(uint64_t round, uint64_t configuration, slot_number free_slot);
+  /// It does not hold it.
+  void on_no_lease(uint64_t round) { asks_leader_ &= round != round_; }
 
   /// A query that the state which has performed all below slot_out answers; none: there is none. It still counts until it is
   /// `done`, or handed back to be `held`.
@@ -78,6 +89,8 @@ private:
   };
 
   bool complete(slot_number slot_out) const;
+  void begin();
+  node_set enough(const node_set& reached, slot_number slot_out) const;
   void ask_again(std::vector<read> reads);
   void index();
 
@@ -93,6 +106,8 @@ private:
   uint64_t round_ = 0;
   backoff again_{first_pause, last_pause};
   node_set told_;
+  bool asks_leader_ = false; // alone, so far
+  bool asks_acceptors_ = false;
   slot_number highest_ = 0; // of those that told
   slot_number waits_for_ = 0;
 };

@@ -37,16 +37,34 @@ void replica::on_highest(const message<schema::Highest>& answer) {
   serve_reads();
 }
 
-/// Asks the acceptors if a round is to begin or was not answered; answers what can be answered.
+// Leased: the leader beside it knows of all slots that may be decided; or does not.
+void replica::on_leased(const message<schema::Leased>& answer) {
+  if (!answer->getHeld())
+    reads_.on_no_lease(answer->getRound());
+  else if (reads_.on_leased(answer->getRound(), answer->getConfiguration(), answer->getFreeSlot()))
+    ++leased_rounds_;
+  serve_reads();
+}
+
+/// The one beside it, if it is the active one and there are leases.
+const peers<leader_actor>::entry* replica::leader_with_lease() const {
+  auto leads_here = options_.leases && active_ && active_->leader == options_.node && !execution_->members().empty();
+  return leads_here ? leaders_.find(options_.node) : nullptr;
+}
+
+/// Asks the acceptors, or the leader, if a round is to begin or was not answered; answers what can be answered.
 void replica::serve_reads() {
   auto ask = [this] {
-    auto asked = reads_.to_ask(reached_, slot_out(), clock().now());
-    if (asked.empty())
+    auto* leader = leader_with_lease();
+    auto asked = reads_.to_ask(reached_, slot_out(), clock().now(), leader != nullptr);
+    if (!asked.leader && asked.acceptors.empty())
       return;
     builder<schema::AskHighest> question;
     question->setRound(reads_.round());
     auto built = question.finish();
-    for (auto node : asked)
+    if (asked.leader)
+      send(leader->handle, built);
+    for (auto node : asked.acceptors)
       if (auto* to = acceptors_.find(node))
         send(to->handle, built);
   };

@@ -90,6 +90,7 @@ replica::behavior_type replica::make_behavior() {
   robust(*this, environment_);
   set_down_handler([this](const caf::down_msg& x) { on_down(x); });
   delayed_send(this, tick_interval, tick_atom_v);
+  no_snapshot_.tried(clock().now());
   if (auto& members = execution_->members(); !members.empty()) {
     configured_ = members.latest().number();
     snapshots_.want(*configured_ > 0 ? members.latest_from() : 0);
@@ -111,6 +112,7 @@ replica::behavior_type replica::make_behavior() {
     [this](const message<schema::Leading>& leading) { on_leading(leading); },
     [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::Highest>& answer) { on_highest(answer); },
+    [this](const message<schema::Leased>& answer) { on_leased(answer); },
     [this](const message<schema::Learned>& answer) { on_learned(answer); },
     [this](const message<schema::AskSnapshot>& asked) { on_ask_snapshot(asked); },
     [this](const message<schema::SnapshotChunk>& chunk) { on_snapshot_chunk(chunk); },

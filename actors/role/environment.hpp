@@ -9,6 +9,7 @@
 
 #include <caf/all.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -34,6 +35,10 @@ public:
   /// Microseconds since 1970. May step and drift: nothing that must be right depends on it.
   virtual int64_t wall_clock_us() const = 0;
   int64_t wall_clock_ms() const { return wall_clock_us() / 1000; }
+
+  /// Time since some moment before this start of the node: never steps, and goes on while the host is suspended, as the actor
+  /// system's clock may not. Leases rely on its rate (`lease-clock-drift`), and use no other clock.
+  virtual std::chrono::nanoseconds boot_clock() const = 0;
 
   /// A random number, to seed a generator with.
   virtual uint64_t random() = 0;

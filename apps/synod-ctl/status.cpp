@@ -162,8 +162,11 @@ constexpr const char* legend =
 std::string who_leads(answers_ref answers) {
   std::string all;
   for (auto& each : answers)
-    if (leads(each))
-      all += fmt::format("Node {} leads: state active, ballot {}.\n", each.node.name, cell(text_of(each, "leader", "ballot")));
+    if (leads(each)) {
+      auto lease = text_of(each, "leader", "lease").value_or("off");
+      all += fmt::format("Node {} leads: state active, ballot {}{}.\n", each.node.name, cell(text_of(each, "leader", "ballot")),
+                         lease == "off" ? "" : ", lease " + lease);
+    }
   return all;
 }
 

@@ -202,6 +202,8 @@ void invariants::on_send(uint32_t from, const caf::message& content) {
       on_told(from, x.getSlot(), ballot_of(x.getBallot()));
   } else if (auto* highest = as<schema::Highest>(content)) {
     on_highest(from, (*highest)->getSlot());
+  } else if (auto* leased = as<schema::Leased>(content)) {
+    on_leased(from, *leased);
   } else if (auto* pvalue = as<schema::Pvalue>(content, 1)) {
     if (content.match_element<propose_atom>(0))
       on_propose(*pvalue);
@@ -231,6 +233,17 @@ void invariants::on_propose(const message<schema::Pvalue>& pvalue) {
   auto& asked = view_of(pvalue->getSlot()).asked_ms;
   if (asked == 0)
     asked = true_time_now();
+}
+
+/// While a leader holds the lease nothing is decided that it does not know of, by the configurations that it knows.
+void invariants::on_leased(uint32_t from, const message<schema::Leased>& told) {
+  for (auto slot = told->getFreeSlot(); told->getHeld() && slot <= slots_.size(); ++slot) {
+    auto& view = view_of(slot);
+    if (view.chosen == SIZE_MAX || view.values[view.chosen].pvalue->getConfiguration() > told->getConfiguration())
+      continue;
+    fail("lease", fmt::format("leader {} holds the lease, and knows of no proposal from slot {} on; chosen is {}", name(from),
+                              told->getFreeSlot(), describe(*view.values[view.chosen].pvalue)));
+  }
 }
 
 /// A commander's p2a: one value for a ballot and slot (C1, hence A4), and no other than what may be chosen (C2).

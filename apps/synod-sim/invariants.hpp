@@ -30,7 +30,8 @@ struct violation {
 /// A1-A5, C1, C2 and R1-R5 are those of the paper (section 2, and "Paxos made moderately complex" figure by figure);
 /// beside them: an acceptor tells only what is durable, and tells reads of all that it has told leaders ("stable storage"); only
 /// a leader that a majority promised, and told all that it had accepted, is active; what acceptors collect enough replicas hold
-/// durably ("collected"); state machines agree ("one state"); queues keep their bounds ("bounds").
+/// durably ("collected"); a leader that holds a lease knows of all that is chosen ("lease"); state machines agree ("one state");
+/// queues keep their bounds ("bounds").
 class invariants {
 public:
   /// `true_time_ms`: what clocks that are right show when the run begins.
@@ -133,6 +134,7 @@ private:
   void on_p1b(uint32_t to, const message<schema::P1b>& answer);
   void on_promised(uint32_t acceptor, ballot promised);
   void on_highest(uint32_t acceptor, slot_number highest);
+  void on_leased(uint32_t from, const message<schema::Leased>& told);
   void check_durable(uint32_t acceptor, slot_number slot, ballot under);
   void on_decision(uint32_t from, const message<schema::Pvalue>& pvalue);
   void check_time(uint32_t from, const schema::Pvalue::Reader& pvalue, const slot_view& view);

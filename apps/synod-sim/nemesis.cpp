@@ -60,6 +60,7 @@ void nemesis::end() {
     x.slow_down(duration{0});
     x.pause(false);
     x.set_clock(0, 0);
+    x.set_rate(1'000'000);
     up(i);
   }
 }
@@ -370,6 +371,10 @@ void nemesis::begin_hosts() {
       hosts_[node]->set_clock(by, drift);
     });
   });
+  if (has(fault::drift))
+    for (uint32_t i = 0; i < hosts_.size(); ++i)
+      drift(i, stream(fault::drift));
+  every(fault::drift, seconds{5}, [this](auto& random) { drift(some_node(random), random); });
   every(fault::slow_node, seconds{6}, [this](auto& random) {
     auto node = some_victim(random);
     auto cost = random.template of<std::chrono::microseconds>(
@@ -378,6 +383,19 @@ void nemesis::begin_hosts() {
     hosts_[node]->slow_down(cost);
     later(random.around(seconds{3}), [this, node] { hosts_[node]->slow_down(duration{0}); });
   });
+}
+
+/// Mostly as much as there may be. No harm is done by it, so no node is spared. Beyond that, as it harms most: who leads takes
+/// its lease for longer than it is.
+void nemesis::drift(uint32_t node, random_stream& random) {
+  constexpr int64_t right = 1'000'000;
+  auto most = stage_.drawn.config->options_of("leader").number("lease-clock-drift");
+  auto rate = random.of<int64_t>({right + most, right - most, right, random.between(right - most, right + most)});
+  stage_.told.say(stage_.time.now(), "{}'s CLOCK OF LEASES goes at {} millionths", hosts_[node]->name(), rate);
+  hosts_[node]->set_rate(rate);
+  for (auto* each : hosts_)
+    if (auto beyond = int64_t{stage_.drawn.options.drift_beyond}; beyond > 0)
+      each->set_rate(each->leads() ? right / beyond : right * beyond);
 }
 
 void nemesis::begin_members() {

@@ -37,6 +37,7 @@ private:
   bool goes_on_without(uint32_t node) const;
   void begin_hosts();
   void begin_members();
+  void drift(uint32_t node, random_stream& random);
   void change_members(random_stream& random);
 
   void cut(const std::vector<std::pair<uint32_t, uint32_t>>& ways, duration length, bool holds, const char* why);

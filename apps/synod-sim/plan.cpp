@@ -40,6 +40,7 @@ const std::array<fault_description, fault_count>& fault_descriptions() {
     {"duel", "leaders are impatient: they preempt each other"},
     {"members", "nodes join, leave, and take each other's place"},
     {"full", "a host's disk is full for a while, or nearly so; of one or of all"},
+    {"drift", "the clocks that leases rely on are too fast or too slow, up to the bound of the cluster file"},
   }};
   return all;
 }
@@ -138,6 +139,11 @@ std::string write_cluster(random_stream& random, const plan& x, const std::vecto
   say("ping-interval", duel ? 20 : 100, "ms");
   say("smallest-timeout", duel ? random.between(40, 100) : 500, "ms");
   say("largest-timeout", duel ? 1000 : 5000, "ms");
+  random_stream leases{x.options.seed, "leases"};
+  if (auto lease = leases.of<int>({0, 0, 0, 200, 1000, 5000}); lease > 0) {
+    say("lease", lease, "ms");
+    say("lease-clock-drift", leases.of<int>({1000, 10'000, 100'000, 300'000}));
+  }
   text += "\n[acceptor]\n";
   say("segment-size", 64, "KiB");
   say("disk-reserve", random_stream{x.options.seed, "disk reserve"}.of<int>({0, 64, 256}), "KiB");

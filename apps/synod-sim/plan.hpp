@@ -36,9 +36,10 @@ enum class fault : uint8_t {
   duel,        ///< leaders are impatient: they preempt each other
   members,     ///< nodes join, leave, and take each other's place
   full,        ///< a host's disk is full for a while, or nearly so; of one or of all
+  drift,       ///< the clocks that leases rely on are too fast or too slow, up to the bound of the cluster file
 };
 
-constexpr size_t fault_count = 20;
+constexpr size_t fault_count = 21;
 using fault_set = std::bitset<fault_count>;
 
 struct fault_description {
@@ -62,7 +63,10 @@ struct run_options {
   std::optional<unsigned> nodes; ///< acceptors: 3, 5 or 7
   std::optional<unsigned> clients;
   fault_set faults = fault_set{}.set();
-  bool draws_faults = true;              ///< a run has about half of them; false: all
+  bool draws_faults = true; ///< a run has about half of them; false: all
+  /// Clocks that drift (fault::drift) are so many times too fast, and that of the active leader too slow, beyond whatever the
+  /// cluster file says; 0: they keep to that. For tests alone: no command says it.
+  unsigned drift_beyond = 0;
   std::chrono::seconds virtual_time{60}; ///< during which there are faults and clients ask; then all has to come to rest
 };
 

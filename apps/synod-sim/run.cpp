@@ -80,7 +80,12 @@ public:
     stage_.net = network_.get();
     tcp_ = std::make_unique<tcp>(time_, *network_, plan_.socket_buffer_bytes);
     stage_.connections = tcp_.get();
-    network_->on_send = [this](uint32_t from, const caf::message& content) { checks_->on_send(from, content); };
+    network_->on_send = [this](uint32_t from, const caf::message& content) {
+      auto is_leased = content.match_elements<message<schema::Leased>>();
+      leased_rounds_ += is_leased && content.get_as<message<schema::Leased>>(0)->getHeld();
+      if (!is_leased || plan_.options.drift_beyond == 0) // Otherwise what clients see is to show it.
+        checks_->on_send(from, content);
+    };
     network_->on_arrival = [this](uint32_t to, const caf::message& content) {
       if (to < hosts_.size())
         checks_->on_arrival(to, content);
@@ -225,7 +230,8 @@ private:
                  0,
                  0,
                  static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(steady_->longest()).count()),
-                 undecided_};
+                 undecided_,
+                 leased_rounds_};
     for (auto& each : hosts_) {
       x.numbers.starts += each->starts();
       x.numbers.cuts += each->cuts();
@@ -247,6 +253,7 @@ private:
   std::vector<std::unique_ptr<simulated_host>> hosts_;
   std::unique_ptr<nemesis> nemesis_;
   uint64_t undecided_ = 0;
+  uint64_t leased_rounds_ = 0;
 };
 
 } // namespace
@@ -264,6 +271,7 @@ void run_numbers::add(const run_numbers& other) {
   cuts += other.cuts;
   longest_wait_ms = std::max(longest_wait_ms, other.longest_wait_ms);
   undecided += other.undecided;
+  leased_rounds += other.leased_rounds;
 }
 
 run_result run(const run_options& options, const registry& known, tracing traced) {

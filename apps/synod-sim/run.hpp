@@ -27,7 +27,8 @@ struct run_numbers {
   uint64_t cuts = 0;   ///< starts that found an unfinished write in the log, and cut it off
   /// For an answer, while there were faults, at a majority that nothing happened to.
   uint64_t longest_wait_ms = 0;
-  uint64_t undecided = 0; ///< histories whose check was given up: too many orders are possible
+  uint64_t undecided = 0;     ///< histories whose check was given up: too many orders are possible
+  uint64_t leased_rounds = 0; ///< of reads, that a leader answered by its lease
 
   void add(const run_numbers& other);
 };

@@ -60,6 +60,17 @@ void simulated_host::set_clock(int64_t ahead_us, int64_t drift_per_million) {
   drift_since_ = stage_.time.now();
 }
 
+void simulated_host::set_rate(int64_t per_million) {
+  boot_clock_ = boot_clock();
+  rate_since_ = stage_.time.now();
+  rate_per_million_ = per_million;
+}
+
+duration simulated_host::boot_clock() const {
+  auto passed_us = std::chrono::duration_cast<std::chrono::microseconds>(stage_.time.now() - rate_since_).count();
+  return boot_clock_ + duration{passed_us * rate_per_million_ / 1000};
+}
+
 void simulated_host::on_peer(uint32_t other, const std::string& role_name, const caf::strong_actor_ptr& handle) {
   auto& nodes = stage_.drawn.config->nodes;
   auto id = other < nodes.size() ? nodes[other].id : node_id{0}; // A client has none.
@@ -78,6 +89,7 @@ public:
 
   caf::actor_system& system() override { return host_.stage_.time.system(); }
   int64_t wall_clock_us() const override { return host_.wall_clock_us(); }
+  std::chrono::nanoseconds boot_clock() const override { return host_.boot_clock(); }
   uint64_t random() override { return host_.random_.next(); }
   synod::disk& files() override { return *files_; }
   const std::filesystem::path& data_directory() const override { return directory_; }

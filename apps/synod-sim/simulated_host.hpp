@@ -80,6 +80,9 @@ public:
   /// The wall clock goes wrong from now on.
   void set_clock(int64_t ahead_us, int64_t drift_per_million);
   int64_t wall_clock_us() const;
+  /// The clock that leases rely on goes at this rate from now on; a million is right.
+  void set_rate(int64_t per_million);
+  duration boot_clock() const;
   /// What every wall clock that is right shows when the run begins, milliseconds since 1970.
   static int64_t beginning_ms();
   bool has(const std::string& role) const { return description_.has(role); }
@@ -155,6 +158,10 @@ private:
   int64_t ahead_us_ = 0;
   int64_t drift_per_million_ = 0;
   duration drift_since_{0};
+  // the clock of leases
+  int64_t rate_per_million_ = 1'000'000;
+  duration boot_clock_{0}; // when it was set
+  duration rate_since_{0};
 };
 
 } // namespace synod::simulation

@@ -35,6 +35,8 @@ void print_numbers(const run_options& options, const run_numbers& x) {
   say(stdout, "{} operations of clients ({} with an unknown outcome), {} slots, {} messages between roles, {} steps of actors\n",
       x.operations, x.unknown, x.slots, x.messages, x.steps);
   say(stdout, "{} faults, {} starts of nodes, {} of which cut off an unfinished write\n", x.fault_events, x.starts, x.cuts);
+  if (x.leased_rounds > 0)
+    say(stdout, "{} times leaders answered reads by their lease\n", x.leased_rounds);
   if (x.longest_wait_ms > 0)
     say(stdout, "while there were faults, a majority that nothing happened to answered within {:.1f} s\n",
         static_cast<double>(x.longest_wait_ms) / 1000);

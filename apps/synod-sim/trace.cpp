@@ -140,6 +140,23 @@ std::string describe(const caf::message& content) {
             [](AskHighest::Reader x) { return fmt::format("what is your highest slot? round {}", x.getRound()); })
       || is(std::type_identity<Highest>{},
             [](Highest::Reader x) { return fmt::format("highest round {}: slot {}", x.getRound(), x.getSlot()); })
+      || is(std::type_identity<AskLease>{},
+            [](AskLease::Reader x) {
+              return fmt::format("{} lease under ballot {}", x.getGivesUp() ? "gives up its" : "asks for a",
+                                 to_string(ballot_of(x.getBallot())));
+            })
+      || is(std::type_identity<Lease>{},
+            [](Lease::Reader x) {
+              auto waits = ballot_of(x.getWaits());
+              return fmt::format("lease under ballot {}{}", to_string(ballot_of(x.getBallot())),
+                                 waits != ballot{} ? fmt::format(": no, {} waits", to_string(waits)) : std::string{});
+            })
+      || is(std::type_identity<Leased>{},
+            [](Leased::Reader x) {
+              return x.getHeld() ? fmt::format("leased round {}: free from {}, configuration {}", x.getRound(), x.getFreeSlot(),
+                                               x.getConfiguration())
+                                 : fmt::format("leased round {}: no", x.getRound());
+            })
       || is(std::type_identity<Ping>{},
             [](Ping::Reader x) {
               return fmt::format("ping ballot {}{}", to_string(ballot_of(x.getBallot())),

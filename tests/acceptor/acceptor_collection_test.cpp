@@ -13,8 +13,8 @@ namespace {
 
 struct collecting : fixture {
   collecting() {
-    auto described = std::make_shared<cluster>();
-    described->name = "test";
+    auto described = std::make_shared<cluster>(*config);
+    described->nodes.clear();
     described->nodes.push_back({"a", 1, {}, {}, {"acceptor", "replica"}});
     described->nodes.push_back({"b", 2, {}, {}, {"acceptor", "replica"}});
     described->nodes.push_back({"c", 3, {}, {}, {"acceptor", "replica"}});

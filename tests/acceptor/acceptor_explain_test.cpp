@@ -70,8 +70,8 @@ TEST_CASE_FIXTURE(explaining, "of the values that are asked for so many are read
 }
 
 TEST_CASE_FIXTURE(explaining, "of a slot that was collected it is known when it was accepted, and no value") {
-  auto described = std::make_shared<cluster>();
-  described->name = "test";
+  auto described = std::make_shared<cluster>(*config);
+  described->nodes.clear();
   described->nodes.push_back({"a", 1, {}, {}, {"acceptor", "replica"}});
   config = described;
   restart();

@@ -4,6 +4,7 @@
 #include "harness.hpp"
 
 #include "synod/actors/acceptor/acceptor_role.hpp"
+#include "synod/actors/leader/leader_role.hpp"
 #include "test_environment.hpp"
 #include "waiting_disk.hpp"
 
@@ -20,15 +21,23 @@ struct disk_owner {
 
 struct acceptor_fixture : disk_owner, actor_world {
   acceptor_fixture() {
-    auto described = std::make_shared<cluster>();
-    described->name = "test";
-    described->nodes.push_back({"a", 1, {}, {}, {"acceptor"}});
-    config = described;
+    describe();
     start();
   }
 
+  void describe(std::chrono::milliseconds lease = {}) {
+    auto described = std::make_shared<cluster>();
+    described->name = "test";
+    described->nodes.push_back({"a", 1, {}, {}, {"acceptor"}});
+    described->role_options["leader"] = option_values{leader_role().options};
+    described->role_options["leader"].set("lease", lease.count());
+    config = described;
+  }
+
   void start() {
+    auto time = around ? around->boot_time : std::chrono::hours{1};
     around = std::make_shared<test_environment>(system, &storage.files());
+    around->boot_time = time;
     identity who{config, 1, 1};
     role_context context{who, options, around};
     auto before = acceptor_memory(context);

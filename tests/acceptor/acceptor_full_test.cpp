@@ -12,8 +12,8 @@ constexpr int64_t reserve_bytes = 1 << 20;
 
 struct fixture : acceptor_fixture {
   fixture() {
-    auto described = std::make_shared<cluster>();
-    described->name = "test";
+    auto described = std::make_shared<cluster>(*config);
+    described->nodes.clear();
     for (uint32_t id = 1; id <= 3; ++id)
       described->nodes.push_back({std::string(1, static_cast<char>('a' + id - 1)), id, {}, {}, {"acceptor", "replica"}});
     config = described;

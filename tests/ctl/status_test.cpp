@@ -66,6 +66,17 @@ TEST_CASE("a cluster's status is a table for each role, and a line for each node
   CHECK_FALSE(has(text, "PROBLEM"));
 }
 
+TEST_CASE("where there are leases it is told whether the active leader holds its own") {
+  auto with = [](const char* lease) {
+    role_told told{"leader",
+                   {{"state", std::string{"active"}}, {"ballot", std::string{"<3,1.1>"}}, {"lease", std::string{lease}}}};
+    return ctl::status_text({reached("a", 1, {told})}, 256);
+  };
+  CHECK(with("held").starts_with("Node a leads: state active, ballot <3,1.1>, lease held.\n"));
+  CHECK(with("not held").starts_with("Node a leads: state active, ballot <3,1.1>, lease not held.\n"));
+  CHECK(with("off").starts_with("Node a leads: state active, ballot <3,1.1>.\n"));
+}
+
 TEST_CASE("what is wrong is told in sentences") {
   auto a = reached("a", 1, {leader("passive", 1000), replica(1000)}, {{"b", "down"}, {"c", "down"}});
   a.node.roles.push_back("gateway");

@@ -124,3 +124,22 @@ TEST_CASE("what cannot follow a configuration is refused with the reason") {
   nodes[0].roles = {"leader", "replica"};
   CHECK(refusal_of({4, nodes}, now).find("must be left") != std::string::npos);
 }
+
+TEST_CASE("a quorum needs one of some acceptors when too few are left without them") {
+  configuration five{{0, 1}, {0}, {0, 1, 2, 3, 4}};
+  CHECK_FALSE(five.quorum(phase::promise).needs_one_of({0, 1}));
+  CHECK(five.quorum(phase::promise).needs_one_of({0, 1, 2}));
+  CHECK_FALSE(five.quorum(phase::promise).needs_one_of({0, 1, 7, 8}));
+  auto flexible = five.with_quorums(4, 2);
+  CHECK(flexible.quorum(phase::promise).needs_one_of({0, 1}));
+  CHECK_FALSE(flexible.quorum(phase::accept).needs_one_of({0, 1}));
+}
+
+TEST_CASE("promises need one of some acceptors when those of every configuration do that rules a slot") {
+  configurations members{{{0, 1}, {0}, {0, 1, 2}}};
+  members.add({{0, 1}, {0}, {0, 1, 2, 3, 4}, 1}, 10);
+  CHECK_FALSE(members.promises_need_one_of({0, 3, 4}, 9));
+  CHECK(members.promises_need_one_of({0, 3, 4}, 10));
+  CHECK(members.promises_need_one_of({0, 1, 2}, 1));
+  CHECK_FALSE(members.promises_need_one_of({0, 1, 2}, 0)); // Before all that are known.
+}

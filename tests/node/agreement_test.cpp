@@ -43,6 +43,22 @@ TEST_CASE("a difference is told with both sides' lines") {
   CHECK(difference_by([](cluster& x) { x.state_machine = "bank"; }).find("state machine bank") != std::string::npos);
 }
 
+TEST_CASE("leases are for good what they were when the cluster began; without any nothing is said of them") {
+  auto with = [](const char* option, int64_t value) {
+    auto x = three();
+    x.role_options["leader"].set("lease", int64_t{500});
+    x.role_options["leader"].set(option, value);
+    return without_members(agreement_of(x));
+  };
+  auto none = without_members(agreement_of(three()));
+  CHECK(none.find("lease ") == std::string::npos);
+  CHECK(with("lease-clock-drift", 10'000).find("lease 500 ms, clocks 10000 millionths wrong") != std::string::npos);
+  CHECK(change_since(none, with("lease", 500)));
+  CHECK(change_since(with("lease", 500), none));
+  CHECK(change_since(with("lease", 500), with("lease", 600)));
+  CHECK(change_since(with("lease-clock-drift", 10'000), with("lease-clock-drift", 20'000)));
+}
+
 TEST_CASE("options that concern a node alone may differ") {
   CHECK(difference_by([](cluster& x) { x.role_options["gateway"].set("most-clients", int64_t{7}); }).empty());
   CHECK(difference_by([](cluster& x) { x.nodes[0].roles.push_back("auditor"); }).empty());

@@ -86,7 +86,7 @@ struct fixture {
     return socket;
   }
 
-  cluster config{"test", {}, "key-value", false, "a secret of theirs", {}, {}, {}, {}};
+  cluster config{"test", {}, "key-value", false, "a secret of theirs", {}, {}, {}, {}, {}};
   cluster_key key = key_of(config);
   std::shared_ptr<turned_away> refused = std::make_shared<turned_away>(std::make_shared<const cluster>(config));
   std::shared_ptr<spdlog::logger> log = std::make_shared<spdlog::logger>("a", std::make_shared<spdlog::sinks::null_sink_mt>());

@@ -14,7 +14,13 @@ struct fixture : actor_world {
   bool add(uint64_t number, size_t bytes = 1) {
     return subject.add(query_of(number, {{"GET", std::string(bytes, 'k')}}), client.ptr());
   }
-  node_set to_ask() { return subject.to_ask(reached, 1, now); }
+  node_set to_ask() { return subject.to_ask(reached, 1, now).acceptors; }
+  /// With a leader beside it that may hold a lease; true: that is to be asked.
+  bool asks_leader() {
+    auto found = subject.to_ask(reached, 1, now, true);
+    CHECK((!found.leader || found.acceptors.empty()));
+    return found.leader;
+  }
   void tell(node_id acceptor, slot_number highest) { subject.on_highest(acceptor, subject.round(), highest, 1); }
   /// The number of the next query that is answered; 0: none is.
   uint64_t next(slot_number slot_out) {
@@ -119,4 +125,67 @@ TEST_CASE_FIXTURE(fixture, "what is held for a client stays in order, and goes w
   CHECK(subject.bytes() > 0);
   subject.forget(client.ptr()->address());
   CHECK(subject.bytes() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a leader that holds the lease is asked in place of acceptors, and says up to where queries wait") {
+  add(1);
+  CHECK(asks_leader());
+  CHECK_FALSE(asks_leader());
+  CHECK(subject.on_leased(subject.round(), 0, 7));
+  CHECK(subject.waits_for() == 7);
+  CHECK(next(6) == 0);
+  CHECK(next(7) == 1);
+  CHECK_FALSE(subject.on_leased(subject.round(), 0, 9)); // There is nothing left to be asked.
+}
+
+TEST_CASE_FIXTURE(fixture, "where the leader does not hold the lease a round goes to acceptors at once") {
+  add(1);
+  CHECK(asks_leader());
+  subject.on_no_lease(subject.round() - 1);
+  CHECK(to_ask().empty());
+  subject.on_no_lease(subject.round());
+  CHECK(to_ask() == node_set{1, 2});
+  CHECK(to_ask().empty());
+  tell(1, 5);
+  tell(2, 3);
+  CHECK(next(6) == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a leader that does not answer is not waited for") {
+  add(1);
+  CHECK(asks_leader());
+  now += milliseconds{100};
+  CHECK(to_ask() == reached);
+}
+
+TEST_CASE_FIXTURE(fixture, "a lease of other configurations than are known here is of no use") {
+  add(1);
+  CHECK(asks_leader());
+  CHECK_FALSE(subject.on_leased(subject.round(), 1, 7));
+  CHECK(to_ask() == node_set{1, 2});
+}
+
+TEST_CASE_FIXTURE(fixture, "what a lease says of an earlier round does not count for a later one") {
+  add(1);
+  CHECK(asks_leader());
+  auto first = subject.round();
+  subject.on_leased(first, 0, 1);
+  CHECK(next(1) == 1);
+  add(2);
+  CHECK(asks_leader());
+  CHECK_FALSE(subject.on_leased(first, 0, 1));
+  CHECK(next(100) == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "queries that were told to wait by a lease ask again when a configuration was performed meanwhile") {
+  add(1);
+  CHECK(asks_leader());
+  subject.on_leased(subject.round(), 0, 7);
+  auto members = three_members();
+  members.add({1, nodes_of({0, 1, 2}).nodes()}, 300);
+  subject.reconfigure(members);
+  CHECK(next(7) == 0);
+  CHECK(asks_leader());
+  CHECK(subject.on_leased(subject.round(), 1, 8));
+  CHECK(next(8) == 1);
 }

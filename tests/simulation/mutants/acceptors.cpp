@@ -144,6 +144,7 @@ public:
 
   caf::actor_system& system() override { return real_->system(); }
   int64_t wall_clock_us() const override { return real_->wall_clock_us(); }
+  std::chrono::nanoseconds boot_clock() const override { return real_->boot_clock(); }
   uint64_t random() override { return real_->random(); }
   Disk& files() override { return files_; }
   const std::filesystem::path& data_directory() const override { return real_->data_directory(); }
@@ -291,6 +292,20 @@ struct collects_ahead {
   }
 };
 
+/// As if its leader had given up the lease that another one waits for.
+struct as_if_leases_were_given_up {
+  std::optional<caf::message> operator()(acceptor& self, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* asked = part<message<schema::P1a>>(content);
+    if (asked && ballot_of((*asked)->getBallot()) > self.promised()) {
+      builder<schema::AskLease> given_up;
+      write(self.promised(), given_up->initBallot());
+      given_up->setGivesUp(true);
+      caf::anon_send(acceptor_actor{&self}, given_up.finish());
+    }
+    return content;
+  }
+};
+
 template <class Filter>
 caf::expected<caf::actor> rewritten(const role_context& context) {
   auto before = acceptor_memory(context);
@@ -327,6 +342,8 @@ std::vector<mutant> wrong_acceptors() {
     {"collects-ahead", "an acceptor collects what replicas do not hold durably yet", acceptor_that<rewritten<collects_ahead>>},
     {"highest-too-late", "an acceptor tells reads what was its highest slot at an earlier read",
      acceptor_that<rewritten<an_old_highest_slot>>},
+    {"promises-under-a-lease", "an acceptor promises another leader its ballot while a lease lasts",
+     acceptor_that<rewritten<as_if_leases_were_given_up>>},
   };
 }
 

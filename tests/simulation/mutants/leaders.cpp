@@ -227,6 +227,8 @@ std::vector<mutant> wrong_leaders() {
      with_filter<of_performed<as_if_the_latest_ruled_all>>},
     {"counts-old-votes", "a leader counts the votes of a configuration for the next one's slots",
      with_filter<of_performed<with_the_acceptors_before>>},
+    {"lease-kept-beyond-its-bound", "a leader holds its lease for four times as long as acceptors grant it",
+     with_options([](auto& x) { x.leasing.length *= 4; })},
     {"two-commanders", "a leader has two commanders for one ballot and slot", with_filter<with_two_commanders>},
   };
 }

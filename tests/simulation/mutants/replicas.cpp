@@ -210,6 +210,21 @@ struct of_highest_slots {
   }
 };
 
+/// What its leader, which holds the lease, says need not be waited for.
+struct has_all_that_is_leased {
+  std::optional<caf::message> operator()(replica&, const caf::message& content, const caf::strong_actor_ptr&) {
+    auto* told = part<message<schema::Leased>>(content);
+    if (!told || !(*told)->getHeld())
+      return content;
+    builder<schema::Leased> altered;
+    altered->setRound((*told)->getRound());
+    altered->setHeld(true);
+    altered->setFreeSlot(1);
+    altered->setConfiguration((*told)->getConfiguration());
+    return caf::make_message(altered.finish());
+  }
+};
+
 /// Is told a time that is an hour ahead, as if the wall clock of the leader's host alone counted and were wrong.
 struct an_hour_ahead {
   std::optional<caf::message> operator()(replica&, const caf::message& content, const caf::strong_actor_ptr&) {
@@ -283,6 +298,8 @@ std::vector<mutant> wrong_replicas() {
     {"reads-alone", "a replica answers reads without asking acceptors", needs_fewer<all, 0>},
     {"reads-at-once", "a replica answers reads without waiting for the highest slot",
      filtered<of_highest_slots<forgets_the_slot>>},
+    {"leased-reads-at-once", "a replica answers reads by a lease without waiting for what its leader has proposed",
+     filtered<has_all_that_is_leased>},
     {"reads-earlier-round", "a replica counts answers to an earlier round of reads", filtered<of_highest_slots<takes_any_round>>},
     {"learns-from-minority", "a replica learns what one acceptor too few has accepted", needs_fewer<0, 1>},
     {"believes-one-clock", "a replica takes the time of a clock that is an hour ahead", filtered<an_hour_ahead>},
