@@ -69,7 +69,7 @@ public:
   /// Segments before this one hold nothing that is needed, but for what later ones carry on (none: no segment does). The one that
   /// writes go to stays.
   void release_before(std::optional<uint64_t> segment);
-  /// What has to be done for that; none: nothing, or it is under way.
+  /// What has to be done for that; none: nothing, or it is under way, or a segment is being prepared.
   std::optional<work> next_release();
   /// A work of this log's is done, without an error. (With one there is no going on: nothing is tried again, but for a segment
   /// that could not be made.)
