@@ -7,6 +7,7 @@
 #include "synod/messages/roles.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace synod::ctl {
 
@@ -56,11 +57,13 @@ public:
                    [&to = parties_[i]](const caf::error& why) { to.problem = synod::text_of(why); });
   }
 
-  /// Nobody has answered yet.
-  std::vector<answer> silent() const {
+  /// Of those that it is with, what each has told, by its name; or why it has not.
+  std::vector<answer> answers(const std::map<std::string, message<schema::NodeStatus>>& told) const {
     std::vector<answer> all;
-    for (auto i : present_)
-      all.push_back({parties_[i].node, {}, parties_[i].problem});
+    for (auto i : present_) {
+      auto found = told.find(parties_[i].node.name);
+      all.push_back({parties_[i].node, found == told.end() ? message<schema::NodeStatus>{} : found->second, parties_[i].problem});
+    }
     return all;
   }
 
@@ -123,19 +126,13 @@ std::vector<node_description> nodes_to_ask(conversation& with, const cluster& fi
 std::vector<answer> ask_nodes(const cluster& config, const std::string& only, std::optional<uint64_t> slot) {
   conversation with{config};
   with.turn_to(nodes_to_ask(with, config, only));
-  auto answers = with.silent();
-  auto take = [&](const node_description& from, const message<schema::NodeStatus>& found) {
-    std::find_if(answers.begin(), answers.end(), [&](auto& x) { return x.node.name == from.name; })->status = found;
-  };
+  std::map<std::string, message<schema::NodeStatus>> told;
+  auto take = [&](const node_description& from, const message<schema::NodeStatus>& found) { told[from.name] = found; };
   if (slot)
     with.ask<message<schema::NodeStatus>>(take, explain_atom_v, *slot);
   else
     with.ask<message<schema::NodeStatus>>(take, status_atom_v);
-  for (auto& each : with.silent())
-    for (auto& x : answers)
-      if (x.node.name == each.node.name && !x.status)
-        x.problem = each.problem;
-  return answers;
+  return with.answers(told);
 }
 
 bool all_reached(const std::vector<answer>& answers) {

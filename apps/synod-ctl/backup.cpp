@@ -20,7 +20,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <random>
 
 namespace synod::ctl {
 
@@ -35,11 +34,6 @@ constexpr seconds read_limit{15};      // for a majority to answer
 constexpr seconds silence_limit{30};   // of a node
 constexpr seconds snapshot_limit{600}; // until a node that answers has begun to give one
 constexpr milliseconds poll_interval{200};
-
-uint64_t random_number() {
-  static std::random_device device;
-  return (uint64_t{device()} << 32) | device();
-}
 
 int fail(const std::string& text) {
   std::cerr << "error: " << text << std::endl;
@@ -271,11 +265,14 @@ caf::error look_at_directories(disk& files, const std::vector<std::filesystem::p
   return caf::none;
 }
 
-/// The state machine can make something of it, too. Without it (a user's own) its nodes find that out.
+/// Reads all of it, as the state machine does; one of a user's own, which is not known here, finds out itself what it can make of
+/// it.
 caf::error check_state(disk& files, const std::filesystem::path& backup, const cluster& config, terminal_progress& shown) {
   auto* machine = built_in().machine(config.state_machine);
-  if (!machine)
-    return caf::none;
+  if (!machine) {
+    auto whole = check_backup(files, backup, shown);
+    return whole ? caf::error{} : whole.error();
+  }
   auto& own = config.options_of("replica");
   replicated_state state{machine->make(config.machine_options, random_number()),
                          session_table{own.duration("session-lifetime").count()},
@@ -319,8 +316,7 @@ int restore(const cluster& file, const std::string& only, const std::filesystem:
     }
   if (auto problem = look_at_directories(files, paths))
     return fail(synod::text_of(problem));
-  auto whole = check_backup(files, from, shown);
-  auto problem = whole ? check_state(files, from, config, shown) : whole.error();
+  auto problem = check_state(files, from, config, shown);
   if (problem)
     return fail(synod::text_of(problem));
   auto done = nlohmann::json::array();

@@ -13,7 +13,6 @@
 
 #include <iostream>
 #include <optional>
-#include <random>
 
 namespace synod::ctl {
 
@@ -103,7 +102,7 @@ int change_members(const cluster& file, const std::string& only, builder<schema:
                 only.empty() ? "no member with a replica is reached at an address of the cluster file"
                              : "node " + only + " is not reached",
                 json);
-  what->setToken((uint64_t{std::random_device{}()} << 32) | std::random_device{}());
+  what->setToken(random_number());
   return follow(self, file, *where, what.finish(), json);
 }
 
@@ -121,7 +120,7 @@ int move_leader(const cluster& file, const std::string& to, bool json) {
       return tell(schema::ChangeState::Outcome::REFUSED,
                   "the leader of node " + to + " has not become active: it has to hear the active one, and a majority", json);
     builder<schema::Change> what;
-    what->setToken((uint64_t{std::random_device{}()} << 32) | std::random_device{}());
+    what->setToken(random_number());
     what->setMoveLeader();
     auto state = node.ask(what.finish());
     if (state && state->getOutcome() == schema::ChangeState::Outcome::REFUSED)

@@ -6,6 +6,8 @@
 #include "synod/actors/role/error_text.hpp"
 #include "synod/messages/roles.hpp"
 
+#include <random>
+
 namespace synod::ctl {
 
 node_connection::node_connection(caf::scoped_actor& self, const cluster& file, const endpoint& where)
@@ -31,6 +33,11 @@ message<schema::NodeStatus> node_connection::status() {
     .receive([&](const message<schema::NodeStatus>& status) { got = status; },
              [&](const caf::error& why) { problem_ = synod::text_of(why); });
   return got;
+}
+
+uint64_t random_number() {
+  static std::random_device device;
+  return (uint64_t{device()} << 32) | device();
 }
 
 } // namespace synod::ctl

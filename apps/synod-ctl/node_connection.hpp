@@ -8,6 +8,7 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace synod::ctl {
@@ -34,5 +35,8 @@ private:
   caf::strong_actor_ptr node_;
   std::string problem_;
 };
+
+/// Names a question, a change, a file: nobody else draws the same.
+uint64_t random_number();
 
 } // namespace synod::ctl
