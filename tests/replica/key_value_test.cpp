@@ -305,19 +305,20 @@ TEST_CASE_FIXTURE(fixture, "a full store refuses commands that grow it, and take
 
 TEST_CASE_FIXTURE(fixture, "a value holds little more than its size, however it came to that") {
   auto& r = *this;
-  auto held = [&] { return subject.data().find("k")->value.capacity(); };
+  auto held = [&] { return subject.data().find("k")->held_bytes(); };
+  auto room = [](size_t bytes) { return bytes + bytes / 4 + 64; };
   auto set = [&](size_t size) { run({"SET", "k", std::string(size, 'x')}); };
   set(900);
   r("SET k y");
-  CHECK(held() < 100);
+  CHECK(held() <= room(16));
   CHECK(r("GET k") == "$y");
   set(400);
   r("APPEND k y");
-  CHECK(held() <= 401 + 401 / 8);
+  CHECK(held() <= room(401 + 401 / 8));
   CHECK(r("GETRANGE k 398 500") == "$xxy");
   set(400);
   r("SETRANGE k 420 y");
-  CHECK(held() <= 421 + 421 / 8);
+  CHECK(held() <= room(421 + 421 / 8));
   CHECK(r("GETRANGE k 399 500") == "$x" + std::string(20, '\0') + "y");
   auto with = subject.data().bytes();
   set(421);

@@ -102,7 +102,7 @@ TEST_CASE_FIXTURE(fixture, "a snapshot restores the same state") {
   CHECK(other.version("key:7") == subject.version("key:7"));
   CHECK(subject.version("gone") != 0);
   CHECK(other.version("gone") == subject.version("gone"));
-  CHECK(other.data().find("key:899")->value.size() == 899);
+  CHECK(other.data().find("key:899")->value().size() == 899);
 }
 
 TEST_CASE_FIXTURE(fixture, "a snapshot is the same bytes on every host") {

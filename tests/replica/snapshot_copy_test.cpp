@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(fixture, "a snapshot comes piece by piece, and is there as a f
   CHECK(restore() == snapshot_copy::outcome::restored);
   auto [restored, what] = subject.take();
   CHECK(restored.slot_out == 100);
-  CHECK(dynamic_cast<key_value::machine&>(*restored.machine).data().find("k")->value == value);
+  CHECK(dynamic_cast<key_value::machine&>(*restored.machine).data().find("k")->value() == value);
   CHECK(what == *have.latest());
   CHECK(*check_snapshot(*files_here, snapshot_path("/h", 100), whose) == what);
   CHECK_FALSE(subject.wanted());

@@ -90,8 +90,8 @@ TEST_CASE_FIXTURE(fixture, "a snapshot brings back machine, sessions with their 
   CHECK(view(into.sessions.result(65536, 1)->getBulk()) == "result");
   CHECK(into.sessions.expired_at() == 100);
   auto& machine = dynamic_cast<key_value::machine&>(*into.machine);
-  CHECK(machine.data().find("k")->value == "v");
-  CHECK(machine.data().find("large")->value.size() == 3u << 20);
+  CHECK(machine.data().find("k")->value() == "v");
+  CHECK(machine.data().find("large")->value().size() == 3u << 20);
   CHECK(*look_at_snapshot(*files, path, whose) == *found);
 }
 

@@ -32,7 +32,7 @@ struct fixture {
 
   std::string get(const std::string& key) {
     auto* found = dynamic_cast<key_value::machine&>(*state->machine).data().find(key);
-    return found ? found->value : "";
+    return found ? std::string{found->value()} : "";
   }
 
   /// Performs slots below this one, and begins a snapshot.

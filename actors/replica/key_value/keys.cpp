@@ -37,8 +37,8 @@ bool refuses_longer_name(const machine& m, arguments args, reply answer) {
 }
 
 void rename_to(machine& m, arguments args, const entry& x) {
-  auto value = x.value;
-  auto expires = x.expires;
+  std::string value{x.value()};
+  auto expires = x.expires();
   m.data().erase(args[1]);
   m.data().put(args[2], value, expires);
 }
@@ -83,8 +83,8 @@ void copy(machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
   if (!x || (!replace && m.data().find(args[2])))
     return answer.integer(0);
-  auto value = x->value;
-  m.data().put(args[2], value, x->expires);
+  std::string value{x->value()};
+  m.data().put(args[2], value, x->expires());
   answer.integer(1);
 }
 
@@ -97,9 +97,9 @@ void dbsize(const machine& m, arguments, reply answer) {
 template <class Use>
 void each_key(const store& data, Use use) {
   for (size_t i = 0; i < store::shard_count; ++i)
-    for (auto& [key, x] : data.at(i))
-      if (!data.expired(x))
-        use(key);
+    for (auto& x : data.at(i))
+      if (!data.expired(*x))
+        use(x->key());
 }
 
 /// Looks for keys that match a pattern, and gives up where that would take long: it takes time in proportion to the keys, as
@@ -168,10 +168,10 @@ void scan(const machine& m, arguments args, reply answer) {
   search fitting{pattern};
   auto cursor = *begin;
   for (; cursor < store::shard_count && looked_at < count; ++cursor)
-    for (auto& [key, x] : m.data().at(cursor)) {
+    for (auto& x : m.data().at(cursor)) {
       ++looked_at;
-      if (strings && !m.data().expired(x) && !fitting.given_up() && fitting.finds(key))
-        found.push_back(key);
+      if (strings && !m.data().expired(*x) && !fitting.given_up() && fitting.finds(x->key()))
+        found.push_back(x->key());
     }
   if (fitting.given_up())
     return answer.error(search::takes_too_long);
@@ -186,9 +186,9 @@ void randomkey(const machine& m, arguments, reply answer) {
   for (size_t i = 0; i < store::shard_count; ++i) {
     auto& shard = m.data().at((begin + i) % store::shard_count);
     std::vector<std::string_view> live;
-    for (auto& [key, x] : shard)
-      if (!m.data().expired(x))
-        live.push_back(key);
+    for (auto& x : shard)
+      if (!m.data().expired(*x))
+        live.push_back(x->key());
     if (!live.empty())
       return answer.bulk(live[m.random() % live.size()]);
   }
@@ -249,9 +249,10 @@ void expire_at(machine& m, arguments args, bool seconds, bool absolute, reply an
   auto* x = m.data().find(args[1]);
   if (!x)
     return answer.integer(0);
-  auto has_expiry = x->expires != 0; // None is further away than any.
+  auto has_expiry = x->expires() != 0; // None is further away than any.
   if ((conditions->nx && has_expiry) || (conditions->xx && !has_expiry)
-      || (conditions->gt && (!has_expiry || expires <= x->expires)) || (conditions->lt && has_expiry && expires >= x->expires))
+      || (conditions->gt && (!has_expiry || expires <= x->expires()))
+      || (conditions->lt && has_expiry && expires >= x->expires()))
     return answer.integer(0);
   if (expires <= m.data().now())
     m.data().erase(args[1]);
@@ -278,7 +279,7 @@ void pexpireat(machine& m, arguments args, reply answer) {
 
 void persist(machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
-  auto had_expiry = x && x->expires != 0;
+  auto had_expiry = x && x->expires() != 0;
   if (had_expiry)
     m.data().set_expiry(args[1], 0);
   answer.integer(had_expiry);
@@ -290,7 +291,7 @@ constexpr int64_t no_key = -2, no_expiry = -1;
 template <class Tell>
 void answer_deadline(const machine& m, arguments args, reply answer, Tell tell) {
   auto* x = m.data().find(args[1]);
-  answer.integer(!x ? no_key : x->expires == 0 ? no_expiry : tell(x->expires));
+  answer.integer(!x ? no_key : x->expires() == 0 ? no_expiry : tell(x->expires()));
 }
 
 void ttl(const machine& m, arguments args, reply answer) {

@@ -48,13 +48,13 @@ bool take_bytes(std::string_view& from, std::string_view& bytes) {
   return true;
 }
 
-void put_entry(std::string& to, const store::shard::value_type& x) {
-  put_number(to, x.first.size());
-  to += x.first;
-  put_number(to, x.second.value.size());
-  to += x.second.value;
-  put_number(to, x.second.expires);
-  put_number(to, x.second.version);
+void put_entry(std::string& to, const entry& x) {
+  put_number(to, x.key().size());
+  to += x.key();
+  put_number(to, x.value().size());
+  to += x.value();
+  put_number(to, x.expires());
+  put_number(to, x.version());
 }
 
 std::string head_of(const store& data) {
@@ -98,16 +98,16 @@ public:
   size_t held_bytes() const override { return kept_bytes_ + cleared_shard_bytes_ * (store::shard_count - told_); }
 
 private:
-  bool is_of_then(const entry& x) const { return x.version <= last_version_; }
+  bool is_of_then(const entry& x) const { return x.version() <= last_version_; }
 
   void tell(const store::shard& all) {
     for (auto& each : all)
-      if (is_of_then(each.second))
-        put_entry(piece_, each);
+      if (is_of_then(*each))
+        put_entry(piece_, *each);
   }
 
-  void before_change(size_t shard_index, const store::shard::value_type& x) override {
-    if (shard_index < told_ || !cleared_.empty() || !is_of_then(x.second))
+  void before_change(size_t shard_index, const entry& x) override {
+    if (shard_index < told_ || !cleared_.empty() || !is_of_then(x))
       return;
     if (kept_.empty() || kept_.back().size() >= kept_piece_bytes)
       kept_.emplace_back().reserve(kept_piece_bytes);
@@ -143,12 +143,12 @@ private:
 /// By shards, which are the same everywhere, and by keys within them.
 void machine::snapshot(const std::function<void(std::string_view)>& write) const {
   auto piece = head_of(data_);
-  std::vector<const store::shard::value_type*> sorted;
+  std::vector<const entry*> sorted;
   for (size_t i = 0; i < store::shard_count; ++i) {
     sorted.clear();
     for (auto& each : data_.at(i))
-      sorted.push_back(&each);
-    std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->first < b->first; });
+      sorted.push_back(each.get());
+    std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->key() < b->key(); });
     for (auto* each : sorted) {
       put_entry(piece, *each);
       if (piece.size() >= snapshot_piece_bytes) {
@@ -204,6 +204,8 @@ std::optional<std::string> machine::restore_pieces(const std::function<std::stri
       uint64_t entry_version = 0;
       if (!take_bytes(rest, key) || !take_bytes(rest, value) || !take_number(rest, expires) || !take_number(rest, entry_version))
         return "an entry of the snapshot is cut short";
+      if (entry_version > entry::most_version)
+        return "an entry of the snapshot has a version that there cannot be";
       data_.restore(key, value, expires, entry_version);
     }
   }

@@ -10,24 +10,15 @@ namespace synod::key_value {
 namespace {
 
 constexpr auto gone = uint64_t{1} << 63; // in the versions of absent keys
-constexpr size_t overhead_bytes = 96;    // of an entry, its node and its place in a shard
+constexpr size_t overhead_bytes = 96;    // of an entry and its place in a shard, at most
 
 size_t footprint(size_t key, size_t value) {
   return key + value + overhead_bytes;
 }
 
-/// What a value of that size may hold: a quarter more, and a little. Assigned to, or growing by itself, a string keeps what it
-/// had, or doubles, and that would be counted nowhere.
+/// What an entry of that size may hold: a quarter more, which an allocator may give beyond what was asked for, and a little.
 size_t most_held(size_t size) {
   return size + size / 4 + 64;
-}
-
-/// Has the value hold so much, neither more nor less.
-void hold(std::string& value, size_t bytes) {
-  std::string other;
-  other.reserve(bytes);
-  other.append(value, 0, bytes);
-  value.swap(other);
 }
 
 } // namespace
@@ -36,16 +27,16 @@ size_t store::hash::operator()(std::string_view key) const {
   return XXH3_64bits(key.data(), key.size());
 }
 
-size_t store::shard_of(std::string_view key) {
-  return XXH3_64bits(key.data(), key.size()) >> 50; // the upper 14 bits; the map within uses the lower ones
+store::place store::look_up(std::string_view key) const {
+  auto hash = store::hash{}(key);
+  auto index = shard_of(hash);
+  return {hash, index, shards_[index].find(key, hash)};
 }
 
 void store::advance(int64_t now) {
   now_ = now;
   for (size_t i = 0; i < expiries_per_batch && !deadlines_.empty() && deadlines_.begin()->first <= now_; ++i) {
-    auto key = deadlines_.begin()->second;
-    auto index = shard_of(key);
-    remove(index, shards_[index].find(key));
+    remove(look_up(deadlines_.begin()->second));
   }
 }
 
@@ -61,45 +52,64 @@ int64_t store::mean_time_left() const {
   size_t looked_at = 0, count = 0;
   double sum = 0;
   for (size_t i = 0; i < shard_count && looked_at < most_looked_at; ++i)
-    for (auto& [key, x] : shards_[i]) {
+    for (auto& x : shards_[i]) {
       ++looked_at;
-      if (x.expires != 0 && !expired(x)) {
+      if (x->expires() != 0 && !expired(*x)) {
         ++count;
-        sum += static_cast<double>(x.expires - now_);
+        sum += static_cast<double>(x->expires() - now_);
       }
     }
   return count == 0 ? 0 : static_cast<int64_t>(std::min(sum / static_cast<double>(count), 9e18));
 }
 
 const entry* store::find(std::string_view key) const {
-  auto& where = shards_[shard_of(key)];
-  auto found = where.find(key);
-  return found == where.end() || expired(found->second) ? nullptr : &found->second;
+  auto where = look_up(key);
+  return !is_there(where) || expired(**where.found) ? nullptr : where.found->get();
 }
 
 /// Of an absent key: the last removal in its shard, or what one that is over was, whichever is later. So the version changes
 /// when a key is over and not again when that is removed; and a key that came and went is not what it was.
 uint64_t store::version(std::string_view key) const {
-  auto index = shard_of(key);
-  auto found = shards_[index].find(key);
-  if (found == shards_[index].end())
-    return removals_[index];
-  auto& x = found->second;
-  return expired(x) ? std::max(removals_[index], x.version | gone) : x.version;
+  auto where = look_up(key);
+  if (!is_there(where))
+    return removals_[where.shard_index];
+  auto& x = **where.found;
+  return expired(x) ? std::max(removals_[where.shard_index], x.version() | gone) : x.version();
 }
 
-entry& store::resize(std::string_view key, size_t size) {
-  auto index = shard_of(key);
-  auto found = shards_[index].find(key);
-  before_change(index, found);
-  auto& x = found->second;
-  x.version = ++version_;
-  bytes_ += size;
-  bytes_ -= x.value.size();
-  if (size > x.value.capacity())
-    hold(x.value, size + size / 8); // It may grow again, by a little.
-  x.value.resize(size);
-  return x;
+/// Has an entry fit a value of that size, with what it has of one, and a deadline; where it is made anew, with room for a value
+/// of `room` bytes.
+entry& store::fit(const place& where, size_t value_bytes, size_t room, int64_t expires) {
+  auto& x = const_cast<entry_ptr&>(*where.found); // What it is looked up by stays the same.
+  auto size = x->size_with(value_bytes);
+  auto moves = size > x->held_bytes() || x->held_bytes() > most_held(size) || x->may_expire() != (expires != 0);
+  auto again = moves || x->expires() != expires;
+  if (again && x->expires() != 0)
+    deadlines_.erase({x->expires(), x->key()});
+  if (moves) {
+    auto moved = entry::make(x->key(), room, expires != 0);
+    auto kept = x->value().substr(0, value_bytes);
+    std::copy(kept.begin(), kept.end(), moved->resize(kept.size()));
+    moved->version(x->version());
+    x = std::move(moved);
+  }
+  if (again && expires != 0) {
+    x->expires(expires);
+    deadlines_.insert({expires, x->key()});
+  }
+  return *x;
+}
+
+char* store::grow(std::string_view key, size_t size) {
+  auto where = look_up(key);
+  before_change(where);
+  auto before = (*where.found)->value().size();
+  auto& x = fit(where, size, size + size / 8, (*where.found)->expires()); // It may grow again, by a little.
+  x.version(++version_);
+  bytes_ += size - before;
+  auto* value = x.resize(size);
+  std::fill(value + before, value + size, '\0');
+  return value;
 }
 
 void store::put(std::string_view key, std::string_view value, int64_t expires) {
@@ -107,31 +117,19 @@ void store::put(std::string_view key, std::string_view value, int64_t expires) {
 }
 
 void store::restore(std::string_view key, std::string_view value, int64_t expires, uint64_t version) {
-  auto index = shard_of(key);
-  auto& where = shards_[index];
-  auto found = where.find(key);
-  if (found == where.end()) {
-    found = where.emplace(std::string{key}, entry{}).first;
+  auto where = look_up(key);
+  if (is_there(where)) {
+    before_change(where);
+    bytes_ -= (*where.found)->value().size();
+  } else {
+    where.found = shards_[where.shard_index].insert(entry::make(key, value.size(), expires != 0)).first;
     ++size_;
     bytes_ += footprint(key.size(), 0);
-  } else {
-    before_change(index, found);
   }
-  auto& x = found->second;
   bytes_ += value.size();
-  bytes_ -= x.value.size();
-  if (value.size() > x.value.capacity() || x.value.capacity() > most_held(value.size()))
-    std::string{value}.swap(x.value);
-  else
-    x.value.assign(value);
-  x.version = version;
-  if (x.expires != expires) {
-    if (x.expires != 0)
-      deadlines_.erase({x.expires, found->first});
-    if (expires != 0)
-      deadlines_.insert({expires, found->first});
-    x.expires = expires;
-  }
+  auto& x = fit(where, value.size(), value.size(), expires);
+  std::copy(value.begin(), value.end(), x.resize(value.size()));
+  x.version(version);
 }
 
 void store::restore_clock(int64_t now, uint64_t version) {
@@ -140,36 +138,29 @@ void store::restore_clock(int64_t now, uint64_t version) {
 }
 
 bool store::erase(std::string_view key) {
-  auto index = shard_of(key);
-  auto found = shards_[index].find(key);
-  if (found == shards_[index].end())
+  auto where = look_up(key);
+  if (!is_there(where))
     return false;
-  auto was_there = !expired(found->second);
-  remove(index, found);
+  auto was_there = !expired(**where.found);
+  remove(where);
   return was_there;
 }
 
 void store::set_expiry(std::string_view key, int64_t expires) {
-  auto index = shard_of(key);
-  auto found = shards_[index].find(key);
-  if (found == shards_[index].end())
+  auto where = look_up(key);
+  if (!is_there(where))
     return;
-  before_change(index, found);
-  auto& x = found->second;
-  if (x.expires != 0)
-    deadlines_.erase({x.expires, found->first});
-  if (expires != 0)
-    deadlines_.insert({expires, found->first});
-  x.expires = expires;
-  x.version = ++version_;
+  before_change(where);
+  auto bytes = (*where.found)->value().size();
+  fit(where, bytes, bytes, expires).version(++version_);
 }
 
 void store::clear() {
   deadlines_.clear();
   auto version = ++version_;
   for (size_t i = 0; i < shard_count; ++i)
-    for (auto& [key, x] : shards_[i]) // An absent key, and one that was over, is what it was.
-      removals_[i] = std::max(removals_[i], (expired(x) ? x.version : version) | gone);
+    for (auto& x : shards_[i]) // An absent key, and one that was over, is what it was.
+      removals_[i] = std::max(removals_[i], (expired(*x) ? x->version() : version) | gone);
   if (watcher_)
     watcher_->before_clear(shards_);
   for (auto& each : shards_)
@@ -177,15 +168,17 @@ void store::clear() {
   size_ = bytes_ = 0;
 }
 
-void store::remove(size_t shard_index, shard::iterator x) {
-  before_change(shard_index, x);
-  auto version = expired(x->second) ? x->second.version : ++version_;
-  removals_[shard_index] = std::max(removals_[shard_index], version | gone);
-  if (x->second.expires != 0)
-    deadlines_.erase({x->second.expires, x->first});
+void store::remove(const place& where) {
+  before_change(where);
+  auto& x = **where.found;
+  auto version = expired(x) ? x.version() : ++version_;
+  auto& removal = removals_[where.shard_index];
+  removal = std::max(removal, version | gone);
+  if (x.expires() != 0)
+    deadlines_.erase({x.expires(), x.key()});
   --size_;
-  bytes_ -= footprint(x->first.size(), x->second.value.size());
-  shards_[shard_index].erase(x);
+  bytes_ -= footprint(x.key().size(), x.value().size());
+  shards_[where.shard_index].erase(where.found);
 }
 
 } // namespace synod::key_value

@@ -1,23 +1,19 @@
 // The data of the key-value state machine.
 #pragma once
 
+#include "synod/actors/replica/key_value/entry.hpp"
+
+#include <tsl/robin_set.h>
+
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
+#include <ratio>
 #include <set>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace synod::key_value {
-
-struct entry {
-  std::string value;
-  int64_t expires = 0; ///< log time, milliseconds since 1970; 0: never
-  uint64_t version = 0;
-};
 
 /// Keys and values with expiry in log time. A key whose deadline has passed is absent,
 /// whether or not it was removed yet.
@@ -25,7 +21,7 @@ struct entry {
 /// Keys lie in shards by their hash, the same on every host: a scan that goes on at
 /// another replica meets every key that was there throughout.
 ///
-/// `bytes` depends on the keys and values alone, so it is the same at every replica. What a value holds beyond its size is not
+/// `bytes` depends on the keys and values alone, so it is the same at every replica. What an entry holds beyond its size is not
 /// counted, and never more than a quarter of that and some bytes.
 class store {
 public:
@@ -35,14 +31,23 @@ public:
   struct hash {
     using is_transparent = void;
     size_t operator()(std::string_view key) const;
+    size_t operator()(const entry_ptr& x) const { return operator()(x->key()); }
   };
-  using shard = std::unordered_map<std::string, entry, hash, std::equal_to<>>;
+  struct same_key {
+    using is_transparent = void;
+    bool operator()(const entry_ptr& a, const entry_ptr& b) const { return a->key() == b->key(); }
+    bool operator()(const entry_ptr& a, std::string_view b) const { return a->key() == b; }
+    bool operator()(std::string_view a, const entry_ptr& b) const { return a == b->key(); }
+  };
+  /// Small tables: one that grows holds up nobody. With their hashes, so that of others no entry is looked at.
+  using shard =
+    tsl::robin_set<entry_ptr, hash, same_key, std::allocator<entry_ptr>, true, tsl::rh::mod_growth_policy<std::ratio<5, 4>>>;
   using shards = std::array<shard, shard_count>;
 
   /// Hears of each entry before it is changed or removed.
   class watcher {
   public:
-    virtual void before_change(size_t shard_index, const shard::value_type& x) = 0;
+    virtual void before_change(size_t shard_index, const entry& x) = 0;
     /// All will be removed: it may take them.
     virtual void before_clear(shards& all) = 0;
 
@@ -58,9 +63,9 @@ public:
   std::optional<int64_t> next_deadline() const;
 
   const entry* find(std::string_view key) const;
-  /// Gives the value of a key that is there a size, which may be the one that it has, before it is changed in place; what is new
-  /// is zero.
-  entry& resize(std::string_view key, size_t size);
+  /// Gives the value of a key that is there a size, which is at least the one that it has, before it is changed in place; what is
+  /// new is zero.
+  char* grow(std::string_view key, size_t size);
 
   void put(std::string_view key, std::string_view value, int64_t expires);
   bool erase(std::string_view key);
@@ -78,7 +83,7 @@ public:
   /// By shard, the version of its absent keys.
   const std::array<uint64_t, shard_count>& removals() const { return removals_; }
 
-  bool expired(const entry& x) const { return x.expires != 0 && x.expires <= now_; }
+  bool expired(const entry& x) const { return x.may_expire() && x.expires() <= now_; }
   const shard& at(size_t index) const { return shards_[index]; }
   uint64_t last_version() const { return version_; }
 
@@ -88,16 +93,25 @@ public:
   void restore_clock(int64_t now, uint64_t version);
 
 private:
-  static size_t shard_of(std::string_view key);
-  void remove(size_t shard_index, shard::iterator x);
-  void before_change(size_t shard_index, shard::iterator x) {
+  /// Where a key is, or would be.
+  struct place {
+    size_t hash;
+    size_t shard_index;
+    shard::const_iterator found;
+  };
+  static size_t shard_of(size_t hash) { return hash >> 50; } // the upper 14 bits
+  place look_up(std::string_view key) const;
+  bool is_there(const place& x) const { return x.found != shards_[x.shard_index].end(); }
+  void remove(const place& x);
+  void before_change(const place& x) {
     if (watcher_)
-      watcher_->before_change(shard_index, *x);
+      watcher_->before_change(x.shard_index, **x.found);
   }
+  entry& fit(const place& x, size_t value_bytes, size_t room, int64_t expires);
 
   shards shards_;
   std::array<uint64_t, shard_count> removals_{};             // the version of absent keys: none that is there has it
-  std::set<std::pair<int64_t, std::string_view>> deadlines_; // views of the keys in the shards
+  std::set<std::pair<int64_t, std::string_view>> deadlines_; // views of the keys in the entries
   int64_t now_ = 0;
   uint64_t version_ = 0;
   size_t size_ = 0;

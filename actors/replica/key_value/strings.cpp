@@ -12,7 +12,7 @@ using namespace redis;
 namespace {
 
 void answer_value(const entry* x, reply answer) {
-  x ? answer.bulk(x->value) : answer.nil();
+  x ? answer.bulk(x->value()) : answer.nil();
 }
 
 bool too_long(const machine& m, size_t size, reply answer) {
@@ -36,7 +36,7 @@ void mget(const machine& m, arguments args, reply answer) {
 
 void strlen(const machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
-  answer.integer(x ? static_cast<int64_t>(x->value.size()) : 0);
+  answer.integer(x ? static_cast<int64_t>(x->value().size()) : 0);
 }
 
 void getrange(const machine& m, arguments args, reply answer) {
@@ -44,14 +44,14 @@ void getrange(const machine& m, arguments args, reply answer) {
   if (!from || !to)
     return answer.error(errors::not_an_integer);
   auto* x = m.data().find(args[1]);
-  auto size = x ? static_cast<int64_t>(x->value.size()) : 0;
+  auto size = x ? static_cast<int64_t>(x->value().size()) : 0;
   if (*from < 0 && *to < 0 && *from > *to)
     return answer.bulk("");
   auto begin = std::max<int64_t>(*from < 0 ? size + *from : *from, 0);
   auto end = std::min(std::max<int64_t>(*to < 0 ? size + *to : *to, 0), size - 1);
   if (size == 0 || begin > end)
     return answer.bulk("");
-  answer.bulk(std::string_view{x->value}.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin + 1)));
+  answer.bulk(x->value().substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin + 1)));
 }
 
 // -- SET and what it replaced -------------------------------------------------
@@ -131,7 +131,7 @@ void set(machine& m, arguments args, reply answer) {
       answer.nil();
     return;
   }
-  m.data().put(args[1], args[2], options->keep_expiry && old ? old->expires : expires);
+  m.data().put(args[1], args[2], options->keep_expiry && old ? old->expires() : expires);
   if (!options->get)
     answer.status("OK");
 }
@@ -189,10 +189,10 @@ void getex(machine& m, arguments args, reply answer) {
   auto expires = deadline(m, *options, args[0], problem);
   if (!problem.empty())
     return answer.error(problem);
-  answer.bulk(x->value);
+  answer.bulk(x->value());
   if (expires != 0 && expires <= m.data().now())
     m.data().erase(args[1]);
-  else if (expires != 0 || (options->persist && x->expires != 0)) // What changes nothing must not end a transaction.
+  else if (expires != 0 || (options->persist && x->expires() != 0)) // What changes nothing must not end a transaction.
     m.data().set_expiry(args[1], expires);
 }
 
@@ -232,11 +232,11 @@ void msetnx(machine& m, arguments args, reply answer) {
 
 void append(machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
-  auto before = x ? x->value.size() : 0;
+  auto before = x ? x->value().size() : 0;
   if (too_long(m, before + args[2].size(), answer))
     return;
   if (x) {
-    m.data().resize(args[1], before + args[2].size()).value.replace(before, args[2].size(), args[2]);
+    std::copy(args[2].begin(), args[2].end(), m.data().grow(args[1], before + args[2].size()) + before);
   } else {
     m.data().put(args[1], args[2], 0);
   }
@@ -251,7 +251,7 @@ void setrange(machine& m, arguments args, reply answer) {
     return answer.error("ERR offset is out of range");
   auto* x = m.data().find(args[1]);
   if (args[3].empty())
-    return answer.integer(x ? static_cast<int64_t>(x->value.size()) : 0);
+    return answer.integer(x ? static_cast<int64_t>(x->value().size()) : 0);
   if (static_cast<uint64_t>(*offset) > m.bounds().value_bytes)
     return answer.error(errors::too_long);
   if (too_long(m, static_cast<size_t>(*offset) + args[3].size(), answer))
@@ -259,20 +259,20 @@ void setrange(machine& m, arguments args, reply answer) {
   if (!x)
     m.data().put(args[1], "", 0);
   auto begin = static_cast<size_t>(*offset);
-  auto& value = m.data().resize(args[1], std::max(x ? x->value.size() : 0, begin + args[3].size())).value;
-  value.replace(begin, args[3].size(), args[3]);
-  answer.integer(static_cast<int64_t>(value.size()));
+  auto size = std::max(x ? x->value().size() : 0, begin + args[3].size());
+  std::copy(args[3].begin(), args[3].end(), m.data().grow(args[1], size) + begin);
+  answer.integer(static_cast<int64_t>(size));
 }
 
 void add(machine& m, std::string_view key, int64_t difference, reply answer) {
   auto* x = m.data().find(key);
-  auto number = x ? parse_integer(x->value) : 0;
+  auto number = x ? parse_integer(x->value()) : 0;
   if (!number)
     return answer.error(errors::not_an_integer);
   int64_t sum = 0;
   if (__builtin_add_overflow(*number, difference, &sum))
     return answer.error("ERR increment or decrement would overflow");
-  m.data().put(key, std::to_string(sum), x ? x->expires : 0);
+  m.data().put(key, std::to_string(sum), x ? x->expires() : 0);
   answer.integer(sum);
 }
 
@@ -300,7 +300,7 @@ void decrby(machine& m, arguments args, reply answer) {
 
 void incrbyfloat(machine& m, arguments args, reply answer) {
   auto* x = m.data().find(args[1]);
-  auto number = x ? parse_float(x->value) : 0.0L;
+  auto number = x ? parse_float(x->value()) : 0.0L;
   auto difference = parse_float(args[2]);
   if (!number || !difference)
     return answer.error("ERR value is not a valid float");
@@ -310,7 +310,7 @@ void incrbyfloat(machine& m, arguments args, reply answer) {
   auto text = format_float(sum);
   if (too_long(m, text.size(), answer))
     return;
-  m.data().put(args[1], text, x ? x->expires : 0);
+  m.data().put(args[1], text, x ? x->expires() : 0);
   answer.bulk(text);
 }
 
