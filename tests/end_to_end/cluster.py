@@ -244,9 +244,11 @@ class Cluster:
 
     def status(self):
         """synod-ctl status by node name."""
-        out = subprocess.run([os.path.join(BIN, "synod-ctl"), "--config-file=" + self.config, "--json", "status"],
-                             stdout=subprocess.PIPE, timeout=60, text=True).stdout
-        return {x["node"]: x for x in json.loads(out)}
+        ended = subprocess.run([os.path.join(BIN, "synod-ctl"), "--config-file=" + self.config, "--json", "status"],
+                               stdout=subprocess.PIPE, timeout=60, text=True)
+        if not ended.stdout:
+            raise Failure("synod-ctl status said nothing and ended with %d" % ended.returncode)
+        return {x["node"]: x for x in json.loads(ended.stdout)}
 
     def leader(self):
         """The node of the active leader, waiting until there is one."""
