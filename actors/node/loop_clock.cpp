@@ -116,13 +116,14 @@ void loop_clock::start() {
 }
 
 void loop_clock::stop() {
+  std::vector<asked> dropped; // Without the lock: what they hold may be the last of an actor, which cancels its timeouts then.
   {
     std::lock_guard guard{mutex_};
     ends_ = true;
+    dropped.swap(asked_);
   }
   changed_.notify_one();
   sleeper_.join();
-  asked_.clear();
   base::cancel_all();
 }
 

@@ -39,13 +39,17 @@ void loop_scheduler::start() {
   abstract_coordinator::start();
 }
 
-/// The loop has ended: what is left will not be resumed.
+/// The loop has ended: what is left will not be resumed. Detached actors may be about to end yet, and have others told of it.
 void loop_scheduler::stop() {
   stop_actors();
   clock_.stop();
-  ready_.insert(ready_.end(), arrived_.begin(), arrived_.end());
-  arrived_.clear();
-  for (auto* each : std::exchange(ready_, {}))
+  auto left = std::exchange(ready_, {});
+  {
+    std::lock_guard guard{mutex_};
+    left.insert(left.end(), arrived_.begin(), arrived_.end());
+    arrived_.clear();
+  }
+  for (auto* each : left)
     cleanup_and_release(each);
 }
 

@@ -35,13 +35,12 @@ struct fixture {
 
 TEST_CASE_FIXTURE(fixture, "all actors run in one thread, the one of the links to other hosts") {
   std::promise<std::set<std::thread::id>> all;
-  auto last = spawn([&](caf::event_based_actor* self) -> caf::behavior {
+  auto last = spawn([&](caf::event_based_actor*) -> caf::behavior {
     auto seen = std::make_shared<std::set<std::thread::id>>();
     return {[=, &all](int left) {
       seen->insert(std::this_thread::get_id());
       if (left == 0)
         all.set_value(*seen);
-      static_cast<void>(self);
     }};
   });
   auto first = spawn([&](caf::event_based_actor* self) -> caf::behavior {

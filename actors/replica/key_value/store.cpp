@@ -30,7 +30,7 @@ size_t store::hash::operator()(std::string_view key) const {
 store::place store::look_up(std::string_view key) const {
   auto hash = store::hash{}(key);
   auto index = shard_of(hash);
-  return {hash, index, shards_[index].find(key, hash)};
+  return {index, shards_[index].find(key, hash)};
 }
 
 void store::advance(int64_t now) {

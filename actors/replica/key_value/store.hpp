@@ -95,7 +95,6 @@ public:
 private:
   /// Where a key is, or would be.
   struct place {
-    size_t hash;
     size_t shard_index;
     shard::const_iterator found;
   };
