@@ -5,24 +5,11 @@ using Configuration = import "configuration.capnp".Configuration;
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("synod::schema");
 
-struct Watched {
-  key @0 :Data;
-  version @1 :UInt64;        # as the state machine's version() told it
-}
-
-struct Operation {
-  # What the state machine performs. Arguments are byte strings, the first one names the command.
-  union {
-    arguments @0 :List(Data);
-    transaction :group {
-      # Performed as one, if every watched key still has its version.
-      commands @1 :List(List(Data));
-      watched @2 :List(Watched);
-    }
-    close @3 :Void;          # the session ends
-    keepAlive @4 :Void;      # the session is still in use
-    versions @5 :List(Data); # of these keys, for a later transaction; the reply is a list of integers
-  }
+struct Operations {
+  # What the state machine performs, one after the other: commands, transactions and what else messages/operations.hpp tells of,
+  # which packs and reads them. Argument by argument they would take twice the bytes.
+  count @0 :UInt32;
+  packed @1 :Data;
 }
 
 struct Open {
@@ -34,10 +21,10 @@ struct Open {
 }
 
 struct Commands {
-  # <session, firstCid + i, operations[i]>: a session's commands with consecutive numbers.
+  # <session, firstCid + i, operation i>: a session's commands with consecutive numbers.
   session @0 :UInt64;
   firstCid @1 :UInt64;       # from 1
-  operations @2 :List(Operation);
+  operations @2 :Operations;
 }
 
 struct Request {
@@ -52,7 +39,7 @@ struct Request {
 struct Query {
   # Client or gateway to replica: read-only operations, which take no slot.
   number @0 :UInt64;         # of the client's own choice; comes back
-  operations @1 :List(Operation);  # arguments or versions
+  operations @1 :Operations; # commands and versions
 }
 
 struct Reply {

@@ -1,5 +1,6 @@
 #include "synod/messages/message.hpp"
 
+#include "synod/messages/operations.hpp"
 #include "synod/messages/paxos.capnp.h"
 
 #include <kj/exception.h>
@@ -63,40 +64,20 @@ void visit_field(capnp::DynamicStruct::Reader value, capnp::StructSchema::Field 
   KJ_FAIL_REQUIRE("a member of a union that is not known");
 }
 
+void visit(schema::Operations::Reader operations) {
+  KJ_REQUIRE(is_sound(operations), "operations that cannot be read");
+}
+
 void visit(capnp::DynamicStruct::Reader value) {
+  static const capnp::StructSchema operations = capnp::Schema::from<schema::Operations>();
+  if (value.getSchema() == operations)
+    return visit(value.as<schema::Operations>());
   for (auto field : value.getSchema().getNonUnionFields())
     visit_field(value, field);
   KJ_IF_MAYBE (field, value.which())
     visit_field(value, *field);
   else if (value.getSchema().getUnionFields().size() > 0)
     refuse_kind();
-}
-
-void visit(capnp::List<capnp::Data>::Reader list) {
-  for (auto each : list)
-    static_cast<void>(each);
-}
-
-void visit(schema::Operation::Reader operation) {
-  switch (operation.which()) {
-    case schema::Operation::ARGUMENTS:
-      visit(operation.getArguments());
-      break;
-    case schema::Operation::VERSIONS:
-      visit(operation.getVersions());
-      break;
-    case schema::Operation::TRANSACTION:
-      for (auto command : operation.getTransaction().getCommands())
-        visit(command);
-      for (auto watched : operation.getTransaction().getWatched())
-        watched.getKey();
-      break;
-    case schema::Operation::CLOSE:
-    case schema::Operation::KEEP_ALIVE:
-      break;
-    default:
-      refuse_kind();
-  }
 }
 
 void visit(schema::Configuration::Reader configuration) {
@@ -116,8 +97,7 @@ void visit(schema::Pvalue::Reader pvalue) {
   auto batch = pvalue.getValue();
   for (auto request : batch.getRequests())
     if (request.isCommands())
-      for (auto operation : request.getCommands().getOperations())
-        visit(operation);
+      visit(request.getCommands().getOperations());
     else if (request.isOpen())
       request.getOpen();
     else if (request.isConfiguration())

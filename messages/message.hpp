@@ -39,8 +39,8 @@ private:
 using block_ptr = caf::intrusive_ptr<block>;
 
 /// Copies `words` into a block if they are a sound message of `schema`: one
-/// segment, every pointer in bounds and of its field's type, and no more work to
-/// read than its size accounts for. Null otherwise; never throws. What passes
+/// segment, every pointer in bounds and of its field's type, no more work to read
+/// than its size accounts for, and operations that can be read (operations.hpp). Null otherwise; never throws. What passes
 /// here can be read without further checks.
 block_ptr check(std::span<const uint64_t> words, const capnp::StructSchema& schema);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/node/system_config.hpp"
+#include "synod/messages/operations.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <caf/scheduler/test_coordinator.hpp>
@@ -160,13 +161,31 @@ private:
 
 // -- messages -----------------------------------------------------------------
 
-inline void write_operations(capnp::List<schema::Operation>::Builder operations,
-                             const std::vector<std::vector<std::string>>& commands) {
-  for (unsigned i = 0; i < operations.size(); ++i) {
-    auto list = operations[i].initArguments(static_cast<unsigned>(commands[i].size()));
-    for (unsigned j = 0; j < list.size(); ++j)
-      list.set(j, as_data(commands[i][j]));
-  }
+using command_list = std::vector<std::vector<std::string>>;
+using watched_keys = std::vector<std::pair<std::string, uint64_t>>;
+
+inline void write_operations(schema::Operations::Builder operations, const std::vector<std::vector<std::string>>& commands) {
+  operation_writer packed;
+  for (auto& each : commands)
+    packed.command(each);
+  packed.write(operations);
+}
+
+inline message<schema::Request> request_of(uint64_t session, uint64_t first_cid, const operation_writer& operations) {
+  builder<schema::Request> built;
+  auto to = built->initCommands();
+  to.setSession(session);
+  to.setFirstCid(first_cid);
+  operations.write(to.initOperations());
+  return built.finish();
+}
+
+/// The operation at `index`, which is there, and the message lasts.
+inline operation operation_of(schema::Operations::Reader operations, unsigned index) {
+  operation_reader reader{operations};
+  for (auto i = 0u; i <= index; ++i)
+    reader.next();
+  return *reader;
 }
 
 inline message<schema::Request> request_of(uint64_t session, uint64_t first_cid,
@@ -175,14 +194,14 @@ inline message<schema::Request> request_of(uint64_t session, uint64_t first_cid,
   auto to = built->initCommands();
   to.setSession(session);
   to.setFirstCid(first_cid);
-  write_operations(to.initOperations(static_cast<unsigned>(commands.size())), commands);
+  write_operations(to.initOperations(), commands);
   return built.finish();
 }
 
 inline message<schema::Query> query_of(uint64_t number, const std::vector<std::vector<std::string>>& commands) {
   builder<schema::Query> built;
   built->setNumber(number);
-  write_operations(built->initOperations(static_cast<unsigned>(commands.size())), commands);
+  write_operations(built->initOperations(), commands);
   return built.finish();
 }
 

@@ -57,7 +57,7 @@ public:
   /// The reply to a submitted command; one that was answered already is passed over.
   void deliver(uint64_t ticket, schema::Reply::Reader reply);
   /// The same for one that was submitted as a read, with what it asked.
-  void deliver_read(uint64_t ticket, schema::Operation::Reader asked, schema::Reply::Reader reply);
+  void deliver_read(uint64_t ticket, arguments asked, schema::Reply::Reader reply);
   void deliver_error(uint64_t ticket, std::string_view text);
 
   /// Bytes for the client; the caller takes them away.

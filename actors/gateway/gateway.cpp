@@ -263,7 +263,7 @@ void gateway::deliver(ticket whose, schema::Reply::Reader reply) {
   give(whose, [&](auto& state) { state.deliver(whose.number, reply); });
 }
 
-void gateway::deliver_read(ticket whose, schema::Operation::Reader asked, schema::Reply::Reader reply) {
+void gateway::deliver_read(ticket whose, arguments asked, schema::Reply::Reader reply) {
   give(whose, [&](auto& state) { state.deliver_read(whose.number, asked, reply); });
 }
 

@@ -104,7 +104,7 @@ private:
 
   // recipient
   void deliver(ticket whose, schema::Reply::Reader reply) override;
-  void deliver_read(ticket whose, schema::Operation::Reader asked, schema::Reply::Reader reply) override;
+  void deliver_read(ticket whose, arguments asked, schema::Reply::Reader reply) override;
   void fail(ticket whose, std::string_view error) override;
 
   void on_peer(const peer& x);

@@ -3,14 +3,14 @@
 
 #include "synod/actors/gateway/transaction.hpp"
 #include "synod/messages/message.hpp"
+#include "synod/messages/operations.hpp"
 
-#include <string>
 #include <vector>
 
 namespace synod {
 
-/// Collects operations and builds requests, or queries, of them, each of `full_bytes` and one operation at most. Keeps its
-/// storage, so that in the steady state a command costs no allocation.
+/// Packs operations as they come, and cuts requests, or queries, of them, each of `full_bytes` and one operation at most. Keeps
+/// its storage, so that in the steady state a command costs no allocation.
 class operation_buffer {
 public:
   static constexpr size_t full_bytes = 512u << 10;
@@ -24,60 +24,31 @@ public:
   /// The oldest one will not be sent. Not called when it is empty.
   void drop();
 
-  size_t size() const { return operations_.size() - taken_; }
+  size_t size() const { return sizes_.size() - taken_.count; }
   bool empty() const { return size() == 0; }
-  /// What they take in messages, at most.
-  size_t bytes() const { return bytes_; }
-  /// Their texts in memory, with those of taken ones in front: not much more than twice `bytes()`.
-  size_t held_bytes() const { return text_.size(); }
+  /// What they take in messages.
+  size_t bytes() const { return packed_.size_bytes() - taken_.bytes; }
+  /// What they take in memory, with taken ones in front: not much more than twice `bytes()`.
+  size_t held_bytes() const { return packed_.size_bytes(); }
   /// Enough for a message.
-  bool full() const { return bytes_ >= full_bytes || size() >= full_count; }
+  bool full() const { return bytes() >= full_bytes || size() >= full_count; }
 
   /// Takes out as many as make a message, the oldest first. Not called when it is empty.
   message<schema::Request> take_request(uint64_t session, uint64_t first_cid);
   message<schema::Query> take_query(uint64_t number);
 
 private:
-  enum class kind : uint8_t { arguments, versions, transaction, keep_alive };
+  using extent = operation_writer::extent;
 
-  struct operation {
-    kind what;
-    uint32_t lists = 0;   // so many lists of arguments: one, or those of a transaction's commands
-    uint32_t watched = 0; // behind them, so many watched keys
-    size_t bytes = 0;     // in a message, at most
-  };
-
-  struct span {
-    size_t offset; // in text_
-    size_t size;
-  };
-
-  template <class List>
-  void add_list(const List& list);
-  void add_span(std::string_view text);
-  void took(const operation& x);
-  void end_operation(kind what, uint32_t lists, uint32_t watched, size_t bytes_before);
-
+  void note_size();
+  extent next_message() const;
+  void took(extent part);
   void cut_off();
-  size_t count_for_message(size_t& bytes) const;
-  void write(capnp::List<schema::Operation>::Builder list);
-  void write(schema::Operation::Builder target, const operation& source);
-  void write_list(capnp::List<capnp::Data>::Builder target);
-  void write_transaction(schema::Operation::Transaction::Builder target, const operation& source);
-  capnp::Data::Reader next_span();
 
-  std::vector<operation> operations_;
-  std::vector<uint32_t> list_sizes_;
-  std::vector<span> spans_;
-  std::vector<uint64_t> versions_; // of watched keys
-  std::string text_;
-  size_t bytes_ = 0;
-
-  // Up to here they are taken.
-  size_t taken_ = 0;
-  size_t next_list_ = 0;
-  size_t next_span_ = 0;
-  size_t next_version_ = 0;
+  operation_writer packed_;
+  std::vector<size_t> sizes_; // of each, in bytes
+  size_t packed_end_ = 0;     // of the last one that is in sizes_
+  extent taken_{};            // so much, in front
 };
 
 } // namespace synod

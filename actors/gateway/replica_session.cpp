@@ -190,9 +190,11 @@ void replica_session::on_answers(const message<schema::Answers>& answers, recipi
     fail_rest(found->second, waiting.size(), read_refused, to);
   } else {
     fail_rest(found->second, std::min(first, end), read_failed, to);
-    for (auto operations = asked->getOperations(); answered < end; ++answered)
-      to.deliver_read(waiting[answered].whose, operations[static_cast<unsigned>(answered)],
-                      replies[static_cast<unsigned>(answered - first)]);
+    reading_back_.begin(asked->getOperations());
+    for (size_t i = 0; i < answered; ++i)
+      reading_back_.next();
+    for (; answered < end && reading_back_.next(); ++answered)
+      to.deliver_read(waiting[answered].whose, reading_back_->texts(), replies[static_cast<unsigned>(answered - first)]);
   }
   if (answered == waiting.size())
     end_query(found);

@@ -141,6 +141,7 @@ private:
   std::map<uint64_t, query> queries_;
   uint64_t next_query_ = 1;
   size_t asked_bytes_ = 0; // of queries_
+  operation_reader reading_back_;
 };
 
 } // namespace synod

@@ -26,11 +26,11 @@ size_t size_of(schema::Reply::Reader reply) {
   return reply.isArray() ? small + reply.totalSize().wordCount * sizeof(capnp::word) : small;
 }
 
-std::string pack(capnp::List<capnp::Data>::Reader args) {
+std::string pack(arguments args) {
   std::string packed;
   for (auto each : args) {
-    auto size = static_cast<uint64_t>(each.size());
-    packed.append(reinterpret_cast<const char*>(&size), sizeof size).append(view(each));
+    uint64_t size = each.size();
+    packed.append(reinterpret_cast<const char*>(&size), sizeof size).append(each);
   }
   return packed;
 }
@@ -81,7 +81,7 @@ void connection::deliver(uint64_t ticket, schema::Reply::Reader reply) {
     leave_out(*x, reply);
 }
 
-void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, schema::Reply::Reader reply) {
+void connection::deliver_read(uint64_t ticket, arguments asked, schema::Reply::Reader reply) {
   auto* x = waiting_for(ticket);
   if (!x)
     return;
@@ -99,7 +99,7 @@ void connection::deliver_read(uint64_t ticket, schema::Operation::Reader asked, 
   if (std::any_of(later, pending_.end(), [](auto& each) { return each.may_be_asked_again() && each.done; }))
     return deliver_error(ticket, reply_not_kept);
   x->postponed = bytes;
-  x->bytes = pack(asked.getArguments());
+  x->bytes = pack(asked);
   postponed_bytes_ += x->bytes.size();
   --asked_;
   postponed_from_ = postponed_from_ == 0 ? ticket : std::min(postponed_from_, ticket);

@@ -1,7 +1,7 @@
 // Whose a command is, and who is told what becomes of it.
 #pragma once
 
-#include "synod/messages/client.capnp.h"
+#include "synod/messages/operations.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -20,8 +20,8 @@ public:
   virtual ~recipient() = default;
 
   virtual void deliver(ticket whose, schema::Reply::Reader reply) = 0;
-  /// The reply to a read; who has no room for it may ask `asked` again.
-  virtual void deliver_read(ticket whose, schema::Operation::Reader asked, schema::Reply::Reader reply) = 0;
+  /// The reply to a read; who has no room for it may ask that again: a command, or keys whose versions were asked for.
+  virtual void deliver_read(ticket whose, arguments asked, schema::Reply::Reader reply) = 0;
   virtual void fail(ticket whose, std::string_view error) = 0;
 };
 

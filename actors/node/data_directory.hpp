@@ -42,7 +42,7 @@ public:
     bool decided = false;  ///< members were decided since the directory was begun
   };
 
-  static constexpr uint32_t format_version = 4;
+  static constexpr uint32_t format_version = 5;
   static constexpr const char* identity_file = "identity";
   static constexpr const char* incarnation_file = "incarnation";
 

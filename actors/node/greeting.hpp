@@ -19,7 +19,7 @@ namespace synod {
 /// left yet, is taken, too: it counts for nothing.
 class greeting {
 public:
-  static constexpr uint32_t protocol_version = 5;
+  static constexpr uint32_t protocol_version = 6;
 
   /// `config`: as the node knows the cluster now. `token`: of this node's data directory.
   greeting(std::shared_ptr<const cluster> config, node_id self, uint64_t token, std::shared_ptr<const known_nodes> known);

@@ -52,40 +52,48 @@ void execution::perform_commands(schema::Commands::Reader x, listener& told) {
   using turn = session_table::turn;
   auto& sessions = state_.sessions;
   auto session = x.getSession();
-  auto operations = x.getOperations();
+  auto count = x.getOperations().getCount();
   auto first = x.getFirstCid();
   auto next = sessions.next_cid(session);
-  auto skip = next > first ? static_cast<unsigned>(std::min<uint64_t>(next - first, operations.size())) : 0u;
+  auto skip = next > first ? static_cast<unsigned>(std::min<uint64_t>(next - first, count)) : 0u;
   skipped_ += skip;
-  if (skip == operations.size())
+  if (skip == count)
     return told.on_skipped(session, turn::performed);
   if (auto whose = sessions.turn_of(session, first + skip); whose != turn::now) {
-    skipped_ += operations.size() - skip;
+    skipped_ += count - skip;
     return told.on_skipped(session, whose);
   }
   auto keep_results = sessions.keeps_results(session);
+  begin_at(x.getOperations(), skip);
   if (!told.on_turn(session)) {
-    for (auto i = skip; i < operations.size(); ++i)
-      apply(session, first + i, keep_results, operations[i], reply{});
+    for (auto i = skip; operations_.next(); ++i)
+      apply(session, first + i, keep_results, *operations_, reply{});
   } else {
-    response_writer<commands_format> answers{{session, first}, skip, operations.size() - skip, told};
-    for (auto i = skip; i < operations.size(); ++i)
-      apply(session, first + i, keep_results, operations[i], answers.next());
+    response_writer<commands_format> answers{{session, first}, skip, count - skip, told};
+    for (auto i = skip; operations_.next(); ++i)
+      apply(session, first + i, keep_results, *operations_, answers.next());
     answers.finish();
   }
   told.on_performed(session);
 }
 
-void execution::apply(uint64_t session, uint64_t cid, bool keep_result, schema::Operation::Reader operation, reply answer) {
+/// The next one that is read is the one at `index`.
+void execution::begin_at(schema::Operations::Reader all, unsigned index) {
+  operations_.begin(all);
+  for (; index > 0; --index)
+    operations_.next();
+}
+
+void execution::apply(uint64_t session, uint64_t cid, bool keep_result, const operation& x, reply answer) {
   if (!state_.sessions.advance(session, state_.log_time)) // It was closed by a command of the same request.
     return answer.error("ERR the session has ended");
   ++performed_;
   if (!keep_result)
-    return apply_operation(session, operation, answer);
+    return apply_operation(session, x, answer);
   // What is too large to be kept is built only where somebody waits for it, and counted everywhere.
   reply_room room{answer.wanted() ? reply_limit_bytes : session_table::result_limit_bytes};
   builder<schema::Reply> built;
-  apply_operation(session, operation, reply{*built, room});
+  apply_operation(session, x, reply{*built, room});
   if (room.exceeded())
     return answer.error(commands_format::too_large);
   auto result = built.finish();
@@ -94,62 +102,58 @@ void execution::apply(uint64_t session, uint64_t cid, bool keep_result, schema::
     state_.sessions.keep(session, cid, std::move(result));
 }
 
-void execution::apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer) {
-  switch (operation.which()) {
-    case schema::Operation::ARGUMENTS:
-      state_.machine->apply(arguments_.of(operation.getArguments()), answer);
-      break;
-    case schema::Operation::TRANSACTION:
-      apply_transaction(operation.getTransaction(), answer);
-      break;
-    case schema::Operation::CLOSE:
+void execution::apply_operation(uint64_t session, const operation& x, reply answer) {
+  switch (x.what()) {
+    case operation::kind::command:
+      return state_.machine->apply(x.texts(), answer);
+    case operation::kind::transaction:
+      return apply_transaction(x, answer);
+    case operation::kind::close:
       answer.status("OK");
-      state_.sessions.close(session);
-      break;
-    case schema::Operation::KEEP_ALIVE:
-      answer.status("OK");
-      break;
-    case schema::Operation::VERSIONS:
-      tell_versions(operation.getVersions(), answer);
-      break;
+      return state_.sessions.close(session);
+    case operation::kind::keep_alive:
+      return answer.status("OK");
+    case operation::kind::versions:
+      return tell_versions(x.texts(), answer);
   }
 }
 
-void execution::tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const {
+void execution::tell_versions(arguments keys, reply answer) const {
   answer.array(keys.size());
-  for (unsigned i = 0; i < keys.size(); ++i)
-    answer.element(i).integer(static_cast<int64_t>(state_.machine->version(view(keys[i]))));
+  for (size_t i = 0; i < keys.size(); ++i)
+    answer.element(i).integer(static_cast<int64_t>(state_.machine->version(keys[i])));
 }
 
 /// All of it or nothing: it is one command, and only if no watched key changed.
-void execution::apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer) {
-  for (auto watched : transaction.getWatched())
-    if (state_.machine->version(view(watched.getKey())) != watched.getVersion())
+void execution::apply_transaction(const operation& x, reply answer) {
+  for (auto& [key, version] : x.watched())
+    if (state_.machine->version(key) != version)
       return answer.no_array();
-  auto commands = transaction.getCommands();
-  answer.array(commands.size());
-  for (unsigned i = 0; i < commands.size(); ++i)
-    state_.machine->apply(arguments_.of(commands[i]), answer.element(i));
+  answer.array(x.commands());
+  for (size_t i = 0; i < x.commands(); ++i)
+    state_.machine->apply(x.command(i), answer.element(i));
 }
 
 unsigned execution::answer(schema::Query::Reader asked, unsigned first, reply_sink<query_format>& sink) {
-  auto operations = asked.getOperations();
+  auto count = asked.getOperations().getCount();
   auto whole = false;
-  for (auto each : operations)
-    whole |= each.isVersions();
-  response_writer<query_format> answers{{asked.getNumber()}, first, operations.size() - first, sink};
+  for (operations_.begin(asked.getOperations()); operations_.next();)
+    whole |= operations_->what() == operation::kind::versions;
+  begin_at(asked.getOperations(), first);
+  response_writer<query_format> answers{{asked.getNumber()}, first, count - first, sink};
   auto i = first;
-  for (; i < operations.size(); ++i) {
+  for (; i < count; ++i) {
     if (answers.at_boundary() && !whole) {
       answers.finish();
       if (!sink.has_room())
         break;
     }
     auto answer = answers.next();
-    if (operations[i].isArguments())
-      state_.machine->query(arguments_.of(operations[i].getArguments()), answer);
-    else if (operations[i].isVersions())
-      tell_versions(operations[i].getVersions(), answer);
+    operations_.next();
+    if (operations_->what() == operation::kind::command)
+      state_.machine->query(operations_->texts(), answer);
+    else if (operations_->what() == operation::kind::versions)
+      tell_versions(operations_->texts(), answer);
     else
       answer.error("ERR only single commands can be read");
   }
@@ -164,7 +168,7 @@ bool execution::is_performed(schema::Request::Reader x) const {
   if (x.isConfiguration())
     return x.getConfiguration().getNumber() <= state_.members.latest().number();
   auto commands = x.getCommands();
-  auto last = commands.getFirstCid() + commands.getOperations().size() - 1;
+  auto last = commands.getFirstCid() + commands.getOperations().getCount() - 1;
   return state_.sessions.turn_of(commands.getSession(), last) == session_table::turn::performed;
 }
 

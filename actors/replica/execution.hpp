@@ -1,7 +1,6 @@
 // The replicated state, and how decided batches move it on.
 #pragma once
 
-#include "synod/actors/replica/argument_buffer.hpp"
 #include "synod/actors/replica/response_writer.hpp"
 #include "synod/actors/replica/sessions.hpp"
 #include "synod/actors/role/state_machine.hpp"
@@ -77,13 +76,14 @@ private:
   void perform_configuration(schema::Configuration::Reader x);
   void open(schema::Open::Reader x, uint64_t id, listener& told);
   void perform_commands(schema::Commands::Reader x, listener& told);
-  void apply(uint64_t session, uint64_t cid, bool keep_result, schema::Operation::Reader operation, reply answer);
-  void apply_operation(uint64_t session, schema::Operation::Reader operation, reply answer);
-  void apply_transaction(schema::Operation::Transaction::Reader transaction, reply answer);
-  void tell_versions(capnp::List<capnp::Data>::Reader keys, reply answer) const;
+  void begin_at(schema::Operations::Reader all, unsigned index);
+  void apply(uint64_t session, uint64_t cid, bool keep_result, const operation& x, reply answer);
+  void apply_operation(uint64_t session, const operation& x, reply answer);
+  void apply_transaction(const operation& x, reply answer);
+  void tell_versions(arguments keys, reply answer) const;
 
   replicated_state state_;
-  argument_buffer arguments_;
+  operation_reader operations_;
   uint64_t performed_ = 0;
   uint64_t skipped_ = 0;
   uint64_t reads_ = 0;

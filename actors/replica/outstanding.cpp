@@ -84,7 +84,7 @@ outstanding::client outstanding::on_performed(uint64_t id, const session_table& 
   auto& [from, entries, refused, again] = mine->second;
   auto next = sessions.next_cid(id);
   while (!entries.empty()
-         && first_cid(entries.front().asked) + entries.front().asked->getCommands().getOperations().size() <= next) {
+         && first_cid(entries.front().asked) + entries.front().asked->getCommands().getOperations().getCount() <= next) {
     left(entries.front().asked);
     entries.pop_front();
   }

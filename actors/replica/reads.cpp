@@ -77,7 +77,7 @@ void replica::serve_reads() {
 void replica::answer(read_rounds::read x) {
   answering sink{*this, x.from};
   x.first = execution_->answer(*x.asked, x.first, sink);
-  x.first < x.asked->getOperations().size() ? reads_.hold(std::move(x)) : reads_.done(x);
+  x.first < x.asked->getOperations().getCount() ? reads_.hold(std::move(x)) : reads_.done(x);
 }
 
 /// Goes on with what was held back for a client, as far as it has room.

@@ -15,7 +15,7 @@ request_queue::outcome request_queue::add(const request& x, const session_table&
   } else {
     auto session = x->getCommands().getSession();
     auto first = x->getCommands().getFirstCid();
-    auto end = first + x->getCommands().getOperations().size();
+    auto end = first + x->getCommands().getOperations().getCount();
     auto chain = chain_end_.find(session);
     auto performed_below = sessions.known(session) ? sessions.next_cid(session) : 0;
     auto next = chain != chain_end_.end() ? chain->second : turns_known && performed_below != 0 ? performed_below : first;

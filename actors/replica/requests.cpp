@@ -11,7 +11,7 @@ void replica::on_request(const request& x) {
   if (x->isConfiguration())
     return on_configuration(x);
   auto client = current_sender();
-  if (!client || (x->isCommands() && (x->getCommands().getOperations().size() == 0 || x->getCommands().getSession() == 0)))
+  if (!client || (x->isCommands() && (x->getCommands().getOperations().getCount() == 0 || x->getCommands().getSession() == 0)))
     return;
   if (answer_again(x, client))
     return;
@@ -64,7 +64,7 @@ bool replica::answer_again(const request& x, const caf::strong_actor_ptr& client
     return true;
   auto commands = x->getCommands();
   auto session = commands.getSession(), first = commands.getFirstCid();
-  auto count = commands.getOperations().size();
+  auto count = commands.getOperations().getCount();
   telling_again to{*this, client};
   response_writer<commands_format> answers{{session, first}, 0, count, to};
   for (unsigned i = 0; i < count; ++i) {

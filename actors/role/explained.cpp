@@ -1,5 +1,7 @@
 #include "synod/actors/role/explained.hpp"
 
+#include "synod/messages/operations.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -10,11 +12,11 @@ namespace synod {
 namespace {
 
 /// A client may have put any bytes there.
-std::string name_of(capnp::List<capnp::Data>::Reader command) {
-  if (command.size() == 0)
+std::string name_of(arguments command) {
+  if (command.empty())
     return "(no name)";
   std::string name;
-  for (auto each : view(command[0]).substr(0, longest_name))
+  for (auto each : command[0].substr(0, longest_name))
     name += each >= 'a' && each <= 'z' ? static_cast<char>(each - 'a' + 'A') : each > ' ' && each < 127 ? each : '?';
   return name;
 }
@@ -44,20 +46,20 @@ private:
   uint64_t others_ = 0;
 };
 
-void add_names(counted_names& to, schema::Operation::Reader x) {
-  switch (x.which()) {
-    case schema::Operation::ARGUMENTS:
-      return to.add(name_of(x.getArguments()));
-    case schema::Operation::TRANSACTION:
+void add_names(counted_names& to, const operation& x) {
+  switch (x.what()) {
+    case operation::kind::command:
+      return to.add(name_of(x.texts()));
+    case operation::kind::transaction:
       to.add("EXEC");
-      for (auto each : x.getTransaction().getCommands())
-        to.add(name_of(each));
+      for (size_t i = 0; i < x.commands(); ++i)
+        to.add(name_of(x.command(i)));
       return;
-    case schema::Operation::CLOSE:
+    case operation::kind::close:
       return to.add("close a session");
-    case schema::Operation::KEEP_ALIVE:
+    case operation::kind::keep_alive:
       return to.add("keep a session alive");
-    case schema::Operation::VERSIONS:
+    case operation::kind::versions:
       return to.add("versions of keys");
   }
 }
@@ -66,12 +68,15 @@ void add_names(counted_names& to, schema::Operation::Reader x) {
 
 std::string commands_of(schema::Batch::Reader batch) {
   counted_names names;
+  operation_reader operations;
   for (auto request : batch.getRequests())
     if (request.isOpen())
       names.add("open a session");
+    else if (request.isConfiguration())
+      names.add("change the configuration");
     else
-      for (auto operation : request.getCommands().getOperations())
-        add_names(names, operation);
+      for (operations.begin(request.getCommands().getOperations()); operations.next();)
+        add_names(names, *operations);
   return names.text();
 }
 

@@ -3,6 +3,7 @@
 
 #include "synod/messages/client.capnp.h"
 #include "synod/messages/message.hpp"
+#include "synod/messages/operations.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -14,9 +15,6 @@
 #include <vector>
 
 namespace synod {
-
-/// A command's arguments, the command's name first; views into the decided batch.
-using arguments = std::span<const std::string_view>;
 
 /// How many bytes an answer may have. What goes beyond is left out, so that no answer grows without bound while it is written;
 /// who gave the room looks whether that happened, and answers with an error instead.

@@ -13,6 +13,7 @@
 #include "synod/actors/node/restore.hpp"
 #include "synod/actors/node/system_config.hpp"
 #include "synod/actors/role/error_text.hpp"
+#include "synod/messages/operations.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <nlohmann/json.hpp>
@@ -79,7 +80,9 @@ private:
     for (auto begun = clock::now(); clock::now() - begun < read_limit;) {
       builder<schema::Query> query;
       query->setNumber(number);
-      query->initOperations(1)[0].initVersions(0);
+      operation_writer versions;
+      versions.versions({});
+      versions.write(query->initOperations());
       send(query);
       auto answered = false, refused = false;
       self_->receive(

@@ -98,33 +98,33 @@ void reference::open(schema::Open::Reader x, uint64_t id) {
 
 void reference::perform(schema::Commands::Reader commands) {
   auto cid = commands.getFirstCid();
-  for (auto operation : commands.getOperations()) {
+  for (operation_reader operations{commands.getOperations()}; operations.next();) {
     auto found = sessions_.find(commands.getSession());
     // Not any more, performed before, or not its turn yet.
     if (found == sessions_.end() || found->second.next_cid != cid++)
       continue;
     ++found->second.next_cid;
     found->second.used = log_time_;
-    apply(operation, commands.getSession());
+    apply(*operations, commands.getSession());
   }
 }
 
-void reference::apply(schema::Operation::Reader operation, uint64_t session_id) {
+void reference::apply(const synod::operation& x, uint64_t session_id) {
+  using kind = synod::operation::kind;
   uint64_t sum = 0;
   builder<schema::Reply> told;
   reply answer{*told};
-  if (operation.isArguments())
-    apply(arguments_.of(operation.getArguments()), answer, sum);
-  if (operation.isClose())
+  if (x.what() == kind::command)
+    apply(x.texts(), answer, sum);
+  if (x.what() == kind::close)
     sessions_.erase(session_id);
-  if (operation.isTransaction()) {
-    for (auto watched : operation.getTransaction().getWatched())
-      if (machine_->version(view(watched.getKey())) != watched.getVersion())
+  if (x.what() == kind::transaction) {
+    for (auto& [key, version] : x.watched())
+      if (machine_->version(key) != version)
         return;
-    auto commands = operation.getTransaction().getCommands();
-    answer.array(commands.size());
-    for (unsigned i = 0; i < commands.size(); ++i)
-      apply(arguments_.of(commands[i]), answer.element(i), sum);
+    answer.array(x.commands());
+    for (size_t i = 0; i < x.commands(); ++i)
+      apply(x.command(i), answer.element(i), sum);
   }
   ++operations_;
   auto& found = occurrences_[sum];

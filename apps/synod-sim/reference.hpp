@@ -3,7 +3,6 @@
 
 #include "random.hpp"
 
-#include "synod/actors/replica/argument_buffer.hpp"
 #include "synod/actors/role/state_machine.hpp"
 #include "synod/messages/roles.hpp"
 
@@ -127,14 +126,13 @@ private:
   void reconfigure(schema::Configuration::Reader x);
   void open(schema::Open::Reader x, uint64_t id);
   void perform(schema::Commands::Reader commands);
-  void apply(schema::Operation::Reader operation, uint64_t session_id);
+  void apply(const synod::operation& x, uint64_t session_id);
   void apply(arguments command, reply answer, uint64_t& sum);
   void expire_sessions();
   void look_again();
   void look(const std::vector<std::string>& command, std::set<std::string>& answers) const;
 
   std::unique_ptr<state_machine> machine_;
-  argument_buffer arguments_;
   int64_t session_lifetime_ms_;
   std::map<slot_number, configuration> members_; // by the first slot that each rules
   uint64_t window_;

@@ -1,5 +1,7 @@
 #include "session_client.hpp"
 
+#include "synod/messages/operations.hpp"
+
 #include <algorithm>
 
 namespace synod::simulation {
@@ -10,27 +12,28 @@ using std::chrono::milliseconds;
 
 constexpr const char* result_gone = "ERR the command was performed, its result is no longer kept";
 
-void put(const std::vector<std::string>& command, capnp::List<capnp::Data>::Builder list) {
-  for (unsigned i = 0; i < list.size(); ++i)
-    list.set(i, as_data(command[i]));
-}
+using watched_keys = std::vector<std::pair<std::string, uint64_t>>;
 
-void put(const operation& x, schema::Operation::Builder target) {
+void put(const operation& x, const watched_keys& watched, operation_writer& into) {
   if (x.what == operation::kind::command)
-    return put(x.commands.front(), target.initArguments(static_cast<unsigned>(x.commands.front().size())));
-  auto commands = target.initTransaction().initCommands(static_cast<unsigned>(x.commands.size()));
-  for (unsigned i = 0; i < commands.size(); ++i)
-    put(x.commands[i], commands.init(i, static_cast<unsigned>(x.commands[i].size())));
+    into.command(x.commands.front());
+  else
+    into.transaction(watched, x.commands);
 }
 
-message<schema::Request> build(uint64_t session, uint64_t first_cid, const std::vector<operation>& operations) {
+message<schema::Request> build(uint64_t session, uint64_t first_cid, const operation_writer& operations) {
   builder<schema::Request> built;
   auto commands = built->initCommands();
   commands.setSession(session);
   commands.setFirstCid(first_cid);
-  auto list = commands.initOperations(static_cast<unsigned>(operations.size()));
-  for (unsigned i = 0; i < list.size(); ++i)
-    put(operations[i], list[i]);
+  operations.write(commands.initOperations());
+  return built.finish();
+}
+
+message<schema::Query> build(uint64_t number, const operation_writer& operations) {
+  builder<schema::Query> built;
+  built->setNumber(number);
+  operations.write(built->initOperations());
   return built.finish();
 }
 
@@ -83,10 +86,9 @@ void session_client::ask() {
 
 void session_client::ask_read(unsigned group, operation x) {
   auto number = next_read_++;
-  builder<schema::Query> built;
-  built->setNumber(number);
-  put(x, built->initOperations(1)[0]);
-  auto query = built.finish();
+  operation_writer asked;
+  put(x, {}, asked);
+  auto query = build(number, asked);
   reads_.emplace(number, read{begin(group, std::move(x)), query, {}, false});
   send(query);
 }
@@ -96,12 +98,10 @@ void session_client::look_at(unsigned group) {
   operation x{index_, operation::kind::command, {{"GET", key('r', group)}}};
   auto watched = draw_watched(group);
   auto number = next_read_++;
-  builder<schema::Query> built;
-  built->setNumber(number);
-  auto both = built->initOperations(2);
-  put(x, both[0]);
-  put(watched, both[1].initVersions(static_cast<unsigned>(watched.size())));
-  auto query = built.finish();
+  operation_writer both;
+  put(x, {}, both);
+  both.versions(watched);
+  auto query = build(number, both);
   reads_.emplace(number, read{begin(group, std::move(x)), query, std::move(watched), false});
   send(query);
 }
@@ -128,12 +128,12 @@ void session_client::ask_of_user() {
 }
 
 void session_client::ask_writes(std::vector<std::pair<unsigned, operation>>&& drawn) {
-  std::vector<operation> operations;
+  operation_writer operations;
   std::vector<place> places;
   for (auto& [group, x] : drawn) {
     x.stream = session_;
-    places.push_back(begin(group, x));
-    operations.push_back(std::move(x));
+    put(x, {}, operations);
+    places.push_back(begin(group, std::move(x)));
   }
   send_write(std::move(places), build(session_, next_cid_, operations));
 }
@@ -151,18 +151,12 @@ void session_client::ask_checked(const read& looked, schema::Reply::Reader versi
     return;
   auto x = checked_transaction(looked.asked, looked.watched);
   x.stream = session_;
-  builder<schema::Request> built;
-  auto commands = built->initCommands();
-  commands.setSession(session_);
-  commands.setFirstCid(next_cid_);
-  auto target = commands.initOperations(1)[0];
-  put(x, target);
-  auto watched = target.getTransaction().initWatched(told);
-  for (unsigned i = 0; i < told; ++i) {
-    watched[i].setKey(as_data(looked.watched[i]));
-    watched[i].setVersion(static_cast<uint64_t>(versions.getArray()[i].getInteger()));
-  }
-  send_write({begin(looked.asked.group, std::move(x))}, built.finish());
+  watched_keys watched;
+  for (unsigned i = 0; i < told; ++i)
+    watched.emplace_back(looked.watched[i], static_cast<uint64_t>(versions.getArray()[i].getInteger()));
+  operation_writer alone;
+  put(x, watched, alone);
+  send_write({begin(looked.asked.group, std::move(x))}, build(session_, next_cid_, alone));
 }
 
 void session_client::ask_last() {
@@ -182,7 +176,9 @@ void session_client::ask_last_write() {
     return;
   }
   x->stream = session_;
-  send_write({begin(group, *x)}, build(session_, next_cid_, {*x}));
+  operation_writer alone;
+  put(*x, {}, alone);
+  send_write({begin(group, *x)}, build(session_, next_cid_, alone));
 }
 
 std::string session_client::waits_for() const {

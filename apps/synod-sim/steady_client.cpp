@@ -1,5 +1,7 @@
 #include "steady_client.hpp"
 
+#include "synod/messages/operations.hpp"
+
 #include <algorithm>
 
 namespace synod::simulation {
@@ -67,7 +69,9 @@ void steady_client::ask(asked& x) {
   if (!x.read) {
     builder<schema::Query> query;
     query->setNumber(x.number);
-    query->initOperations(1)[0].initVersions(1).set(0, as_data("r0"));
+    operation_writer versions;
+    versions.versions({"r0"});
+    versions.write(query->initOperations());
     send_as_client(roles_.front().handle, x.replica, query.finish());
   }
 }

@@ -22,7 +22,7 @@ std::string describe(schema::Request::Reader x) {
   if (x.isConfiguration())
     return fmt::format("configuration {}", x.getConfiguration().getNumber());
   auto commands = x.getCommands();
-  auto count = commands.getOperations().size();
+  auto count = commands.getOperations().getCount();
   return fmt::format("session {} cid {}{}", commands.getSession(), commands.getFirstCid(),
                      count > 1 ? fmt::format("..{}", commands.getFirstCid() + count - 1) : std::string{});
 }

@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(fixture, "another version is refused with both versions, and a
   builder<schema::SegmentStart> older;
   older->setFormatVersion(1);
   auto refused = to_string(segments.check_start(*older.finish(), 1, 8192));
-  CHECK(refused.find("has format version 1, this program knows 4") != std::string::npos);
+  CHECK(refused.find("has format version 1, this program knows 5") != std::string::npos);
   log_segments others{{"/log", "test", "b", 8192}};
   message<schema::SegmentStart> start{others.start_of(1, 8192, {})};
   CHECK(to_string(segments.check_start(*start, 1, 8192)).find("belongs to node 'b' of cluster 'test', not to 'a'")

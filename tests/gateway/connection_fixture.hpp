@@ -113,12 +113,8 @@ struct connection_fixture {
       return subject.deliver(whose.number, *built);
     std::istringstream in{what.substr(5)};
     std::vector<std::string> words{std::istream_iterator<std::string>{in}, {}};
-    builder<schema::Operation> asked;
-    auto args = asked->initArguments(static_cast<unsigned>(words.size()));
-    for (unsigned i = 0; i < args.size(); ++i)
-      args.set(i, as_data(words[i]));
-    auto operation = asked.finish();
-    subject.deliver_read(whose.number, *operation, *built);
+    std::vector<std::string_view> asked{words.begin(), words.end()};
+    subject.deliver_read(whose.number, asked, *built);
   }
   std::string submitted(size_t index) const { return index < services_.all.size() ? services_.all[index].what : "nothing"; }
 

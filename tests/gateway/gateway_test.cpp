@@ -14,7 +14,7 @@ TEST_CASE_FIXTURE(fixture, "a command goes to the replica in the session, and it
   auto [request] = beside->take<message<schema::Request>>();
   CHECK(request->getCommands().getSession() == 77);
   CHECK(request->getCommands().getFirstCid() == 1);
-  CHECK(request->getCommands().getOperations().size() == 2);
+  CHECK(request->getCommands().getOperations().getCount() == 2);
   respond(beside, 77, 1, "first");
   respond(beside, 77, 2, "second");
   CHECK(clients->take(5) == "+first\r\n+second\r\n");

@@ -30,9 +30,9 @@ struct unread_fixture : gateway_fixture {
       auto [query] = beside->take<message<schema::Query>>();
       builder<schema::Answers> answers;
       answers->setNumber(query->getNumber());
-      answers->setAnswered(query->getOperations().size());
+      answers->setAnswered(query->getOperations().getCount());
       std::string value(value_bytes, 'x');
-      for (auto each : answers->initReplies(query->getOperations().size())) {
+      for (auto each : answers->initReplies(query->getOperations().getCount())) {
         each.setBulk(as_data(value));
         ++answered;
       }

@@ -1,18 +1,17 @@
 #include "synod/actors/gateway/operation_buffer.hpp"
 
+#include "harness.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace synod;
+using namespace synod::test;
 
 namespace {
 
 void add(operation_buffer& to, std::string_view key, const std::string& value) {
   std::vector<std::string_view> command{"SET", key, value};
   to.add(command);
-}
-
-std::string text(capnp::Data::Reader x) {
-  return {reinterpret_cast<const char*>(x.begin()), x.size()};
 }
 
 } // namespace
@@ -27,13 +26,13 @@ TEST_CASE("operations leave in the order in which they came, with all their part
   CHECK(subject.size() == 4);
   auto request = subject.take_request(77, 5);
   auto operations = request->getCommands().getOperations();
-  REQUIRE(operations.size() == 4);
+  REQUIRE(operations.getCount() == 4);
   CHECK(request->getCommands().getSession() == 77);
   CHECK(request->getCommands().getFirstCid() == 5);
-  CHECK(text(operations[0].getArguments()[2]) == "1");
-  CHECK(text(operations[1].getVersions()[1]) == "l");
-  CHECK(operations[2].isKeepAlive());
-  CHECK(text(operations[3].getArguments()[1]) == "b");
+  CHECK(operation_of(operations, 0).texts()[2] == "1");
+  CHECK(operation_of(operations, 1).texts()[1] == "l");
+  CHECK(operation_of(operations, 2).what() == operation::kind::keep_alive);
+  CHECK(operation_of(operations, 3).texts()[1] == "b");
   CHECK(subject.empty());
   CHECK(subject.bytes() == 0);
 }
@@ -53,10 +52,11 @@ TEST_CASE("what is dropped leaves nothing behind, although others come without e
   CHECK(subject.held_bytes() <= 2 * most + large.size());
   auto request = subject.take_request(1, 1);
   auto operations = request->getCommands().getOperations();
-  REQUIRE(operations.size() == 20);
+  REQUIRE(operations.getCount() == 20);
   for (unsigned i = 0; i < 20; ++i) {
-    CHECK(text(operations[i].getArguments()[1]) == std::to_string(1980 + i));
-    CHECK(operations[i].getArguments()[2].size() == ((1980 + i) % 3 == 0 ? large.size() : 0));
+    auto asked = operation_of(operations, i);
+    CHECK(asked.texts()[1] == std::to_string(1980 + i));
+    CHECK(asked.texts()[2].size() == ((1980 + i) % 3 == 0 ? large.size() : 0));
   }
   CHECK(subject.empty());
 }
@@ -76,8 +76,8 @@ TEST_CASE("a transaction that is dropped takes its watched keys and their versio
   add_watching("l", 8);
   subject.drop();
   auto request = subject.take_request(1, 1);
-  auto watched = request->getCommands().getOperations()[0].getTransaction().getWatched();
-  REQUIRE(watched.size() == 1);
-  CHECK(text(watched[0].getKey()) == "l");
-  CHECK(watched[0].getVersion() == 8);
+  auto asked = operation_of(request->getCommands().getOperations(), 0);
+  REQUIRE(asked.watched().size() == 1);
+  CHECK(asked.watched()[0].key == "l");
+  CHECK(asked.watched()[0].version == 8);
 }

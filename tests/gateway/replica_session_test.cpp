@@ -1,10 +1,13 @@
 #include "synod/actors/gateway/replica_session.hpp"
 
+#include "harness.hpp"
+
 #include <doctest/doctest.h>
 
 #include <limits>
 
 using namespace synod;
+using namespace synod::test;
 using std::chrono::milliseconds;
 
 namespace {
@@ -14,7 +17,7 @@ struct outcomes : recipient {
   void deliver(ticket whose, schema::Reply::Reader reply) override {
     say(whose, reply.isInteger() ? std::to_string(reply.getInteger()) : "another reply");
   }
-  void deliver_read(ticket whose, schema::Operation::Reader, schema::Reply::Reader reply) override { deliver(whose, reply); }
+  void deliver_read(ticket whose, arguments, schema::Reply::Reader reply) override { deliver(whose, reply); }
   void fail(ticket whose, std::string_view error) override { say(whose, error.substr(0, error.find(' '))); }
 
   void say(ticket whose, std::string_view what) {
@@ -89,11 +92,12 @@ struct fixture {
       return "open";
     auto commands = (*request)->getCommands();
     return std::to_string(commands.getSession()) + ": " + std::to_string(commands.getFirstCid()) + "+"
-           + std::to_string(commands.getOperations().size());
+           + std::to_string(commands.getOperations().getCount());
   }
   std::string asked() {
     auto query = subject.next_query();
-    return query ? std::to_string((*query)->getNumber()) + ": " + std::to_string((*query)->getOperations().size()) : "nothing";
+    return query ? std::to_string((*query)->getNumber()) + ": " + std::to_string((*query)->getOperations().getCount())
+                 : "nothing";
   }
 
   replica_session subject{{milliseconds{5000}, std::chrono::hours{1}, 2u << 20, 1}};
@@ -236,10 +240,10 @@ TEST_CASE_FIXTURE(fixture, "a transaction takes room for all its commands") {
   CHECK(subject.full());
   auto request = subject.next_request(at(0));
   REQUIRE(request);
-  auto operation = (*request)->getCommands().getOperations()[0];
-  REQUIRE(operation.isTransaction());
-  CHECK(operation.getTransaction().getCommands().size() == 6);
-  CHECK(view(operation.getTransaction().getCommands()[5][1]) == text);
+  auto asked = operation_of((*request)->getCommands().getOperations(), 0);
+  REQUIRE(asked.what() == operation::kind::transaction);
+  CHECK(asked.commands() == 6);
+  CHECK(asked.command(5)[1] == text);
 }
 
 TEST_CASE_FIXTURE(fixture, "a command that passes its deadline has an unknown outcome, and its reply finds nobody") {
@@ -399,7 +403,7 @@ TEST_CASE_FIXTURE(fixture, "a session that is not used is kept alive") {
   subject.on_tick(at(quarter_hour + 1), to);
   auto request = subject.next_request(at(quarter_hour + 1));
   REQUIRE(request);
-  CHECK((*request)->getCommands().getOperations()[0].isKeepAlive());
+  CHECK(operation_of((*request)->getCommands().getOperations(), 0).what() == operation::kind::keep_alive);
   subject.on_tick(at(quarter_hour + 6000), to); // Its deadline is nobody's.
   CHECK(to.take().empty());
   CHECK(subject.timed_out() == 0);

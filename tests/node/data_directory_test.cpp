@@ -170,7 +170,7 @@ TEST_CASE_FIXTURE(fixture, "a directory that was made by another version is refu
   auto wrong = open();
   REQUIRE(wrong);
   CHECK(wrong->kind == fault::wrong_directory);
-  CHECK(wrong->text.find("has format version 1, this program knows 4") != std::string::npos);
+  CHECK(wrong->text.find("has format version 1, this program knows 5") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(fixture, "a directory that holds something else is refused") {

@@ -121,16 +121,9 @@ TEST_CASE_FIXTURE(fixture, "a transaction is performed only if none of its watch
   perform({open_request(5), request_of(first_session, 1, {{"SET", "a", "1"}, {"SET", "b", "1"}})}); // Versions 1 and 2.
   heard.waits = first_session;
   auto is_performed = [&](uint64_t cid, uint64_t version_of_b) {
-    builder<schema::Request> built;
-    auto commands = built->initCommands();
-    commands.setSession(first_session);
-    commands.setFirstCid(cid);
-    auto watched = commands.initOperations(1)[0].initTransaction().initWatched(2);
-    watched[0].setKey(as_data("a"));
-    watched[0].setVersion(1);
-    watched[1].setKey(as_data("b"));
-    watched[1].setVersion(version_of_b);
-    perform({built.finish()});
+    operation_writer transaction;
+    transaction.transaction(watched_keys{{"a", 1}, {"b", version_of_b}}, command_list{});
+    perform({request_of(first_session, cid, transaction)});
     return heard.replies.back()->getReplies()[0].isArray();
   };
   CHECK_FALSE(is_performed(3, 1));
@@ -160,10 +153,10 @@ TEST_CASE_FIXTURE(fixture, "a query goes on where its client had no more room; v
   CHECK(sink.parts[2]->getFirst() == 2);
   CHECK(sink.parts[2]->getAnswered() == 1);
   builder<schema::Query> with_versions{256};
-  auto operations = with_versions->initOperations(2);
-  operations[0].initArguments(2).set(0, as_data("GET"));
-  operations[0].getArguments().set(1, as_data("k"));
-  operations[1].initVersions(1).set(0, as_data("k"));
+  operation_writer operations;
+  operations.command({"GET", "k"});
+  operations.versions({"k"});
+  operations.write(with_versions->initOperations());
   answered full;
   full.most = 0;
   CHECK(subject.answer(*with_versions.finish(), 0, full) == 2);

@@ -187,21 +187,9 @@ TEST_CASE_FIXTURE(replica_fixture, "a transaction is performed whole if no watch
   open();
   decide(2, {request_of(session, 1, {{"SET", "k", "1"}})});
   auto transaction = [&](uint64_t cid, uint64_t version) {
-    builder<schema::Request> built;
-    auto request = built->initCommands();
-    request.setSession(session);
-    request.setFirstCid(cid);
-    auto to = request.initOperations(1)[0].initTransaction();
-    auto watched = to.initWatched(1);
-    watched[0].setKey(as_data("k"));
-    watched[0].setVersion(version);
-    auto commands = to.initCommands(2);
-    for (unsigned i = 0; i < 2; ++i) {
-      auto list = commands.init(i, 2);
-      list.set(0, as_data("INCR"));
-      list.set(1, as_data("k"));
-    }
-    client.send(subject, built.finish());
+    operation_writer whole;
+    whole.transaction(watched_keys{{"k", version}}, command_list{{"INCR", "k"}, {"INCR", "k"}});
+    client.send(subject, request_of(session, cid, whole));
     run();
     decide(proposal());
     return response();

@@ -22,11 +22,9 @@ TEST_CASE("a batch's commands are told by name, with how many there are") {
 }
 
 TEST_CASE("a transaction is told with what is in it") {
-  builder<schema::Request> built;
-  auto commands = built->initCommands().initOperations(1)[0].initTransaction().initCommands(2);
-  for (auto i : {0u, 1u})
-    commands.init(i, 1).set(0, as_data("DEL"));
-  CHECK(commands_in({built.finish()}) == "EXEC, DEL 2");
+  operation_writer whole;
+  whole.transaction(watched_keys{}, command_list{{"DEL"}, {"DEL"}});
+  CHECK(commands_in({request_of(5, 1, whole)}) == "EXEC, DEL 2");
 }
 
 TEST_CASE("names that a client made up are printed so that they do no harm, and not at any length") {

@@ -29,7 +29,7 @@ caf::error log_part_missing(const std::filesystem::path& file, const std::string
 /// used again under another number.
 class log_segments {
 public:
-  static constexpr uint32_t format_version = 4;
+  static constexpr uint32_t format_version = 5;
   static constexpr size_t smallest_bytes = 4096;
 
   struct options {

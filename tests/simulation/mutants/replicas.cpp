@@ -112,20 +112,19 @@ struct performs_out_of_turn : execution {
   performs_out_of_turn(replicated_state initial, const role_context&) : execution{std::move(initial)} {}
 
   void perform(const message<schema::Pvalue>& decided, listener& told) override {
-    std::vector<schema::Operation::Reader> wrong;
+    std::vector<operation> wrong;
     for (auto request : decided->getValue().getRequests()) {
       if (!request.isCommands())
         continue;
       auto commands = request.getCommands();
       auto cid = commands.getFirstCid();
-      for (auto operation : commands.getOperations())
-        if (sessions().turn_of(commands.getSession(), cid++) == Wrong && operation.isArguments())
-          wrong.push_back(operation);
+      for (operation_reader each{commands.getOperations()}; each.next();)
+        if (sessions().turn_of(commands.getSession(), cid++) == Wrong && each->what() == operation::kind::command)
+          wrong.push_back(*each);
     }
     execution::perform(decided, told);
-    argument_buffer arguments;
-    for (auto operation : wrong)
-      state().machine->apply(arguments.of(operation.getArguments()), reply{});
+    for (auto& each : wrong)
+      state().machine->apply(each.texts(), reply{});
   }
 };
 
