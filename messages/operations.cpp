@@ -133,19 +133,19 @@ void operation_reader::begin(schema::Operations::Reader all) {
   left_ = all.getCount();
 }
 
-bool operation_reader::next() {
+bool operation_reader::next(operation& into) {
   struct keeping {
     operation& into;
     void on_text(std::string_view x) { into.texts_.push_back(x); }
     void on_list() { into.ends_.push_back(into.texts_.size()); }
     void on_watched(std::string_view key, uint64_t version) { into.watched_.push_back({key, version}); }
   };
-  present_.texts_.clear();
-  present_.ends_.clear();
-  present_.watched_.clear();
+  into.texts_.clear();
+  into.ends_.clear();
+  into.watched_.clear();
   cursor from{rest_};
-  keeping told{present_};
-  if (left_ == 0 || !take_operation(from, present_.what_, told)) {
+  keeping told{into};
+  if (left_ == 0 || !take_operation(from, into.what_, told)) {
     left_ = 0;
     return false;
   }

@@ -73,7 +73,9 @@ public:
 
   void begin(schema::Operations::Reader all);
   /// Goes on to the next one; false: there is no more.
-  bool next();
+  bool next() { return next(present_); }
+  /// The same, kept by who reads several ahead.
+  bool next(operation& into);
   /// The last one that `next` came to; until it is called again, and as long as the message lasts.
   const operation& operator*() const { return present_; }
   const operation* operator->() const { return &present_; }

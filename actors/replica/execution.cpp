@@ -64,24 +64,40 @@ void execution::perform_commands(schema::Commands::Reader x, listener& told) {
     return told.on_skipped(session, whose);
   }
   auto keep_results = sessions.keeps_results(session);
-  begin_at(x.getOperations(), skip);
+  auto cid = first + skip;
   if (!told.on_turn(session)) {
-    for (auto i = skip; operations_.next(); ++i)
-      apply(session, first + i, keep_results, *operations_, reply{});
+    for_each(x.getOperations(), skip, [&](auto& each) {
+      apply(session, cid++, keep_results, each, reply{});
+      return true;
+    });
   } else {
     response_writer<commands_format> answers{{session, first}, skip, count - skip, told};
-    for (auto i = skip; operations_.next(); ++i)
-      apply(session, first + i, keep_results, *operations_, answers.next());
+    for_each(x.getOperations(), skip, [&](auto& each) {
+      apply(session, cid++, keep_results, each, answers.next());
+      return true;
+    });
     answers.finish();
   }
   told.on_performed(session);
 }
 
-/// The next one that is read is the one at `index`.
-void execution::begin_at(schema::Operations::Reader all, unsigned index) {
-  operations_.begin(all);
-  for (; index > 0; --index)
-    operations_.next();
+/// Reads some ahead, so that the state machine can foresee them. Begins with the one at `first`; ends when `use` says false.
+template <class Use>
+void execution::for_each(schema::Operations::Reader all, unsigned first, Use use) {
+  operation_reader from{all};
+  for (; first > 0; --first)
+    from.next();
+  for (auto more = true; more;) {
+    size_t count = 0;
+    foreseen_.clear();
+    for (; count < ahead_.size() && (more = from.next(ahead_[count])); ++count)
+      if (auto& each = ahead_[count]; each.what() == operation::kind::command)
+        foreseen_.push_back(each.texts());
+    state_.machine->foresee(foreseen_);
+    for (size_t i = 0; i < count; ++i)
+      if (!use(ahead_[i]))
+        return;
+  }
 }
 
 void execution::apply(uint64_t session, uint64_t cid, bool keep_result, const operation& x, reply answer) {
@@ -137,29 +153,32 @@ void execution::apply_transaction(const operation& x, reply answer) {
 unsigned execution::answer(schema::Query::Reader asked, unsigned first, reply_sink<query_format>& sink) {
   auto count = asked.getOperations().getCount();
   auto whole = false;
-  for (operations_.begin(asked.getOperations()); operations_.next();)
-    whole |= operations_->what() == operation::kind::versions;
-  begin_at(asked.getOperations(), first);
+  for (operation_reader all{asked.getOperations()}; all.next();)
+    whole |= all->what() == operation::kind::versions;
   response_writer<query_format> answers{{asked.getNumber()}, first, count - first, sink};
   auto i = first;
-  for (; i < count; ++i) {
+  for_each(asked.getOperations(), first, [&](auto& each) {
     if (answers.at_boundary() && !whole) {
       answers.finish();
       if (!sink.has_room())
-        break;
+        return false;
     }
-    auto answer = answers.next();
-    operations_.next();
-    if (operations_->what() == operation::kind::command)
-      state_.machine->query(operations_->texts(), answer);
-    else if (operations_->what() == operation::kind::versions)
-      tell_versions(operations_->texts(), answer);
-    else
-      answer.error("ERR only single commands can be read");
-  }
+    answer_operation(each, answers.next());
+    ++i;
+    return true;
+  });
   answers.finish();
   reads_ += i - first;
   return i;
+}
+
+void execution::answer_operation(const operation& x, reply answer) const {
+  if (x.what() == operation::kind::command)
+    state_.machine->query(x.texts(), answer);
+  else if (x.what() == operation::kind::versions)
+    tell_versions(x.texts(), answer);
+  else
+    answer.error("ERR only single commands can be read");
 }
 
 bool execution::is_performed(schema::Request::Reader x) const {

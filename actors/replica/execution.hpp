@@ -7,9 +7,11 @@
 #include "synod/messages/batch.hpp"
 #include "synod/messages/roles.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace synod {
 
@@ -76,14 +78,17 @@ private:
   void perform_configuration(schema::Configuration::Reader x);
   void open(schema::Open::Reader x, uint64_t id, listener& told);
   void perform_commands(schema::Commands::Reader x, listener& told);
-  void begin_at(schema::Operations::Reader all, unsigned index);
+  template <class Use>
+  void for_each(schema::Operations::Reader all, unsigned first, Use use);
   void apply(uint64_t session, uint64_t cid, bool keep_result, const operation& x, reply answer);
   void apply_operation(uint64_t session, const operation& x, reply answer);
   void apply_transaction(const operation& x, reply answer);
   void tell_versions(arguments keys, reply answer) const;
+  void answer_operation(const operation& x, reply answer) const;
 
   replicated_state state_;
-  operation_reader operations_;
+  std::array<operation, state_machine::most_foreseen> ahead_; // read, and not performed yet
+  std::vector<arguments> foreseen_;
   uint64_t performed_ = 0;
   uint64_t skipped_ = 0;
   uint64_t reads_ = 0;

@@ -151,6 +151,11 @@ public:
     (void) sequence;
   }
 
+  /// These commands are about to be performed or answered, in this order, `most_foreseen` of them at most. Whatever they need
+  /// can be brought near together, where one after the other each would wait for memory. Changes nothing.
+  virtual void foresee(std::span<const arguments> commands) const { (void) commands; }
+  static constexpr size_t most_foreseen = 16;
+
   /// Performs one decided command and answers it. Must not throw.
   virtual void apply(arguments command, reply answer) = 0;
 

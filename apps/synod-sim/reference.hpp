@@ -53,6 +53,7 @@ public:
     observer_->on_apply(command);
     inner_->apply(command, answer);
   }
+  void foresee(std::span<const arguments> commands) const override { inner_->foresee(commands); }
   void query(arguments command, reply answer) const override { inner_->query(command, answer); }
   uint64_t version(std::string_view key) const override { return inner_->version(key); }
   std::optional<int64_t> next_deadline() const override { return inner_->next_deadline(); }

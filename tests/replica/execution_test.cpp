@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
+
 using namespace synod;
 using namespace synod::test;
 
@@ -246,4 +248,48 @@ TEST_CASE("results that are kept have a limit, the same whether or not somebody 
     CHECK(kept(true, bytes) == kept(false, bytes));
   CHECK(kept(false, session_table::result_limit_bytes - 100));
   CHECK_FALSE(kept(false, session_table::result_limit_bytes + 1));
+}
+
+namespace {
+
+/// Hears which commands it is to foresee before it performs them.
+class foreseeing : public key_value::machine {
+public:
+  foreseeing() : machine{limits{}, 1} {}
+  void foresee(std::span<const arguments> commands) const override {
+    most = std::max(most, commands.size());
+    for (auto& each : commands)
+      foreseen.emplace_back(each[0]);
+  }
+  void apply(arguments command, reply) override {
+    REQUIRE_FALSE(foreseen.empty());
+    CHECK(foreseen.front() == command[0]);
+    foreseen.pop_front();
+    ++performed;
+  }
+
+  mutable std::deque<std::string> foreseen;
+  mutable size_t most = 0;
+  size_t performed = 0;
+};
+
+} // namespace
+
+TEST_CASE("a state machine foresees each command that it performs, some at a time") {
+  auto state = fresh();
+  auto owned = std::make_unique<foreseeing>();
+  auto& machine = *owned;
+  state.machine = std::move(owned);
+  execution subject{std::move(state)};
+  told heard;
+  operation_writer operations;
+  for (int i = 0; i < 40; ++i) {
+    operations.command({std::to_string(i)});
+    operations.keep_alive();
+  }
+  subject.perform(pvalue_of({1, 0, 1}, 1, {open_request(5), request_of(first_session, 1, operations)}), heard);
+  CHECK(machine.performed == 40);
+  CHECK(machine.foreseen.empty());
+  CHECK(machine.most > 1);
+  CHECK(machine.most <= state_machine::most_foreseen);
 }

@@ -365,3 +365,36 @@ TEST_CASE("patterns match as Redis's do") {
   CHECK_FALSE(matches("", "x"));
   CHECK_FALSE(matches(std::string(30, '*') + "b", std::string(5000, 'a')));
 }
+
+TEST_CASE("what is foreseen changes nothing, whether its keys are there or not") {
+  key_value::store subject;
+  for (int i = 0; i < 1000; ++i)
+    subject.put("k" + std::to_string(i), "v", 0);
+  std::vector<std::string> names;
+  for (int i = 990; i < 1010; ++i)
+    names.push_back("k" + std::to_string(i));
+  std::vector<std::string_view> keys{names.begin(), names.end()};
+  auto version = subject.last_version();
+  subject.foresee(keys);
+  subject.foresee({});
+  CHECK(subject.last_version() == version);
+  CHECK(subject.size() == 1000);
+  CHECK(subject.find("k995"));
+  CHECK_FALSE(subject.find("k1001"));
+}
+
+TEST_CASE("a shard's entries have an order of their own, however they came to be there") {
+  key_value::store::shard one, other;
+  for (int i = 0; i < 100; ++i) {
+    one.insert(key_value::entry::make("k" + std::to_string(i), 0, false));
+    other.insert(key_value::entry::make("k" + std::to_string(99 - i), 0, false));
+  }
+  auto keys = [](const key_value::store::shard& x) {
+    std::vector<std::string> found;
+    for (auto* each : key_value::store::sorted(x))
+      found.emplace_back(each->key());
+    return found;
+  };
+  CHECK(keys(one).size() == 100);
+  CHECK(keys(one) == keys(other));
+}

@@ -97,7 +97,7 @@ void dbsize(const machine& m, arguments, reply answer) {
 template <class Use>
 void each_key(const store& data, Use use) {
   for (size_t i = 0; i < store::shard_count; ++i)
-    for (auto& x : data.at(i))
+    for (auto* x : store::sorted(data.at(i)))
       if (!data.expired(*x))
         use(x->key());
 }
@@ -168,7 +168,7 @@ void scan(const machine& m, arguments args, reply answer) {
   search fitting{pattern};
   auto cursor = *begin;
   for (; cursor < store::shard_count && looked_at < count; ++cursor)
-    for (auto& x : m.data().at(cursor)) {
+    for (auto* x : store::sorted(m.data().at(cursor))) {
       ++looked_at;
       if (strings && !m.data().expired(*x) && !fitting.given_up() && fitting.finds(x->key()))
         found.push_back(x->key());
@@ -186,7 +186,7 @@ void randomkey(const machine& m, arguments, reply answer) {
   for (size_t i = 0; i < store::shard_count; ++i) {
     auto& shard = m.data().at((begin + i) % store::shard_count);
     std::vector<std::string_view> live;
-    for (auto& x : shard)
+    for (auto* x : store::sorted(shard))
       if (!m.data().expired(*x))
         live.push_back(x->key());
     if (!live.empty())

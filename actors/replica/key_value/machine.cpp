@@ -3,6 +3,7 @@
 #include "synod/actors/role/redis_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace synod::key_value {
@@ -61,6 +62,16 @@ std::span<const command_spec> machine::commands() const {
 
 void machine::begin_batch(int64_t now, uint64_t) {
   data_.advance(now);
+}
+
+/// The first key is all that most commands have, and where it is none, looking for it does no harm.
+void machine::foresee(std::span<const arguments> commands) const {
+  std::array<std::string_view, most_foreseen> keys;
+  size_t count = 0;
+  for (auto& each : commands.first(std::min(commands.size(), keys.size())))
+    if (each.size() > 1)
+      keys[count++] = each[1];
+  data_.foresee({keys.data(), count});
 }
 
 void machine::apply(arguments args, reply answer) {

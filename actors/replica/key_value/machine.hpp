@@ -21,6 +21,7 @@ public:
 
   std::span<const command_spec> commands() const override;
   void begin_batch(int64_t now, uint64_t sequence) override;
+  void foresee(std::span<const arguments> commands) const override;
   void apply(arguments command, reply answer) override;
   void query(arguments command, reply answer) const override;
   uint64_t version(std::string_view key) const override;

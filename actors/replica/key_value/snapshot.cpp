@@ -101,7 +101,7 @@ private:
   bool is_of_then(const entry& x) const { return x.version() <= last_version_; }
 
   void tell(const store::shard& all) {
-    for (auto& each : all)
+    for (auto* each : store::sorted(all))
       if (is_of_then(*each))
         put_entry(piece_, *each);
   }
@@ -143,13 +143,8 @@ private:
 /// By shards, which are the same everywhere, and by keys within them.
 void machine::snapshot(const std::function<void(std::string_view)>& write) const {
   auto piece = head_of(data_);
-  std::vector<const entry*> sorted;
   for (size_t i = 0; i < store::shard_count; ++i) {
-    sorted.clear();
-    for (auto& each : data_.at(i))
-      sorted.push_back(each.get());
-    std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->key() < b->key(); });
-    for (auto* each : sorted) {
+    for (auto* each : store::sorted(data_.at(i))) {
       put_entry(piece, *each);
       if (piece.size() >= snapshot_piece_bytes) {
         write(piece);

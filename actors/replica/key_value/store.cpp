@@ -16,6 +16,18 @@ size_t footprint(size_t key, size_t value) {
   return key + value + overhead_bytes;
 }
 
+constexpr size_t line_bytes = 64;
+constexpr size_t near_bytes = 2 * line_bytes; // of an entry: what is larger is waited for
+
+/// Has the processor fetch it, whatever it is, while it goes on. (The compiler would drop what leads to an address that nothing
+/// else is made of.)
+void bring_near(const void* what, size_t bytes) {
+  auto* from = static_cast<const char*>(what);
+  asm volatile("" : : "r"(from));
+  for (size_t i = 0; i < bytes; i += line_bytes)
+    __builtin_prefetch(from + i);
+}
+
 /// What an entry of that size may hold: a quarter more, which an allocator may give beyond what was asked for, and a little.
 size_t most_held(size_t size) {
   return size + size / 4 + 64;
@@ -31,6 +43,33 @@ store::place store::look_up(std::string_view key) const {
   auto hash = store::hash{}(key);
   auto index = shard_of(hash);
   return {index, shards_[index].find(key, hash)};
+}
+
+/// Of each key the table, the place in it and the entry are read, each where the one before says: with all keys at the same step
+/// the memory is waited for together.
+void store::foresee(std::span<const std::string_view> keys) const {
+  std::array<size_t, 16> hashes;
+  keys = keys.first(std::min(keys.size(), hashes.size()));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    hashes[i] = hash{}(keys[i]);
+    bring_near(&shards_[shard_of(hashes[i])], sizeof(shard));
+  }
+  for (size_t i = 0; i < keys.size(); ++i)
+    shards_[shard_of(hashes[i])].prefetch(likely{hashes[i]});
+  for (size_t i = 0; i < keys.size(); ++i) {
+    auto& its = shards_[shard_of(hashes[i])];
+    if (auto found = its.find(likely{hashes[i]}, hashes[i]); found != its.end())
+      bring_near(found->get(), near_bytes);
+  }
+}
+
+std::vector<const entry*> store::sorted(const shard& x) {
+  std::vector<const entry*> all;
+  all.reserve(x.size());
+  for (auto& each : x)
+    all.push_back(each.get());
+  std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->key() < b->key(); });
+  return all;
 }
 
 void store::advance(int64_t now) {
@@ -52,7 +91,7 @@ int64_t store::mean_time_left() const {
   size_t looked_at = 0, count = 0;
   double sum = 0;
   for (size_t i = 0; i < shard_count && looked_at < most_looked_at; ++i)
-    for (auto& x : shards_[i]) {
+    for (auto* x : sorted(shards_[i])) {
       ++looked_at;
       if (x->expires() != 0 && !expired(*x)) {
         ++count;
@@ -164,7 +203,7 @@ void store::clear() {
   if (watcher_)
     watcher_->before_clear(shards_);
   for (auto& each : shards_)
-    each.clear();
+    shard{}.swap(each);
   size_ = bytes_ = 0;
 }
 

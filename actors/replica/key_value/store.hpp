@@ -3,15 +3,16 @@
 
 #include "synod/actors/replica/key_value/entry.hpp"
 
-#include <tsl/robin_set.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <ratio>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace synod::key_value {
 
@@ -28,8 +29,13 @@ public:
   static constexpr size_t shard_count = 16384;
   static constexpr size_t expiries_per_batch = 10000;
 
+  /// Stands for the first entry that may have a hash.
+  struct likely {
+    size_t hash;
+  };
   struct hash {
     using is_transparent = void;
+    size_t operator()(likely x) const { return x.hash; }
     size_t operator()(std::string_view key) const;
     size_t operator()(const entry_ptr& x) const { return operator()(x->key()); }
   };
@@ -37,11 +43,10 @@ public:
     using is_transparent = void;
     bool operator()(const entry_ptr& a, const entry_ptr& b) const { return a->key() == b->key(); }
     bool operator()(const entry_ptr& a, std::string_view b) const { return a->key() == b; }
-    bool operator()(std::string_view a, const entry_ptr& b) const { return a == b->key(); }
+    bool operator()(const entry_ptr&, likely) const { return true; }
   };
-  /// Small tables: one that grows holds up nobody. With their hashes, so that of others no entry is looked at.
-  using shard =
-    tsl::robin_set<entry_ptr, hash, same_key, std::allocator<entry_ptr>, true, tsl::rh::mod_growth_policy<std::ratio<5, 4>>>;
+  /// Small tables: one that grows holds up nobody. Their order differs from host to host, and from run to run.
+  using shard = absl::flat_hash_set<entry_ptr, hash, same_key>;
   using shards = std::array<shard, shard_count>;
 
   /// Hears of each entry before it is changed or removed.
@@ -62,6 +67,8 @@ public:
   int64_t now() const { return now_; }
   std::optional<int64_t> next_deadline() const;
 
+  /// These keys will be looked up: has what that reads brought near, for all of them at once.
+  void foresee(std::span<const std::string_view> keys) const;
   const entry* find(std::string_view key) const;
   /// Gives the value of a key that is there a size, which is at least the one that it has, before it is changed in place; what is
   /// new is zero.
@@ -85,6 +92,8 @@ public:
 
   bool expired(const entry& x) const { return x.may_expire() && x.expires() <= now_; }
   const shard& at(size_t index) const { return shards_[index]; }
+  /// A shard's entries in the order of their keys: the same everywhere. Valid until the store is changed.
+  static std::vector<const entry*> sorted(const shard& x);
   uint64_t last_version() const { return version_; }
 
   /// For restoring: as put, with the version it had.
