@@ -11,7 +11,8 @@ install(FILES config/cmake/synod-config.cmake config/cmake/synod-dependencies.cm
   DESTINATION ${package_directory})
 
 if(SYNOD_APPS)
-  set(programs synod-ctl synod-dev synod-node synod-sim)
+  set(programs synod-bench synod-ctl synod-dev synod-node synod-sim)
+  set(synod-bench_is "put load on a Synod cluster and measure")
   set(synod-ctl_is "look at a Synod cluster")
   set(synod-dev_is "a whole Synod cluster in one process")
   set(synod-node_is "one node of a Synod cluster")

@@ -1,0 +1,99 @@
+#include "command_source.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace synod::bench {
+
+namespace {
+
+constexpr size_t key_digits = 12;
+constexpr size_t more_bytes = 4096; // than the largest value: so many different ones there are of each size
+
+/// The sum of 1 / i^skew for i from 1 to `count`; of many the rest is taken for its integral, which is closer than any
+/// measurement.
+double zeta(uint64_t count, double skew) {
+  constexpr uint64_t most_added = 10'000'000;
+  auto added = std::min(count, most_added);
+  double sum = 0;
+  for (uint64_t i = 1; i <= added; ++i)
+    sum += std::pow(static_cast<double>(i), -skew);
+  auto integral = [skew](uint64_t to) { return std::pow(static_cast<double>(to) + 0.5, 1 - skew) / (1 - skew); };
+  return sum + integral(count) - integral(added);
+}
+
+void append_number(std::string& out, size_t number) {
+  char text[24];
+  out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
+}
+
+} // namespace
+
+key_distribution::key_distribution(uint64_t count, double skew) : count_{count}, skew_{skew} {
+  if (skew_ == 0)
+    return;
+  zeta_ = zeta(count_, skew_);
+  alpha_ = 1 / (1 - skew_);
+  eta_ = (1 - std::pow(2.0 / static_cast<double>(count_), 1 - skew_)) / (1 - zeta(2, skew_) / zeta_);
+}
+
+uint64_t key_distribution::draw(std::mt19937_64& random) const {
+  if (skew_ == 0 || count_ < 3)
+    return std::uniform_int_distribution<uint64_t>{0, count_ - 1}(random);
+  auto u = std::uniform_real_distribution<double>{0, 1}(random);
+  auto scaled = u * zeta_;
+  uint64_t rank = 0;
+  if (scaled >= 1)
+    rank = scaled < 1 + std::pow(0.5, skew_)
+             ? 1
+             : static_cast<uint64_t>(static_cast<double>(count_) * std::pow(eta_ * u - eta_ + 1, alpha_));
+  rank = std::min(rank, count_ - 1);
+  return XXH3_64bits(&rank, sizeof rank) % count_;
+}
+
+command_source::command_source(const options& x)
+  : options_{x}, random_{x.seed}, keys_{x.keys, x.skew}, bytes_(x.most_value_bytes + more_bytes, ' ') {
+  for (auto& each : bytes_)
+    each = static_cast<char>('!' + random_() % 94);
+}
+
+bool command_source::append_command(std::string& out) {
+  auto key = keys_.draw(random_);
+  if (random_() % 100 >= options_.reads_percent) {
+    append_set(out, key);
+    return false;
+  }
+  out += "*2\r\n$3\r\nGET\r\n";
+  append_key(out, key);
+  return true;
+}
+
+void command_source::append_fill(std::string& out, uint64_t number) {
+  append_set(out, number);
+}
+
+void command_source::append_set(std::string& out, uint64_t key) {
+  auto size = std::uniform_int_distribution<size_t>{options_.least_value_bytes, options_.most_value_bytes}(random_);
+  out += "*3\r\n$3\r\nSET\r\n";
+  append_key(out, key);
+  out += '$';
+  append_number(out, size);
+  out += "\r\n";
+  out.append(bytes_, random_() % more_bytes, size);
+  out += "\r\n";
+}
+
+/// As redis-benchmark names them, so that the one can read what the other wrote.
+void command_source::append_key(std::string& out, uint64_t key) {
+  char digits[key_digits];
+  for (size_t i = key_digits; i > 0; --i, key /= 10)
+    digits[i - 1] = static_cast<char>('0' + key % 10);
+  out += "$16\r\nkey:";
+  out.append(digits, key_digits);
+  out += "\r\n";
+}
+
+} // namespace synod::bench

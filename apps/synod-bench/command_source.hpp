@@ -1,0 +1,50 @@
+// Which commands are sent.
+#pragma once
+
+#include "options.hpp"
+
+#include <random>
+#include <string>
+#include <string_view>
+
+namespace synod::bench {
+
+/// Draws numbers below `count`. With a skew of 0 all are as likely; otherwise the one of rank i is drawn in proportion to
+/// 1 / (i + 1)^skew (a zipfian distribution), by the method of Gray et al., "Quickly generating billion-record synthetic
+/// databases" (SIGMOD 1994), and ranks are scattered over the numbers, so that neighbours are not alike.
+class key_distribution {
+public:
+  key_distribution(uint64_t count, double skew);
+
+  uint64_t draw(std::mt19937_64& random) const;
+
+private:
+  uint64_t count_;
+  double skew_;
+  // of Gray's method
+  double zeta_ = 0;
+  double alpha_ = 0;
+  double eta_ = 0;
+};
+
+/// Writes commands in the Redis protocol: SET of a key and a value, GET of a key.
+class command_source {
+public:
+  explicit command_source(const options& x);
+
+  /// Appends one to `out`. True: it reads.
+  bool append_command(std::string& out);
+  /// Appends a SET of the key of this number, for all of them to be there.
+  void append_fill(std::string& out, uint64_t number);
+
+private:
+  void append_set(std::string& out, uint64_t key);
+  void append_key(std::string& out, uint64_t key);
+
+  const options& options_;
+  std::mt19937_64 random_;
+  key_distribution keys_;
+  std::string bytes_; // values are pieces of these
+};
+
+} // namespace synod::bench

@@ -1,0 +1,89 @@
+// Connections that send commands and measure how long these take.
+#pragma once
+
+#include "command_source.hpp"
+#include "options.hpp"
+#include "results.hpp"
+
+#include <uv.h>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace synod::bench {
+
+/// Sends a workload to servers that speak the Redis protocol, from one thread, and measures.
+///
+/// Closed loop: each connection sends as many commands as its pipeline has, and the next ones when all are answered. With a rate
+/// commands are due at even distances, whoever is free sends those that are, and each is measured from when it was due: a server
+/// that stops for a second is not spared the commands that it would have got then (no coordinated omission).
+///
+/// A connection that is lost is made again until the end; what was under way on it counts as an error.
+class load {
+public:
+  using clock = std::chrono::steady_clock;
+  /// Told some times a second: what share is done, from 0 to 1, and how many commands were answered in the last second.
+  using progress = std::function<void(const char* phase, double share, double rate)>;
+
+  load(const options& x, progress tell);
+  ~load();
+
+  /// Does all of it. What is wrong when its connections cannot be made; otherwise nothing.
+  std::string run();
+  const results& found() const { return results_; }
+  /// From a signal handler of its loop: what there is so far is the result.
+  void stop();
+  bool was_stopped() const { return stopped_; }
+
+private:
+  class connection;
+  enum class phase { connecting, filling, warming_up, measuring, ending };
+
+  std::string resolve();
+  void begin(phase next);
+  void look();
+  void send_due();
+  bool append_next(connection& on, clock::time_point due);
+  void on_connected();
+  void on_answered(bool read, clock::time_point due, std::string_view error);
+  void on_free(connection& x);
+  void on_lost(uint64_t under_way);
+  double share_done() const;
+  /// What comes when the keys are there.
+  phase filled() const { return options_.warm_up.count() > 0 ? phase::warming_up : phase::measuring; }
+  bool measures() const { return phase_ == phase::measuring; }
+  bool has_rate() const { return options_.rate > 0 && (phase_ == phase::warming_up || phase_ == phase::measuring); }
+  void end_if_done();
+  void end_measurement();
+  void fail(const std::string& why);
+
+  const options& options_;
+  progress tell_;
+  command_source commands_;
+  results results_;
+  uv_loop_t loop_{};
+  uv_timer_t timer_{};
+  uv_poll_t due_poll_{};
+  uv_signal_t signals_[2]{};
+  int due_timer_ = -1; // a descriptor
+  std::vector<sockaddr_storage> addresses_;
+  std::vector<std::unique_ptr<connection>> connections_;
+  phase phase_ = phase::connecting;
+  clock::time_point phase_began_;
+  std::optional<clock::time_point> measured_from_;
+  uint64_t filled_ = 0;    // keys that were sent
+  uint64_t under_way_ = 0; // on all connections
+  uint64_t sent_ = 0;      // in this phase
+  uint64_t answered_ = 0;  // in all
+  uint64_t answered_at_last_look_ = 0;
+  clock::time_point last_look_;
+  size_t next_free_ = 0; // with a rate: the connection to be asked first
+  std::string problem_;
+  bool stopped_ = false;
+};
+
+} // namespace synod::bench

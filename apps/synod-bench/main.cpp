@@ -1,0 +1,167 @@
+// synod-bench: puts load on servers that speak the Redis protocol, and measures.
+#include "load.hpp"
+#include "report.hpp"
+#include "terminal_progress.hpp"
+
+#include "synod/actors/node/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+namespace {
+
+using synod::bench::options;
+
+/// HOST:PORT; false: it is none.
+bool parse_target(const std::string& text, options::endpoint& into) {
+  auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size())
+    return false;
+  into = {text.substr(0, colon), text.substr(colon + 1)};
+  if (into.host.front() == '[' && into.host.back() == ']')
+    into.host = into.host.substr(1, into.host.size() - 2);
+  return into.port.find_first_not_of("0123456789") == std::string::npos && into.port.size() <= 5;
+}
+
+/// BYTES or LEAST-MOST; false: it is neither.
+bool parse_value_bytes(const std::string& text, options& into) {
+  unsigned long long least = 0, most = 0;
+  int end = 0;
+  if (std::sscanf(text.c_str(), "%llu-%llu%n", &least, &most, &end) == 2 && text[static_cast<size_t>(end)] == '\0') {
+    into.least_value_bytes = least;
+    into.most_value_bytes = most;
+  } else if (std::sscanf(text.c_str(), "%llu%n", &least, &end) == 1 && text[static_cast<size_t>(end)] == '\0') {
+    into.least_value_bytes = into.most_value_bytes = least;
+  } else {
+    return false;
+  }
+  return text[0] != '-' && into.least_value_bytes <= into.most_value_bytes && into.most_value_bytes <= options::most_value;
+}
+
+/// uniform, zipfian or zipfian:THETA; false: it is none of them.
+bool parse_distribution(const std::string& text, options& into) {
+  constexpr double usual_skew = 0.99;
+  if (text == "uniform") {
+    into.skew = 0;
+    return true;
+  }
+  if (text == "zipfian") {
+    into.skew = usual_skew;
+    return true;
+  }
+  constexpr std::string_view name = "zipfian:";
+  if (!text.starts_with(name))
+    return false;
+  char* end = nullptr;
+  into.skew = std::strtod(text.c_str() + name.size(), &end);
+  return *end == '\0' && into.skew > 0 && into.skew < 1;
+}
+
+/// Each connection takes a descriptor.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool write_histogram(const std::string& file, const synod::bench::latencies& x) {
+  if (x.count() == 0)
+    return true;
+  std::ofstream out{file};
+  out << synod::bench::percentiles_text(x) << std::flush;
+  if (!out)
+    std::cerr << "error: cannot write " << file << std::endl;
+  return static_cast<bool>(out);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  options asked;
+  std::vector<std::string> targets;
+  std::string distribution = "uniform", value_bytes = "64", histogram;
+  double seconds = 10, warm_up = 1;
+  bool json = false, quiet = false;
+  constexpr double longest = 86'400;
+  CLI::App app{"Puts load on servers that speak the Redis protocol, and measures how long commands take.", "synod-bench"};
+  app.add_option("--target", targets,
+                 "HOST:PORT; several: connections are spread evenly (default: 127.0.0.1:7101, of synod-dev)");
+  app.add_option("--clients", asked.clients, "Connections")->check(CLI::Range(1u, options::most_clients))->capture_default_str();
+  app.add_option("--pipeline", asked.pipeline, "Commands under way on each")
+    ->check(CLI::Range(1u, options::most_pipeline))
+    ->capture_default_str();
+  app
+    .add_option("--rate", asked.rate,
+                "Commands a second in all, each measured from when it was due (default: as many as are answered)")
+    ->check(CLI::Range(0.001, 1e8));
+  auto* by_time =
+    app.add_option("--seconds", seconds, "How long it is measured")->check(CLI::Range(0.1, longest))->capture_default_str();
+  app.add_option("--requests", asked.requests, "Ends after so many commands, instead")
+    ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+    ->excludes(by_time);
+  app.add_option("--warm-up", warm_up, "Seconds of load before anything is measured")
+    ->check(CLI::Range(0.0, longest))
+    ->capture_default_str();
+  app.add_option("--reads", asked.reads_percent, "Percent of the commands that are GET, the others are SET")
+    ->check(CLI::Range(0, 100))
+    ->capture_default_str();
+  app.add_option("--keys", asked.keys, "Different keys")
+    ->check(CLI::Range(uint64_t{1}, options::most_keys))
+    ->capture_default_str();
+  app.add_option("--distribution", distribution, "Of the keys: uniform, zipfian or zipfian:THETA, below 1")
+    ->capture_default_str();
+  app.add_option("--value-bytes", value_bytes, "Of each value, or LEAST-MOST")->capture_default_str();
+  app.add_flag("--fill", asked.fill, "Writes each key once before anything is measured");
+  app.add_option("--seed", asked.seed, "Of the commands: the same one, the same commands")->capture_default_str();
+  app.add_option("--histogram", histogram, "Writes FILE.writes.hgrm and FILE.reads.hgrm, for HdrHistogram's plotters")
+    ->type_name("FILE");
+  app.add_flag("--json", json, "Prints the results for machines");
+  app.add_flag("--quiet", quiet, "Shows no progress");
+  if (auto ended = synod::parse_command_line(app, argc, argv))
+    return *ended;
+  if (targets.empty())
+    targets.push_back("127.0.0.1:7101");
+  for (auto& each : targets)
+    if (!parse_target(each, asked.targets.emplace_back()))
+      return synod::bad_arguments("--target=" + each + " is not HOST:PORT");
+  if (!parse_value_bytes(value_bytes, asked))
+    return synod::bad_arguments(
+      fmt::format("--value-bytes={} is neither a number nor LEAST-MOST, up to {}", value_bytes, options::most_value));
+  if (!parse_distribution(distribution, asked))
+    return synod::bad_arguments("--distribution=" + distribution
+                                + " is none of uniform, zipfian, zipfian:THETA (above 0, below 1)");
+  asked.duration = std::chrono::duration<double>{seconds};
+  asked.warm_up = std::chrono::duration<double>{warm_up};
+  raise_descriptor_limit();
+
+  synod::ctl::terminal_progress progress;
+  synod::bench::load load{asked, [&](const char* phase, double share, double rate) {
+                            if (!quiet)
+                              progress.show(fmt::format("{}: {:.0f} %, {:.0f} commands a second", phase, 100 * share, rate));
+                          }};
+  auto problem = load.run();
+  progress.clear();
+  if (!problem.empty()) {
+    std::cerr << "error: " << problem << std::endl;
+    return synod::exit_status::failed;
+  }
+  auto& found = load.found();
+  if (json)
+    std::cout << report_json(asked, found).dump(2) << std::endl;
+  else
+    std::cout << report_text(asked, found) << std::flush;
+  auto written =
+    histogram.empty()
+    || (write_histogram(histogram + ".writes.hgrm", found.writes) && write_histogram(histogram + ".reads.hgrm", found.reads));
+  if (found.in_time == 0)
+    std::cerr << "error: no command was answered while it was measured" << std::endl;
+  return written && found.in_time > 0 ? synod::exit_status::clean : synod::exit_status::failed;
+}

@@ -1,0 +1,135 @@
+"""synod-bench against real nodes, and against servers that stop, refuse, and talk nonsense."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+from cluster import BIN, Cluster, check, free_ports
+
+
+def bench(*options, expect=0):
+    done = subprocess.run([os.path.join(BIN, "synod-bench"), "--quiet", *options], capture_output=True, text=True, timeout=60)
+    check(done.returncode == expect, "synod-bench ended with %s: %s" % (done.returncode, done.stderr))
+    return done
+
+
+def measured(*options):
+    return json.loads(bench("--json", *options).stdout)
+
+
+class Server:
+    """Answers +OK to whatever ends with a value, through `on_command(number)`."""
+
+    def __init__(self, answer):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.answer = answer
+        self.count = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            connection, _ = self.socket.accept()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            file = connection.makefile("rb")
+            while file.readline():
+                for _ in range(3):
+                    file.readline()
+                    file.readline()
+                self.count += 1
+                reply = self.answer(self.count)
+                if reply is None:
+                    connection.close()
+                    file.close()
+                    return
+                connection.sendall(reply)
+        except OSError:
+            pass
+
+
+def counts_what_it_was_asked_for(cluster, keys_before):
+    found = measured("--target=127.0.0.1:%d" % cluster.resp["a"], "--requests=3000", "--warm-up=0", "--clients=7", "--pipeline=5",
+                     "--reads=30", "--keys=100", "--fill", "--value-bytes=10-2000")
+    check(found["answered"] == 3000, found)
+    check(found["writes"]["count"] + found["reads"]["count"] == 3000 and found["errors"] == {}, found)
+    check(0 < found["writes"]["p50"] <= found["writes"]["p99"] <= found["writes"]["max"], found)
+    check(cluster.client("b")("DBSIZE") == keys_before + 100, "not every key was filled")
+
+
+def several_targets_share_the_connections(cluster):
+    targets = ["--target=127.0.0.1:%d" % cluster.resp[name] for name in "abc"]
+    found = measured(*targets, "--clients=6", "--seconds=1", "--warm-up=0.2", "--rate=300")
+    check(found["answered"] > 100 and found["errors"] == {}, found)
+    for name in "abc":
+        served = int(re.search(rb"total_commands_processed:(\d+)", cluster.client(name)("INFO", "stats")).group(1))
+        check(served > 30, "node %s served %d commands" % (name, served))
+
+
+def writes_tables_and_histograms(cluster):
+    with tempfile.TemporaryDirectory() as directory:
+        file = os.path.join(directory, "found")
+        text = bench("--target=127.0.0.1:%d" % cluster.resp["a"], "--requests=200", "--warm-up=0", "--histogram=" + file).stdout
+        check("commands a second" in text and "p99.9" in text and "writes" in text, text)
+        lines = open(file + ".writes.hgrm").read().splitlines()
+        check(lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"], lines[0])
+        last = [line for line in lines if line and not line.startswith("#")][-1].split()
+        check(last[1] == "1.000000000000" and last[2] == "200" and last[3] == "inf", last)
+        check(not os.path.exists(file + ".reads.hgrm"), "nothing was read")
+
+
+def with_a_rate_a_pause_is_measured_by_all_that_were_due():
+    def answer(number):
+        if number == 100:
+            time.sleep(1)
+        return b"+OK\r\n"
+
+    found = measured("--target=127.0.0.1:%d" % Server(answer).port, "--clients=1", "--rate=200", "--seconds=3", "--warm-up=0")
+    # 200 commands were due within the pause, and waited from when they were due: a third of all half the pause and more.
+    check(found["writes"]["count"] + found["not_sent"] > 500, found)
+    check(found["writes"]["p90"] > 500, found)
+    closed = measured("--target=127.0.0.1:%d" % Server(answer).port, "--clients=1", "--requests=600", "--warm-up=0")
+    check(closed["writes"]["p99"] < 500 < closed["writes"]["max"], closed)
+
+
+def errors_and_losses_are_counted():
+    found = measured("--target=127.0.0.1:%d" % Server(lambda n: b"-BUSY try later\r\n" if n % 2 else b"+OK\r\n").port, "--clients=1",
+                     "--requests=100", "--warm-up=0")
+    check(found["errors"] == {"BUSY": 50} and found["writes"]["count"] == 50, found)
+    found = measured("--target=127.0.0.1:%d" % Server(lambda n: None if n % 50 == 0 else b"+OK\r\n").port, "--clients=1",
+                     "--seconds=2", "--warm-up=0")
+    check(found["lost_connections"] > 2 and found["errors"].get("(connection lost)", 0) > 2, found)
+
+
+def bad_options_and_servers_are_told():
+    def says(text, *options, status=2):
+        error = bench(*options, expect=status).stderr
+        check(text in error, error)
+
+    port = free_ports(1)[0]
+    says("connection refused", "--target=127.0.0.1:%d" % port, status=1)
+    says("is not HOST:PORT", "--target=nowhere")
+    says("--value-bytes=9-3", "--value-bytes=9-3")
+    says("--distribution=normal", "--distribution=normal")
+    says("--distribution=zipfian:1.5", "--distribution=zipfian:1.5")
+    says("--clients", "--clients=0")
+    says("not the Redis protocol", "--target=127.0.0.1:%d" % Server(lambda n: b"HTTP/1.1 400 Bad Request\r\n").port, "--requests=5", status=1)
+
+
+with Cluster() as cluster:
+    cluster.wait_for_service()
+    before = cluster.client("a")("DBSIZE")
+    counts_what_it_was_asked_for(cluster, before)
+    several_targets_share_the_connections(cluster)
+    writes_tables_and_histograms(cluster)
+with_a_rate_a_pause_is_measured_by_all_that_were_due()
+errors_and_losses_are_counted()
+bad_options_and_servers_are_told()
+print("synod-bench: measures, counts, and tells what is wrong")
