@@ -1,9 +1,9 @@
 // synod-bench: puts load on servers that speak the Redis protocol, and measures.
 #include "load.hpp"
 #include "report.hpp"
-#include "terminal_progress.hpp"
 
 #include "synod/actors/node/command_line.hpp"
+#include "synod/actors/node/terminal_progress.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -125,6 +125,7 @@ int main(int argc, char** argv) {
     ->type_name("FILE");
   app.add_flag("--json", json, "Prints the results for machines");
   app.add_flag("--quiet", quiet, "Shows no progress");
+  app.set_version_flag("--version", std::string{SYNOD_VERSION});
   if (auto ended = synod::parse_command_line(app, argc, argv))
     return *ended;
   if (targets.empty())
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
   asked.warm_up = std::chrono::duration<double>{warm_up};
   raise_descriptor_limit();
 
-  synod::ctl::terminal_progress progress;
+  synod::terminal_progress progress;
   synod::bench::load load{asked, [&](const char* phase, double share, double rate) {
                             if (!quiet)
                               progress.show(fmt::format("{}: {:.0f} %, {:.0f} commands a second", phase, 100 * share, rate));

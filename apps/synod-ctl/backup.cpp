@@ -4,7 +4,6 @@
 #include "download.hpp"
 #include "node_connection.hpp"
 #include "table.hpp"
-#include "terminal_progress.hpp"
 
 #include "synod/actors/node/built_in.hpp"
 #include "synod/actors/node/command_line.hpp"
@@ -12,6 +11,7 @@
 #include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/restore.hpp"
 #include "synod/actors/node/system_config.hpp"
+#include "synod/actors/node/terminal_progress.hpp"
 #include "synod/actors/role/error_text.hpp"
 #include "synod/messages/operations.hpp"
 #include "synod/messages/roles.hpp"

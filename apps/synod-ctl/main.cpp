@@ -4,12 +4,12 @@
 #include "changes.hpp"
 #include "explain.hpp"
 #include "status.hpp"
-#include "terminal_progress.hpp"
 
 #include "synod/actors/node/built_in.hpp"
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/local_disk.hpp"
+#include "synod/actors/node/terminal_progress.hpp"
 #include "synod/actors/node/verify.hpp"
 #include "synod/actors/role/error_text.hpp"
 
@@ -51,7 +51,7 @@ int show_slot(const synod::cluster& config, const std::string& only, uint64_t sl
 int show_directory(const std::string& directory, bool json) {
   synod::local_disk files;
   auto all = nlohmann::json::array();
-  synod::ctl::terminal_progress progress;
+  synod::terminal_progress progress;
   auto tell = [&](const synod::finding& x) {
     progress.clear();
     if (json)

@@ -1,4 +1,4 @@
-#include "terminal_progress.hpp"
+#include "synod/actors/node/terminal_progress.hpp"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 #include <iostream>
 #include <utility>
 
-namespace synod::ctl {
+namespace synod {
 
 namespace {
 
@@ -37,4 +37,4 @@ void terminal_progress::clear() {
     std::cerr << "\r\033[K" << std::flush;
 }
 
-} // namespace synod::ctl
+} // namespace synod

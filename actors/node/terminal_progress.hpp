@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace synod::ctl {
+namespace synod {
 
 /// One line of standard error, over and over, until something else is said; nothing where that is no terminal.
 class terminal_progress {
@@ -25,4 +25,4 @@ private:
   bool shown_ = false;
 };
 
-} // namespace synod::ctl
+} // namespace synod
