@@ -124,7 +124,7 @@ role_definition acceptor_role() {
   return {"acceptor",
           "accepts pvalues, durably",
           {{"segment-size", kind::bytes, "16MiB", "size of a file of the log", 64 << 10, 1 << 30},
-           {"cache-size", kind::bytes, "64MiB", "accepted values kept in memory", 0},
+           {"cache-size", kind::bytes, "16MiB", "accepted values kept in memory", 0},
            {"piece-size", kind::bytes, "1MiB", "largest answer to a scout or a replica", 4096, 16 << 20},
            {"peer-limit", kind::bytes, "16MiB", "learned slots on the way to one replica", 64 << 10},
            {"spare-limit", kind::bytes, "1GiB", "log that is kept for a replica while it fetches a snapshot", 0},
