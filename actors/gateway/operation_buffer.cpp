@@ -1,6 +1,7 @@
 #include "synod/actors/gateway/operation_buffer.hpp"
 
-#include <ranges>
+#include <span>
+#include <string>
 
 namespace synod {
 
@@ -28,9 +29,11 @@ void operation_buffer::add_versions(arguments keys) {
 }
 
 void operation_buffer::add_transaction(const transaction& whole) {
-  namespace views = std::views;
-  packed_.transaction(whole.watched(), whole.commands() | views::filter([](auto& each) { return !each.local(); })
-                                         | views::transform([](auto& each) -> auto& { return each.args; }));
+  std::vector<std::span<const std::string>> commands;
+  for (auto& each : whole.commands())
+    if (!each.local())
+      commands.push_back(each.args);
+  packed_.transaction(whole.watched(), commands);
   note_size();
 }
 

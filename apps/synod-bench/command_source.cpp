@@ -1,10 +1,9 @@
 #include "command_source.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 
 namespace synod::bench {
 
@@ -35,6 +34,8 @@ void append_number(std::string& out, size_t number) {
 key_distribution::key_distribution(uint64_t count, double skew) : count_{count}, skew_{skew} {
   if (skew_ == 0)
     return;
+  for (step_ %= count_; std::gcd(step_, count_) != 1;)
+    ++step_; // So that each rank has a number of its own.
   zeta_ = zeta(count_, skew_);
   alpha_ = 1 / (1 - skew_);
   eta_ = (1 - std::pow(2.0 / static_cast<double>(count_), 1 - skew_)) / (1 - zeta(2, skew_) / zeta_);
@@ -51,7 +52,8 @@ uint64_t key_distribution::draw(std::mt19937_64& random) const {
              ? 1
              : static_cast<uint64_t>(static_cast<double>(count_) * std::pow(eta_ * u - eta_ + 1, alpha_));
   rank = std::min(rank, count_ - 1);
-  return XXH3_64bits(&rank, sizeof rank) % count_;
+  static_assert(options::most_keys <= uint64_t{1} << 32, "a product of two has 64 bits");
+  return rank * step_ % count_;
 }
 
 command_source::command_source(const options& x)

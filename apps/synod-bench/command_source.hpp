@@ -21,6 +21,7 @@ public:
 private:
   uint64_t count_;
   double skew_;
+  uint64_t step_ = 0x9e3779b97f4a7c15; // between the numbers of ranks that follow each other
   // of Gray's method
   double zeta_ = 0;
   double alpha_ = 0;

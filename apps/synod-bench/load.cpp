@@ -23,10 +23,12 @@ using std::chrono::seconds;
 
 constexpr milliseconds look_interval{200};
 constexpr milliseconds connect_again{100};
-constexpr seconds connect_limit{5}; // until one connection to each target is there
+constexpr seconds connect_limit{5}; // without one more connection
+constexpr seconds stall_limit{30};  // without one more answer
 constexpr seconds end_limit{10};    // for what is still under way
 constexpr size_t read_bytes = 64u << 10;
-constexpr uint32_t fill_pipeline = 64;
+constexpr uint32_t most_fill_pipeline = 64;
+constexpr size_t fill_bytes = 1u << 20; // under way on each connection
 
 double microseconds(load::clock::duration x) {
   return std::chrono::duration<double, std::micro>(x).count();
@@ -34,7 +36,7 @@ double microseconds(load::clock::duration x) {
 
 // Replies are looked at and not kept: hiredis is given something that is not null. Of an error its text is kept for the caller.
 struct seen {
-  std::string error;
+  std::optional<std::string> error;
 };
 
 seen& seen_by(const redisReadTask* task) {
@@ -43,7 +45,7 @@ seen& seen_by(const redisReadTask* task) {
 
 void* of_string(const redisReadTask* task, char* text, size_t size) {
   if (task->type == REDIS_REPLY_ERROR && !task->parent)
-    seen_by(task).error.assign(text, size);
+    seen_by(task).error.emplace(text, size);
   return task->privdata;
 }
 
@@ -55,8 +57,13 @@ redisReplyObjectFunctions reply_functions{
   [](void*) {},
 };
 
-std::string first_word(std::string_view text) {
-  return std::string{text.substr(0, text.find(' '))};
+/// What kind of an error this is, as can be printed whatever the server sent.
+std::string kind_of(std::string_view error) {
+  constexpr size_t most = 32;
+  std::string kind{error.substr(0, std::min(error.find(' '), most))};
+  std::replace_if(
+    kind.begin(), kind.end(), [](char c) { return c < '!' || c > '~'; }, '?');
+  return kind.empty() ? "(no text)" : kind;
 }
 
 } // namespace
@@ -71,8 +78,7 @@ void results::add_error(std::string kind) {
 
 class load::connection {
 public:
-  connection(load& of, std::string name, const sockaddr_storage& to)
-    : load_{of}, name_{std::move(name)}, to_{to}, buffer_(read_bytes) {}
+  connection(load& of, std::string name, const sockaddr_storage& to) : load_{of}, name_{std::move(name)}, to_{to} {}
   ~connection() { redisReaderFree(reader_); }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
@@ -92,6 +98,8 @@ public:
   size_t under_way() const { return under_way_.size(); }
   std::string& out() { return next_out_; }
   void note_sent(bool read, clock::time_point due) { under_way_.push_back({read, due}); }
+  /// What was sent and not answered, the oldest first.
+  const std::deque<sent>& unanswered() const { return under_way_; }
 
   /// Sends what was appended to `out`.
   void flush() {
@@ -127,11 +135,6 @@ public:
   }
 
 private:
-  struct sent {
-    bool read;
-    clock::time_point due;
-  };
-
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&socket_); }
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&socket_); }
 
@@ -141,12 +144,13 @@ private:
     if (status != 0)
       return lose(uv_strerror(status));
     connected_ = true;
+    redisReaderFree(reader_);
     reader_ = redisReaderCreateWithFunctions(&reply_functions);
     reader_->privdata = &seen_;
     uv_read_start(
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-        auto& bytes = static_cast<connection*>(handle->data)->buffer_;
+        auto& bytes = static_cast<connection*>(handle->data)->load_.buffer_;
         *buffer = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
       },
       [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
@@ -163,14 +167,14 @@ private:
   void on_bytes(const char* bytes, size_t size) {
     redisReaderFeed(reader_, bytes, size);
     void* reply = nullptr;
-    while (true) {
-      seen_.error.clear();
+    while (connected_) { // What an answer leads to may lose the connection.
+      seen_.error.reset();
       if (redisReaderGetReply(reader_, &reply) != REDIS_OK)
         return load_.fail(name_ + ": not the Redis protocol: " + reader_->errstr);
       if (!reply)
         break;
       if (under_way_.empty())
-        return load_.fail(name_ + ": a reply that nothing asked for");
+        return load_.fail(name_ + ": " + seen_.error.value_or("a reply that nothing asked for"));
       auto [read, due] = under_way_.front();
       under_way_.pop_front();
       load_.on_answered(read, due, seen_.error);
@@ -185,9 +189,8 @@ private:
     auto was_connected = std::exchange(connected_, false);
     if (load_.phase_ == phase::connecting)
       load_.fail(name_ + ": " + why);
-    auto lost = std::exchange(under_way_, {}).size();
+    auto lost = std::exchange(under_way_, {});
     next_out_.clear();
-    redisReaderFree(std::exchange(reader_, nullptr));
     uv_close(handle(), [](uv_handle_t* handle) {
       auto* self = static_cast<connection*>(handle->data);
       if (self->closed_)
@@ -217,7 +220,6 @@ private:
   uv_connect_t connecting_{};
   uv_write_t write_{};
   uv_timer_t again_{};
-  std::vector<char> buffer_;
   redisReader* reader_ = nullptr;
   seen seen_;
   std::deque<sent> under_way_; // in the order of their replies
@@ -230,7 +232,7 @@ private:
 
 // -- the whole --------------------------------------------------------------------
 
-load::load(const options& x, progress tell) : options_{x}, tell_{std::move(tell)}, commands_{x} {
+load::load(const options& x, progress tell) : options_{x}, tell_{std::move(tell)}, commands_{x}, buffer_(read_bytes) {
   uv_loop_init(&loop_);
 }
 
@@ -246,7 +248,7 @@ std::string load::resolve() {
     addrinfo hints{}, *found = nullptr;
     hints.ai_socktype = SOCK_STREAM;
     if (auto failure = ::getaddrinfo(each.host.c_str(), each.port.c_str(), &hints, &found); failure != 0)
-      return each.host + ":" + each.port + ": " + ::gai_strerror(failure);
+      return each.name() + ": " + ::gai_strerror(failure);
     auto& address = addresses_.emplace_back();
     std::memcpy(&address, found->ai_addr, found->ai_addrlen);
     ::freeaddrinfo(found);
@@ -278,16 +280,19 @@ std::string load::run() {
     static_cast<void>(::read(self->due_timer_, &passed, sizeof passed));
     self->send_due();
   });
-  phase_began_ = last_look_ = clock::now();
   for (uint32_t i = 0; i < options_.clients; ++i) {
     auto which = i % addresses_.size();
-    auto& [host, port] = options_.targets[which];
-    connections_.push_back(std::make_unique<connection>(*this, host + ":" + port, addresses_[which]));
+    connections_.push_back(std::make_unique<connection>(*this, options_.targets[which].name(), addresses_[which]));
     connections_.back()->connect();
   }
+  phase_began_ = last_look_ = progress_ = clock::now();
   uv_run(&loop_, UV_RUN_DEFAULT);
-  for (auto& each : connections_)
+  end_measurement();
+  for (auto& each : connections_) {
+    for (auto [read, due] : each->unanswered())
+      note_lost(read, due, "(not answered)");
     each->close();
+  }
   uv_walk(
     &loop_,
     [](uv_handle_t* handle, void*) {
@@ -306,10 +311,9 @@ void load::fail(const std::string& why) {
   uv_stop(&loop_);
 }
 
+/// What is under way may be answered yet; asked once more, it is not waited for.
 void load::stop() {
-  stopped_ = true;
-  end_measurement();
-  uv_stop(&loop_);
+  measures() ? begin(phase::ending) : uv_stop(&loop_);
 }
 
 void load::end_measurement() {
@@ -323,19 +327,20 @@ void load::end_measurement() {
 void load::begin(phase next) {
   end_measurement();
   phase_ = next;
-  phase_began_ = clock::now();
+  phase_began_ = progress_ = clock::now();
   sent_ = 0;
   if (measures())
     measured_from_ = phase_began_;
   if (next == phase::ending)
     return end_if_done();
+  if (has_rate())
+    return send_due();
   for (auto& each : connections_)
     on_free(*each);
-  if (has_rate())
-    send_due();
 }
 
 void load::on_connected() {
+  progress_ = clock::now();
   if (phase_ == phase::connecting && std::all_of(connections_.begin(), connections_.end(), [](auto& x) { return x->connected(); })
       && connections_.size() == options_.clients)
     begin(options_.fill ? phase::filling : filled());
@@ -371,67 +376,98 @@ bool load::append_next(connection& on, clock::time_point due) {
 void load::on_free(connection& x) {
   if (!x.connected())
     return;
-  if (has_rate())
-    return send_due();
+  auto now = clock::now();
+  if (has_rate()) {
+    while (x.under_way() < options_.pipeline && due_at(sent_) <= now && append_next(x, due_at(sent_)))
+      ;
+    x.flush();
+    if (due_at(sent_) > now)
+      wait_for_due();
+    return;
+  }
   if (x.under_way() > 0)
     return;
-  auto most = phase_ == phase::filling ? fill_pipeline : options_.pipeline;
-  auto now = clock::now();
+  auto fill_pipeline = std::clamp<size_t>(fill_bytes / (options_.most_value_bytes + 1), 1, most_fill_pipeline);
+  auto most = phase_ == phase::filling ? static_cast<uint32_t>(fill_pipeline) : options_.pipeline;
   for (uint32_t i = 0; i < most && append_next(x, now); ++i)
     ;
   x.flush();
 }
 
-/// With a rate: sends all that is due and finds room, and sets the timer to when the next one is.
+/// With a rate: when the command of this number is.
+load::clock::time_point load::due_at(uint64_t number) const {
+  return phase_began_
+         + std::chrono::duration_cast<clock::duration>(duration<double>(static_cast<double>(number) / options_.rate));
+}
+
+/// With a rate: sends all that is due and finds room. What finds none is sent by whoever is answered next.
 void load::send_due() {
   if (!has_rate())
     return;
-  auto due_at = [this](uint64_t number) {
-    return phase_began_
-           + std::chrono::duration_cast<clock::duration>(duration<double>(static_cast<double>(number) / options_.rate));
-  };
   auto now = clock::now();
+  std::vector<connection*> with_more;
   for (size_t full = 0; full < connections_.size() && due_at(sent_) <= now;) {
     auto& x = *connections_[next_free_];
     next_free_ = (next_free_ + 1) % connections_.size();
-    if (!x.connected() || x.under_way() >= options_.pipeline)
+    if (!x.connected() || x.under_way() >= options_.pipeline) {
       ++full;
-    else if (!append_next(x, due_at(sent_)))
-      break;
-    else
+    } else if (append_next(x, due_at(sent_))) {
       full = 0;
+      with_more.push_back(&x);
+    } else {
+      break;
+    }
   }
-  for (auto& each : connections_)
+  for (auto* each : with_more)
     each->flush();
-  auto next = due_at(sent_);
-  if (next <= now)
-    return; // Whoever is answered next has room.
-  auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(next.time_since_epoch()).count();
+  wait_for_due();
+}
+
+void load::wait_for_due() {
+  auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(due_at(sent_).time_since_epoch()).count();
   itimerspec when{{0, 0}, {static_cast<time_t>(at / 1'000'000'000), static_cast<long>(at % 1'000'000'000)}};
-  ::timerfd_settime(due_timer_, TFD_TIMER_ABSTIME, &when, nullptr);
+  if (due_at(sent_) > clock::now())
+    ::timerfd_settime(due_timer_, TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
 // -- what becomes of it -------------------------------------------------------------
 
-void load::on_answered(bool read, clock::time_point due, std::string_view error) {
+void load::on_answered(bool read, clock::time_point due, const std::optional<std::string>& error) {
   --under_way_;
   ++answered_;
-  // What was sent before the measurement began is not part of it.
-  if (measured_from_ && due >= *measured_from_) {
-    results_.in_time += measures();
-    if (error.empty())
-      (read ? results_.reads : results_.writes).add(microseconds(clock::now() - due));
+  progress_ = clock::now();
+  if (phase_ == phase::filling && error)
+    return fail("a key was not written: " + *error);
+  if (is_measured(due)) {
+    results_.in_time += measures() && !error;
+    if (error)
+      results_.add_error(kind_of(*error));
     else
-      results_.add_error(first_word(error));
+      (read ? results_.reads : results_.writes).add(microseconds(progress_ - due));
   }
   end_if_done();
 }
 
-void load::on_lost(uint64_t under_way) {
-  under_way_ -= under_way;
-  ++results_.lost_connections;
-  for (; under_way > 0 && measures(); --under_way)
-    results_.add_error("(connection lost)");
+/// What was sent before the measurement began is not part of it.
+bool load::is_measured(clock::time_point due) const {
+  return measured_from_ && due >= *measured_from_;
+}
+
+/// It took at least as long as it was waited for: left out it would make those that stop look fast.
+void load::note_lost(bool read, clock::time_point due, const char* how) {
+  if (!is_measured(due))
+    return;
+  results_.add_error(how);
+  (read ? results_.reads : results_.writes).add(microseconds(clock::now() - due));
+}
+
+void load::on_lost(const std::deque<sent>& unanswered) {
+  under_way_ -= unanswered.size();
+  if (phase_ == phase::filling && !unanswered.empty())
+    return fail("a connection was lost, and keys with it that were not written");
+  results_.lost_connections += measured_from_.has_value();
+  for (auto [read, due] : unanswered)
+    note_lost(read, due, "(connection lost)");
   end_if_done();
 }
 
@@ -467,8 +503,10 @@ void load::look() {
   static constexpr const char* names[] = {"connecting", "filling", "warming up", "measuring", "ending"};
   tell_(names[static_cast<size_t>(phase_)], std::min(share_done(), 1.0), rate);
   auto in_phase = now - phase_began_;
-  if (phase_ == phase::connecting && in_phase > connect_limit) {
+  if (phase_ == phase::connecting && now - progress_ > connect_limit) {
     fail("not connected within " + std::to_string(connect_limit.count()) + " s");
+  } else if (phase_ != phase::ending && now - progress_ > stall_limit && (under_way_ > 0 || !has_rate())) {
+    fail("nothing was answered for " + std::to_string(stall_limit.count()) + " s");
   } else if (phase_ == phase::warming_up && share_done() >= 1) {
     begin(phase::measuring);
   } else if (measures() && !options_.requests && share_done() >= 1) {

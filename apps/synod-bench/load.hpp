@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,9 @@ namespace synod::bench {
 /// commands are due at even distances, whoever is free sends those that are, and each is measured from when it was due: a server
 /// that stops for a second is not spared the commands that it would have got then (no coordinated omission).
 ///
-/// A connection that is lost is made again until the end; what was under way on it counts as an error.
+/// A connection that is lost is made again until the end. What was under way on it counts as an error, and so does what is not
+/// answered at the end; and with the time that it was waited for. When nothing is answered for half a minute the rest is given
+/// up. Keys that are filled in are all written, or nothing is measured.
 class load {
 public:
   using clock = std::chrono::steady_clock;
@@ -32,15 +35,17 @@ public:
   load(const options& x, progress tell);
   ~load();
 
-  /// Does all of it. What is wrong when its connections cannot be made; otherwise nothing.
+  /// Does all of it. What is wrong when it ended early; otherwise nothing. There may be results in either case.
   std::string run();
   const results& found() const { return results_; }
-  /// From a signal handler of its loop: what there is so far is the result.
-  void stop();
-  bool was_stopped() const { return stopped_; }
 
 private:
   class connection;
+  struct sent {
+    bool read;
+    clock::time_point due;
+  };
+
   enum class phase { connecting, filling, warming_up, measuring, ending };
 
   std::string resolve();
@@ -49,9 +54,14 @@ private:
   void send_due();
   bool append_next(connection& on, clock::time_point due);
   void on_connected();
-  void on_answered(bool read, clock::time_point due, std::string_view error);
+  void on_answered(bool read, clock::time_point due, const std::optional<std::string>& error);
+  bool is_measured(clock::time_point due) const;
+  void note_lost(bool read, clock::time_point due, const char* how);
+  clock::time_point due_at(uint64_t number) const;
+  void wait_for_due();
+  void stop();
   void on_free(connection& x);
-  void on_lost(uint64_t under_way);
+  void on_lost(const std::deque<sent>& unanswered);
   double share_done() const;
   /// What comes when the keys are there.
   phase filled() const { return options_.warm_up.count() > 0 ? phase::warming_up : phase::measuring; }
@@ -64,6 +74,7 @@ private:
   const options& options_;
   progress tell_;
   command_source commands_;
+  std::vector<char> buffer_; // that is read into
   results results_;
   uv_loop_t loop_{};
   uv_timer_t timer_{};
@@ -74,6 +85,7 @@ private:
   std::vector<std::unique_ptr<connection>> connections_;
   phase phase_ = phase::connecting;
   clock::time_point phase_began_;
+  clock::time_point progress_; // one more connection, or answer
   std::optional<clock::time_point> measured_from_;
   uint64_t filled_ = 0;    // keys that were sent
   uint64_t under_way_ = 0; // on all connections
@@ -83,7 +95,6 @@ private:
   clock::time_point last_look_;
   size_t next_free_ = 0; // with a rate: the connection to be asked first
   std::string problem_;
-  bool stopped_ = false;
 };
 
 } // namespace synod::bench

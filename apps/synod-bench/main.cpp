@@ -10,7 +10,11 @@
 #include <spdlog/fmt/fmt.h>
 #include <sys/resource.h>
 
+#include <charconv>
+#include <cmath>
+#include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -21,12 +25,16 @@ using synod::bench::options;
 /// HOST:PORT; false: it is none.
 bool parse_target(const std::string& text, options::endpoint& into) {
   auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size())
+  if (colon == std::string::npos || colon == 0)
     return false;
   into = {text.substr(0, colon), text.substr(colon + 1)};
-  if (into.host.front() == '[' && into.host.back() == ']')
+  auto opened = into.host.front() == '[', closed = into.host.back() == ']';
+  if (opened && closed)
     into.host = into.host.substr(1, into.host.size() - 2);
-  return into.port.find_first_not_of("0123456789") == std::string::npos && into.port.size() <= 5;
+  uint16_t port = 0;
+  auto* end = into.port.data() + into.port.size();
+  auto parsed = std::from_chars(into.port.data(), end, port);
+  return opened == closed && !into.host.empty() && parsed.ec == std::errc{} && parsed.ptr == end && port > 0;
 }
 
 /// BYTES or LEAST-MOST; false: it is neither.
@@ -141,7 +149,16 @@ int main(int argc, char** argv) {
                                 + " is none of uniform, zipfian, zipfian:THETA (above 0, below 1)");
   asked.duration = std::chrono::duration<double>{seconds};
   asked.warm_up = std::chrono::duration<double>{warm_up};
+  if (!std::isfinite(seconds) || !std::isfinite(warm_up) || !std::isfinite(asked.rate))
+    return synod::bad_arguments("--seconds, --warm-up and --rate are numbers");
+  if (uint64_t{asked.clients} * asked.pipeline * asked.most_value_bytes > options::most_bytes)
+    return synod::bad_arguments(
+      fmt::format("--clients, --pipeline and --value-bytes: up to {} bytes may be under way together", options::most_bytes));
+  auto place = std::filesystem::path{histogram}.parent_path();
+  if (!place.empty() && !std::filesystem::is_directory(place))
+    return synod::bad_arguments("--histogram=" + histogram + ": " + place.string() + " is no directory");
   raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN); // A connection that is lost is an error of the write.
 
   synod::terminal_progress progress;
   synod::bench::load load{asked, [&](const char* phase, double share, double rate) {
@@ -150,11 +167,11 @@ int main(int argc, char** argv) {
                           }};
   auto problem = load.run();
   progress.clear();
-  if (!problem.empty()) {
+  if (!problem.empty())
     std::cerr << "error: " << problem << std::endl;
-    return synod::exit_status::failed;
-  }
   auto& found = load.found();
+  if (!problem.empty() && found.seconds == 0)
+    return synod::exit_status::failed;
   if (json)
     std::cout << report_json(asked, found).dump(2) << std::endl;
   else
@@ -164,5 +181,5 @@ int main(int argc, char** argv) {
     || (write_histogram(histogram + ".writes.hgrm", found.writes) && write_histogram(histogram + ".reads.hgrm", found.reads));
   if (found.in_time == 0)
     std::cerr << "error: no command was answered while it was measured" << std::endl;
-  return written && found.in_time > 0 ? synod::exit_status::clean : synod::exit_status::failed;
+  return problem.empty() && written && std::cout && found.in_time > 0 ? synod::exit_status::clean : synod::exit_status::failed;
 }

@@ -13,6 +13,7 @@ struct options {
   struct endpoint {
     std::string host;
     std::string port;
+    std::string name() const { return (host.find(':') == std::string::npos ? host : '[' + host + ']') + ':' + port; }
   };
 
   std::vector<endpoint> targets; ///< connections are spread evenly over them
@@ -35,6 +36,7 @@ struct options {
   static constexpr uint32_t most_pipeline = 10'000;
   static constexpr uint64_t most_keys = 1'000'000'000;
   static constexpr size_t most_value = 8u << 20;
+  static constexpr uint64_t most_bytes = 1u << 30; ///< of values that may be under way together
 };
 
 } // namespace synod::bench

@@ -38,7 +38,7 @@ double rate(uint64_t count, const results& found) {
 std::string targets(const options& asked) {
   std::string all;
   for (auto& each : asked.targets)
-    all += (all.empty() ? "" : ", ") + each.host + ":" + each.port;
+    all += (all.empty() ? "" : ", ") + each.name();
   return all;
 }
 

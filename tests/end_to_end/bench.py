@@ -18,8 +18,8 @@ def bench(*options, expect=0):
     return done
 
 
-def measured(*options):
-    return json.loads(bench("--json", *options).stdout)
+def measured(*options, expect=0):
+    return json.loads(bench("--json", *options, expect=expect).stdout)
 
 
 class Server:
@@ -108,6 +108,31 @@ def errors_and_losses_are_counted():
     check(found["lost_connections"] > 2 and found["errors"].get("(connection lost)", 0) > 2, found)
 
 
+def what_is_not_answered_is_counted():
+    never = threading.Event()
+
+    def answer(number):
+        if number > 500:
+            never.wait()  # for ever
+        return b"+OK\r\n"
+
+    found = measured("--target=127.0.0.1:%d" % Server(answer).port, "--clients=10", "--rate=500", "--seconds=2", "--warm-up=0")
+    check(found["errors"].get("(not answered)", 0) == 10 and found["writes"]["max"] > 9000, found)
+    check(found["answered"] + found["not_sent"] > 900, found)
+
+
+def what_servers_send_does_no_harm():
+    found = measured("--target=127.0.0.1:%d" % Server(lambda n: b"-\xff\xfe\x1b[31m bad\r\n").port, "--requests=5", "--clients=1",
+                     "--warm-up=0", expect=1)
+    check(found["errors"] == {"???[31m": 5} and found["answered"] == 0, found)
+    closing = "--target=127.0.0.1:%d" % Server(lambda n: None).port
+    error = bench(closing, "--fill", "--keys=5", expect=1).stderr
+    check("keys with it that were not written" in error, error)
+    error = bench("--target=127.0.0.1:%d" % Server(lambda n: b"-OOM no room\r\n").port, "--fill", "--keys=5", expect=1).stderr
+    check("a key was not written: OOM no room" in error, error)
+    bench(closing, "--rate=2000", "--pipeline=50", "--seconds=1", expect=1)  # Writes to what is closed.
+
+
 def bad_options_and_servers_are_told():
     def says(text, *options, status=2):
         error = bench(*options, expect=status).stderr
@@ -120,6 +145,11 @@ def bad_options_and_servers_are_told():
     says("--distribution=normal", "--distribution=normal")
     says("--distribution=zipfian:1.5", "--distribution=zipfian:1.5")
     says("--clients", "--clients=0")
+    for target in ("127.0.0.1:0", "127.0.0.1:72091", "[::1:6379", ":6379", "[]:6379"):
+        says("is not HOST:PORT", "--target=" + target)
+    says("are numbers", "--rate=nan")
+    says("may be under way together", "--clients=100", "--pipeline=100", "--value-bytes=8000000")
+    says("is no directory", "--histogram=/nowhere/file")
     says("not the Redis protocol", "--target=127.0.0.1:%d" % Server(lambda n: b"HTTP/1.1 400 Bad Request\r\n").port, "--requests=5", status=1)
 
 
@@ -131,5 +161,7 @@ with Cluster() as cluster:
     writes_tables_and_histograms(cluster)
 with_a_rate_a_pause_is_measured_by_all_that_were_due()
 errors_and_losses_are_counted()
+what_is_not_answered_is_counted()
+what_servers_send_does_no_harm()
 bad_options_and_servers_are_told()
 print("synod-bench: measures, counts, and tells what is wrong")
