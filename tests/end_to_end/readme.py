@@ -39,6 +39,8 @@ def first_session():
         wait_until_served(7101)
         done = bash(section("A first session"))
         check(done.stdout.split() == ["OK", "hello", "1"], "the first session: %r" % done.stdout)
+        done = bash(section("How fast").replace("build/release/bin", BIN))
+        check(done.returncode == 0 and "commands a second" in done.stdout and "errors" not in done.stdout, "load: %r" % done.stdout)
     finally:
         dev.terminate()
         check(dev.wait(10) == 0, "synod-dev ends in order")
