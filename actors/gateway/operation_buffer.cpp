@@ -68,7 +68,7 @@ void operation_buffer::took(extent part) {
 
 /// Where few leave at a time others come behind them, and it is never empty.
 void operation_buffer::cut_off() {
-  if (2 * taken_.bytes < packed_.size_bytes() || 2 * taken_.count < sizes_.size())
+  if (2 * taken_.bytes < packed_.size_bytes() && size_t{2} * taken_.count < sizes_.size())
     return;
   packed_.drop_front(taken_);
   packed_end_ -= taken_.bytes;

@@ -6,6 +6,12 @@
 
 namespace synod {
 
+namespace {
+
+constexpr size_t many_texts = 4096; // of an operation: it is the last one that is read ahead, and its room is given back
+
+} // namespace
+
 void execution::perform(const message<schema::Pvalue>& decided, listener& told) {
   auto& [machine, sessions, log_time, slot_out, members, window] = state_;
   upheld(decided->getSlot() == slot_out, "R2", "slot {} is to be performed, and slot_out is {}", decided->getSlot(), slot_out);
@@ -90,13 +96,19 @@ void execution::for_each(schema::Operations::Reader all, unsigned first, Use use
   for (auto more = true; more;) {
     size_t count = 0;
     foreseen_.clear();
-    for (; count < ahead_.size() && (more = from.next(ahead_[count])); ++count)
-      if (auto& each = ahead_[count]; each.what() == operation::kind::command)
+    for (auto texts = size_t{0}; texts < many_texts && count < ahead_.size() && (more = from.next(ahead_[count])); ++count) {
+      auto& each = ahead_[count];
+      texts += each.texts().size();
+      if (each.what() == operation::kind::command)
         foreseen_.push_back(each.texts());
+    }
     state_.machine->foresee(foreseen_);
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < count; ++i) {
       if (!use(ahead_[i]))
         return;
+      if (ahead_[i].texts().size() >= many_texts)
+        ahead_[i] = {};
+    }
   }
 }
 

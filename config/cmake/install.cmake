@@ -48,7 +48,7 @@ if(SYNOD_APPS)
   set(CPACK_DEBIAN_PACKAGE_SECTION database)
   set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
   # What programs are built with that use the library, and who speaks to a node.
-  set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, g++, libcaf-dev, libcapnp-dev, libspdlog-dev, libssl-dev, libuv1-dev, libxxhash-dev, make, pkg-config, redis-tools")
+  set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, g++, libabsl-dev, libcaf-dev, libcapnp-dev, libspdlog-dev, libssl-dev, libuv1-dev, libxxhash-dev, make, pkg-config, redis-tools")
   file(WRITE ${PROJECT_BINARY_DIR}/conffiles "/etc/synod/cluster.conf\n")
   set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/conffiles
     ${PROJECT_SOURCE_DIR}/config/debian/postinst ${PROJECT_SOURCE_DIR}/config/debian/prerm ${PROJECT_SOURCE_DIR}/config/debian/postrm)
