@@ -59,12 +59,19 @@ struct ignoring {
   void on_watched(std::string_view, uint64_t) {}
 };
 
-template <class Listener>
-bool take_list(cursor& from, size_t& room, Listener& told) {
-  size_t count = 0;
+/// So many follow; lists take room as texts do.
+bool take_count(cursor& from, size_t& room, size_t& count) {
   if (!from.take_number(count) || count > room)
     return false;
   room -= count;
+  return true;
+}
+
+template <class Listener>
+bool take_list(cursor& from, size_t& room, Listener& told) {
+  size_t count = 0;
+  if (!take_count(from, room, count))
+    return false;
   std::string_view text;
   for (; count > 0; --count) {
     if (!from.take_text(text))
@@ -78,9 +85,8 @@ bool take_list(cursor& from, size_t& room, Listener& told) {
 template <class Listener>
 bool take_transaction(cursor& from, size_t& room, Listener& told) {
   size_t count = 0;
-  if (!from.take_number(count) || count > room)
+  if (!take_count(from, room, count))
     return false;
-  room -= count;
   std::string_view key;
   uint64_t version = 0;
   for (; count > 0; --count) {
@@ -88,7 +94,7 @@ bool take_transaction(cursor& from, size_t& room, Listener& told) {
       return false;
     told.on_watched(key, version);
   }
-  if (!from.take_number(count) || count > room)
+  if (!take_count(from, room, count))
     return false;
   for (; count > 0; --count)
     if (!take_list(from, room, told))

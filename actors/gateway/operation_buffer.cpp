@@ -13,19 +13,19 @@ constexpr size_t message_bytes = 96; // beside the operations
 
 // -- collecting -----------------------------------------------------------------
 
-void operation_buffer::note_size() {
-  sizes_.push_back(packed_.size_bytes() - packed_end_);
-  packed_end_ = packed_.size_bytes();
+template <class Pack>
+void operation_buffer::add_packed(Pack pack) {
+  auto before = packed_.size_bytes();
+  pack();
+  sizes_.push_back(packed_.size_bytes() - before);
 }
 
 void operation_buffer::add(arguments args) {
-  packed_.command(args);
-  note_size();
+  add_packed([&] { packed_.command(args); });
 }
 
 void operation_buffer::add_versions(arguments keys) {
-  packed_.versions(keys);
-  note_size();
+  add_packed([&] { packed_.versions(keys); });
 }
 
 void operation_buffer::add_transaction(const transaction& whole) {
@@ -33,20 +33,17 @@ void operation_buffer::add_transaction(const transaction& whole) {
   for (auto& each : whole.commands())
     if (!each.local())
       commands.push_back(each.args);
-  packed_.transaction(whole.watched(), commands);
-  note_size();
+  add_packed([&] { packed_.transaction(whole.watched(), commands); });
 }
 
 void operation_buffer::add_keep_alive() {
-  packed_.keep_alive();
-  note_size();
+  add_packed([&] { packed_.keep_alive(); });
 }
 
 void operation_buffer::clear() {
   packed_.clear();
   sizes_.clear();
   taken_ = extent{};
-  packed_end_ = 0;
 }
 
 // -- taking -----------------------------------------------------------------------
@@ -71,7 +68,6 @@ void operation_buffer::cut_off() {
   if (2 * taken_.bytes < packed_.size_bytes() && size_t{2} * taken_.count < sizes_.size())
     return;
   packed_.drop_front(taken_);
-  packed_end_ -= taken_.bytes;
   sizes_.erase(sizes_.begin(), sizes_.begin() + taken_.count);
   taken_ = extent{};
 }

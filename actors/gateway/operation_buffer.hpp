@@ -40,14 +40,14 @@ public:
 private:
   using extent = operation_writer::extent;
 
-  void note_size();
+  template <class Pack>
+  void add_packed(Pack pack);
   extent next_message() const;
   void took(extent part);
   void cut_off();
 
   operation_writer packed_;
   std::vector<size_t> sizes_; // of each, in bytes
-  size_t packed_end_ = 0;     // of the last one that is in sizes_
   extent taken_{};            // so much, in front
 };
 

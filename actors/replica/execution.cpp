@@ -92,7 +92,7 @@ template <class Use>
 void execution::for_each(schema::Operations::Reader all, unsigned first, Use use) {
   operation_reader from{all};
   for (; first > 0; --first)
-    from.next();
+    from.next(ahead_.front());
   for (auto more = true; more;) {
     size_t count = 0;
     foreseen_.clear();
@@ -102,7 +102,8 @@ void execution::for_each(schema::Operations::Reader all, unsigned first, Use use
       if (each.what() == operation::kind::command)
         foreseen_.push_back(each.texts());
     }
-    state_.machine->foresee(foreseen_);
+    if (!foreseen_.empty())
+      state_.machine->foresee(foreseen_);
     for (size_t i = 0; i < count; ++i) {
       if (!use(ahead_[i]))
         return;
@@ -165,17 +166,18 @@ void execution::apply_transaction(const operation& x, reply answer) {
 unsigned execution::answer(schema::Query::Reader asked, unsigned first, reply_sink<query_format>& sink) {
   auto count = asked.getOperations().getCount();
   auto whole = false;
-  for (operation_reader all{asked.getOperations()}; all.next();)
-    whole |= all->what() == operation::kind::versions;
+  auto& each = ahead_.front(); // Its room is there already.
+  for (operation_reader all{asked.getOperations()}; all.next(each);)
+    whole |= each.what() == operation::kind::versions;
   response_writer<query_format> answers{{asked.getNumber()}, first, count - first, sink};
   auto i = first;
-  for_each(asked.getOperations(), first, [&](auto& each) {
+  for_each(asked.getOperations(), first, [&](auto& next) {
     if (answers.at_boundary() && !whole) {
       answers.finish();
       if (!sink.has_room())
         return false;
     }
-    answer_operation(each, answers.next());
+    answer_operation(next, answers.next());
     ++i;
     return true;
   });

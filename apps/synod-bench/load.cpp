@@ -68,12 +68,6 @@ std::string kind_of(std::string_view error) {
 
 } // namespace
 
-void results::add_error(std::string kind) {
-  if (errors.size() >= most_kinds_of_errors && !errors.contains(kind))
-    kind = "others";
-  ++errors[kind];
-}
-
 // -- a connection -----------------------------------------------------------------
 
 class load::connection {
@@ -109,10 +103,9 @@ public:
     auto taken = uv_try_write(stream(), &buffer, 1);
     if (taken < 0 && taken != UV_EAGAIN)
       return lose(uv_strerror(taken));
-    auto rest = static_cast<size_t>(std::max(taken, 0));
-    if (rest == next_out_.size())
-      return next_out_.clear();
-    next_out_.erase(0, rest);
+    next_out_.erase(0, static_cast<size_t>(std::max(taken, 0)));
+    if (next_out_.empty())
+      return;
     out_.swap(next_out_);
     next_out_.clear();
     buffer = uv_buf_init(out_.data(), static_cast<unsigned>(out_.size()));

@@ -19,7 +19,11 @@ struct results {
   uint64_t not_sent = 0; ///< with a rate: so many more were due, and no connection had room for them
 
   static constexpr size_t most_kinds_of_errors = 64; ///< of further ones only the number is known
-  void add_error(std::string kind);
+  void add_error(std::string kind) {
+    if (errors.size() >= most_kinds_of_errors && !errors.contains(kind))
+      kind = "others";
+    ++errors[kind];
+  }
 };
 
 } // namespace synod::bench

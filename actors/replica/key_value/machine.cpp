@@ -66,10 +66,11 @@ void machine::begin_batch(int64_t now, uint64_t) {
 
 /// The first key is all that most commands have, and where it is none, looking for it does no harm.
 void machine::foresee(std::span<const arguments> commands) const {
-  std::array<std::string_view, most_foreseen> keys;
+  static_assert(state_machine::most_foreseen <= store::most_foreseen);
+  std::array<std::string_view, state_machine::most_foreseen> keys;
   size_t count = 0;
-  for (auto& each : commands.first(std::min(commands.size(), keys.size())))
-    if (each.size() > 1)
+  for (auto& each : commands)
+    if (each.size() > 1 && count < keys.size())
       keys[count++] = each[1];
   data_.foresee({keys.data(), count});
 }

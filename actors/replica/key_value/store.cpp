@@ -48,7 +48,7 @@ store::place store::look_up(std::string_view key) const {
 /// Of each key the table, the place in it and the entry are read, each where the one before says: with all keys at the same step
 /// the memory is waited for together.
 void store::foresee(std::span<const std::string_view> keys) const {
-  std::array<size_t, 16> hashes;
+  std::array<size_t, most_foreseen> hashes;
   keys = keys.first(std::min(keys.size(), hashes.size()));
   for (size_t i = 0; i < keys.size(); ++i) {
     hashes[i] = hash{}(keys[i]);

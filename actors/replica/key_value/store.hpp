@@ -67,7 +67,8 @@ public:
   int64_t now() const { return now_; }
   std::optional<int64_t> next_deadline() const;
 
-  /// These keys will be looked up: has what that reads brought near, for all of them at once.
+  /// These keys, `most_foreseen` at most, will be looked up: has what that reads brought near, for all of them at once.
+  static constexpr size_t most_foreseen = 16;
   void foresee(std::span<const std::string_view> keys) const;
   const entry* find(std::string_view key) const;
   /// Gives the value of a key that is there a size, which is at least the one that it has, before it is changed in place; what is
