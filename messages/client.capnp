@@ -55,6 +55,11 @@ struct Reply {
   }
 }
 
+struct Replies {
+  # Client actor to whoever asked it for operations: a reply to each, in their order.
+  replies @0 :List(Reply);
+}
+
 struct Opened {
   # Replica to client: what became of an Open.
   number @0 :UInt64;         # its

@@ -125,6 +125,8 @@ bool take_operation(cursor& from, kind& what, Listener& told) {
 } // namespace
 
 bool is_sound(schema::Operations::Reader operations) {
+  if (operations.getCount() > most_operations)
+    return false;
   cursor from{operations.getPacked()};
   ignoring nobody;
   auto what = kind::close;

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,8 @@ using arguments = std::span<const std::string_view>;
 ///   commands, each a list;
 /// - nothing else.
 ///
-/// Bound: `most_texts` in all lists of an operation. (A text is kept as a view of 16 bytes, however small it is.)
+/// Bound: `most_texts` in all lists of an operation. (A text is kept as a view of 16 bytes, however small it is.) A transaction's
+/// lists count as texts do.
 class operation {
 public:
   enum class kind : uint8_t {
@@ -61,8 +63,11 @@ private:
   std::vector<watched_key> watched_;
 };
 
-/// Whether each of them can be read, and there are as many as they say. What is not sound is not read beyond its bytes, but ends
-/// early.
+/// So many operations a request or query may have: an operation of a byte has a reply of 24, and more.
+constexpr uint32_t most_operations = 64u << 10;
+
+/// Whether each of them can be read, there are as many as they say, and not more than `most_operations`. What is not sound is not
+/// read beyond its bytes, but ends early.
 bool is_sound(schema::Operations::Reader operations);
 
 /// Reads operations one after the other. Keeps its storage, so that in the steady state none is allocated.
@@ -86,7 +91,8 @@ private:
   operation present_;
 };
 
-/// Packs operations. Texts are whatever converts to `std::string_view`.
+/// Packs operations. Texts are whatever converts to `std::string_view`. Throws `std::length_error` for an operation of more texts
+/// than one may have; nothing can be packed behind it.
 class operation_writer {
 public:
   template <class Texts>
@@ -107,12 +113,12 @@ public:
   template <class Watched, class Commands>
   void transaction(const Watched& watched, Commands&& commands) {
     begin(operation::kind::transaction);
-    number(static_cast<size_t>(std::ranges::distance(watched)));
+    count(static_cast<size_t>(std::ranges::distance(watched)));
     for (auto& [key, version] : watched) {
       text(key);
       whole(version);
     }
-    number(static_cast<size_t>(std::ranges::distance(commands)));
+    count(static_cast<size_t>(std::ranges::distance(commands)));
     for (auto&& each : commands)
       list(each);
   }
@@ -137,12 +143,19 @@ public:
 private:
   void begin(operation::kind what) {
     ++count_;
+    room_ = operation::most_texts;
     bytes_ += static_cast<char>(what);
   }
   void number(size_t x) {
     for (; x >= 0x80; x >>= 7)
       bytes_ += static_cast<char>(x | 0x80);
     bytes_ += static_cast<char>(x);
+  }
+  void count(size_t x) {
+    if (x > room_)
+      throw std::length_error{"an operation has too many texts"};
+    room_ -= x;
+    number(x);
   }
   void text(std::string_view x) {
     number(x.size());
@@ -154,13 +167,14 @@ private:
   }
   template <class Texts>
   void list(const Texts& texts) {
-    number(std::size(texts));
+    count(std::size(texts));
     for (auto& each : texts)
       text(each);
   }
 
   std::string bytes_;
   uint32_t count_ = 0;
+  size_t room_ = 0; // for texts, in the last one
 };
 
 } // namespace synod

@@ -93,6 +93,8 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Learned>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Durable>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::AskSnapshot>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::SnapshotChunk>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Operations>) )
+CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Replies>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Request>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Query>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Opened>) )
@@ -106,6 +108,8 @@ CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::NodeStatus>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::Change>) )
 CAF_ADD_TYPE_ID(synod, (synod::message<synod::schema::ChangeState>) )
 
+CAF_ADD_ATOM(synod, synod, perform_atom, "perform")   // to a client actor
+CAF_ADD_ATOM(synod, synod, query_atom, "query")       // to a client actor
 CAF_ADD_ATOM(synod, synod, propose_atom, "propose")   // replica to leader
 CAF_ADD_ATOM(synod, synod, p2a_atom, "p2a")           // commander to acceptor
 CAF_ADD_ATOM(synod, synod, decision_atom, "decision") // commander to replica; replica to followers
@@ -116,6 +120,8 @@ CAF_ADD_ATOM(synod, synod, explain_atom, "explain")
 CAF_ADD_ATOM(synod, synod, tick_atom, "tick")     // to itself, by the actor system's clock
 CAF_ADD_ATOM(synod, synod, sync_atom, "sync")     // acceptor to itself: what waits is to be made durable
 CAF_ADD_ATOM(synod, synod, lease_atom, "lease")   // acceptor to itself: a lease that somebody waits for may be over
+CAF_ADD_ATOM(synod, synod, later_atom, "later")   // leader to itself: acceptors that are asked later are to be asked
+CAF_ADD_ATOM(synod, synod, pause_atom, "pause")   // replica to itself: a pause between slots, or between read rounds, is over
 CAF_ADD_ATOM(synod, synod, expire_atom, "expire") // replica to itself: a deadline of the state machine has come
 CAF_END_TYPE_ID_BLOCK(synod)
 
@@ -158,6 +164,7 @@ using leader_actor =
                      caf::reacts_to<message<schema::HigherBallot>>, // from a replica that knows of another active leader
                      caf::reacts_to<message<schema::Ping>>,         // from a passive leader
                      caf::reacts_to<message<schema::Pong>>,         // from the leader it watches
+                     caf::reacts_to<later_atom>,                    // from itself
                      caf::reacts_to<tick_atom>>;
 
 /// Performs the decided batches and answers clients.
@@ -174,6 +181,7 @@ using replica_actor =
                      caf::reacts_to<message<schema::AskSnapshot>>,   // from a replica that is far behind
                      caf::reacts_to<message<schema::SnapshotChunk>>, // from the replica that it asked
                      caf::reacts_to<done_aside>,                     // from the disk: of a snapshot
+                     caf::reacts_to<pause_atom>,                     // from itself: what waited goes on
                      caf::reacts_to<expire_atom, int64_t>,           // from itself: log time has to move on
                      caf::reacts_to<follow_atom, uint64_t>,          // from a follower: so many bytes may be on the way to it
                      caf::reacts_to<tick_atom>>;
@@ -181,6 +189,15 @@ using replica_actor =
 /// Whoever sends requests and queries to replicas.
 using client_actor = caf::typed_actor<caf::reacts_to<message<schema::Opened>>, caf::reacts_to<message<schema::Responses>>,
                                       caf::reacts_to<message<schema::Answers>>>;
+
+/// A client for the other actors of its process (actors/client/client.hpp).
+using session_actor =
+  role_actor::extend<caf::replies_to<perform_atom, message<schema::Operations>>::with<message<schema::Replies>>,
+                     caf::replies_to<query_atom, message<schema::Operations>>::with<message<schema::Replies>>, // read-only
+                     caf::reacts_to<message<schema::Opened>>,                                                  // from a replica
+                     caf::reacts_to<message<schema::Responses>>,                                               // from a replica
+                     caf::reacts_to<message<schema::Answers>>,                                                 // from a replica
+                     caf::reacts_to<tick_atom>>;
 
 /// Lets clients of some protocol use the state machine.
 using gateway_actor = role_actor::extend<caf::reacts_to<message<schema::Opened>>,    // from its replica

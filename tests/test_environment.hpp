@@ -25,7 +25,6 @@ public:
   disk& files() override { return *files_; }
   const std::filesystem::path& data_directory() const override { return directory_; }
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint&) override { return caf::sec::cannot_open_port; }
-  void start_thread(std::function<void()> run) override { run(); }
   std::unique_ptr<state_machine> make_state_machine() override { return nullptr; }
   spdlog::logger& log() override { return log_; }
   void fatal(const std::string& why) override { ended = why; }

@@ -3,7 +3,6 @@
 #include "synod/actors/gateway/local_commands.hpp"
 #include "synod/actors/role/robust.hpp"
 
-#include <caf/detail/sync_request_bouncer.hpp>
 #include <spdlog/spdlog.h>
 
 namespace synod {
@@ -41,37 +40,10 @@ gateway::behavior_type gateway::make_behavior() {
   };
 }
 
-// -- an actor in the thread of its sockets --------------------------------------
-
-void gateway::enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) {
-  auto mid = element->mid;
-  auto sender = element->sender;
-  switch (mailbox().push_back(std::move(element))) {
-    case caf::intrusive::inbox_result::unblocked_reader:
-      caf::intrusive_ptr_add_ref(ctrl());
-      sockets_->schedule(this);
-      break;
-    case caf::intrusive::inbox_result::queue_closed:
-      if (mid.is_request()) {
-        caf::detail::sync_request_bouncer bounce{caf::make_error(caf::exit_reason::user_shutdown)};
-        bounce(sender, mid);
-      }
-      break;
-    case caf::intrusive::inbox_result::success:
-      break;
-  }
-}
-
-void gateway::launch(caf::execution_unit*, bool, bool hide) {
-  if (!hide)
-    register_at_system();
-  caf::intrusive_ptr_add_ref(ctrl());
-  sockets_->schedule(this);
-}
-
-/// What happens at the sockets comes between two of these, when the execution unit of the last one may be gone.
+/// Sends what its messages brought. What happens at the sockets comes between two of these, outside of any execution unit.
 caf::resumable::resume_result gateway::resume(caf::execution_unit* unit, size_t most_messages) {
   auto result = gateway_actor::base::resume(unit, most_messages);
+  on_turn_end();
   context(nullptr);
   return result;
 }

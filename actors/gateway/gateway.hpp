@@ -23,8 +23,8 @@ namespace synod {
 /// more often than that. For the one beside it any other is left while nothing is under way; if that answered nothing, after ten
 /// times as long.
 ///
-/// An actor that runs in the thread of its sockets. Commands that came in one turn of the event loop go to the
-/// replica as one message.
+/// What happens at its sockets it is told between two of its messages, in the same thread. Commands that came in one turn of the
+/// event loop go to the replica as one message.
 ///
 /// Bounds: `most_clients` connections, another one is refused; those of `connection` for each, and of `replica_session` for
 /// all: at the latter connections wait, and after `request_timeout` get an error. Replies that clients have not read:
@@ -54,8 +54,6 @@ public:
   void on_exit() override;
   const char* name() const override { return "gateway"; }
 
-  void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override;
-  void launch(caf::execution_unit* unit, bool lazy, bool hide) override;
   caf::resumable::resume_result resume(caf::execution_unit* unit, size_t most_messages) override;
 
   // For whoever checks invariants.

@@ -14,6 +14,7 @@ struct audience {
   peers<replica_actor> replicas;
   configurations members; ///< reached or not; for all slots that are proposed for
   node_set spared{};      ///< of the acceptors: their disks are full, and the others are enough
+  node_set later{};       ///< of the acceptors: their leader sends them p2a's a little later, unless they have to be sent again
 
   /// Those that are reached can give enough promises for all slots from this one on.
   bool reaches_promises(slot_number first) const { return members.promised(first, configurations::no_end, acceptors.nodes()); }

@@ -11,12 +11,12 @@ commander::commander(caf::actor_config& config, environment_ptr environment, lea
 }
 
 commander::behavior_type commander::make_behavior() {
-  send_p2a();
+  send_p2a_but(reached_->later);
   return {
     [this](const vote& x) { on_p2b(x); },
     [this](const credit& x) { on_credit(x); },
     [this](const audience_ptr& reached) { reached_ = reached; },
-    [this](tick_atom) { send_p2a(); },
+    [this](tick_atom) { send_p2a_but({}); },
   };
 }
 
@@ -25,9 +25,10 @@ void commander::on_exit() {
   reached_ = nullptr;
 }
 
-void commander::send_p2a() {
+void commander::send_p2a_but(const node_set& later) {
   for (auto& to : reached_->acceptors)
-    send_p2a(to);
+    if (!later.contains(to.node))
+      send_p2a(to);
 }
 
 void commander::send_p2a(const peers<acceptor_actor>::entry& to) {

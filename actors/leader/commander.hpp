@@ -10,6 +10,8 @@ namespace synod {
 /// to every replica and ends (PMMC section 2.3, figure 6a). Lives for one slot. Answers go through its leader, which has the one
 /// timer for all commanders and tells each when to send again to those that have not answered.
 ///
+/// Those that may be asked later (prompt_acceptors.hpp) it asks only when it has to send again.
+///
 /// What an acceptor's flow control does not admit it tells its leader, and sends when it is told that there is credit. A
 /// replica whose flow control does not admit the decision learns it later, from acceptors.
 class commander : public commander_actor::base {
@@ -24,7 +26,7 @@ public:
 private:
   void on_p2b(const vote& x);
   void on_credit(const credit& x);
-  void send_p2a();
+  void send_p2a_but(const node_set& later);
   void send_p2a(const peers<acceptor_actor>::entry& to);
   void send_decision();
   const configuration& members() const { return reached_->members.ruling(pvalue_->getSlot()); }

@@ -58,6 +58,7 @@ leader::behavior_type leader::make_behavior() {
     [this](const message<schema::HigherBallot>& told) { on_higher_ballot(told); },
     [this](const message<schema::Ping>& ping) { on_ping(ping); },
     [this](const message<schema::Pong>& pong) { on_pong(pong); },
+    [this](later_atom) { send_later(); },
     [this](tick_atom) { on_tick(); },
   };
 }
@@ -119,6 +120,11 @@ void leader::on_adopted(adopted& result) {
   }
   led_ = ballot_;
   ++adoptions_;
+  if (!audience_->later.empty()) { // Of an earlier time.
+    auto renewed = std::make_shared<audience>(*audience_);
+    renewed->later.clear();
+    audience_ = std::move(renewed);
+  }
   auto& now = state_.emplace<active>(std::max(decided_below_, result.decided_below), result.configuration, options_.leasing);
   // pmax: what may be decided has to be proposed again (A5, C2); holes would keep replicas from performing what lies behind.
   auto end = result.pvalues.empty() ? now.first_slot : result.pvalues.rbegin()->first + 1;
@@ -173,6 +179,7 @@ void leader::start_commander(active& now, slot_number slot, const message<schema
   auto pvalue = under_ballot(ballot_, proposal, now.decided.below());
   history_.proposed(slot, ballot_, pvalue->getProposer(), environment_->wall_clock_ms());
   auto commander = spawn<synod::commander>(environment_, leader_actor{this}, audience_, pvalue);
+  ask_later(now, pvalue);
   auto fresh = now.proposals.insert(slot, std::move(pvalue), std::move(commander), clock().now());
   upheld(fresh, "C1", "slot {} has a commander under ballot {} of leader {} already", slot, ballot_.round, ballot_.leader);
 }
@@ -201,8 +208,10 @@ void leader::on_p2b(const message<schema::P2b>& answer) {
     return;
   if (under == ballot_)
     for (auto slot : answer->getSlots())
-      if (auto* voted = now->proposals.find(slot))
+      if (auto* voted = now->proposals.find(slot)) {
+        now->prompt.voted(answer->getAcceptor());
         send(voted->commander, vote{answer->getAcceptor(), under});
+      }
   send_waiting(*now, answer->getAcceptor());
 }
 

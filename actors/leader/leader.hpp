@@ -6,6 +6,7 @@
 #include "synod/actors/leader/full_acceptors.hpp"
 #include "synod/actors/leader/leadership.hpp"
 #include "synod/actors/leader/lease.hpp"
+#include "synod/actors/leader/prompt_acceptors.hpp"
 #include "synod/actors/leader/proposal_history.hpp"
 #include "synod/actors/leader/readiness.hpp"
 #include "synod/actors/leader/recovery.hpp"
@@ -100,7 +101,10 @@ private:
     bool told_of_lease = false; // in the log
     time_point announced{};     // to replicas, that it leads
     time_point decided_at{};    // when a slot was last decided
-    node_set blocking;          // acceptors without whose full disks nothing new can be accepted
+    prompt_acceptors prompt;
+    std::vector<message<schema::Pvalue>> later; // that acceptors which are asked later have not been sent
+    size_t later_bytes = 0;
+    node_set blocking; // acceptors without whose full disks nothing new can be accepted
     backoff hand_over{first_room_pause, last_room_pause};
 
     /// No slot from here on has a proposal, or is known to be decided.
@@ -158,6 +162,9 @@ private:
   void note_clock(node_id node, int64_t shown);
   void note_room(node_id acceptor, bool full);
   void look_at_room(active& now);
+  void look_who_is_prompt(active& now);
+  void ask_later(active& now, const message<schema::Pvalue>& pvalue);
+  void send_later();
   void ask_for_room(active& now);
   void note_time(schema::ClusterTime::Reader found);
   std::optional<cluster_clock::interval> cluster_time();

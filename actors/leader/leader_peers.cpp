@@ -123,6 +123,48 @@ void leader::look_at_room(active& now) {
   lead(now);
 }
 
+/// Those that are slow, or of no use for a quorum, are asked later.
+void leader::look_who_is_prompt(active& now) {
+  auto time = clock().now();
+  auto& ruling = audience_->members.ruling(now.free_slot());
+  auto waits = now.proposals.empty() ? time_point::duration{0} : time - now.proposals.begin()->second.since;
+  if (!audience_->spared.empty() || ruling.number() != audience_->members.latest().number())
+    now.prompt.forget(time);
+  auto& later = now.prompt.look(ruling.acceptors(), audience_->acceptors.nodes(), ruling.quorum(phase::accept), waits, time);
+  if (later == audience_->later)
+    return;
+  send_later(); // So whatever is under way has been sent to all that were to be asked later, and need not be sent again.
+  auto renewed = std::make_shared<audience>(*audience_);
+  renewed->later = later;
+  address(std::move(renewed), false);
+}
+
+void leader::ask_later(active& now, const message<schema::Pvalue>& pvalue) {
+  if (audience_->later.empty())
+    return;
+  if (now.later.empty())
+    delayed_send(this, prompt_acceptors::later_by, later_atom_v);
+  now.later.push_back(pvalue);
+  now.later_bytes += pvalue.size_bytes();
+  if (now.later_bytes >= prompt_acceptors::later_bytes)
+    send_later();
+}
+
+/// What flow control does not admit they are not sent: the others have it.
+void leader::send_later() {
+  auto* now = std::get_if<active>(&state_);
+  if (!now)
+    return;
+  now->later_bytes = 0;
+  for (auto& pvalue : std::exchange(now->later, {}))
+    for (auto node : audience_->later)
+      if (auto* to = audience_->acceptors.find(node); to && !audience_->spared.contains(node)) {
+        uint64_t mark = 0;
+        if (to->flow->admit(pvalue.size_bytes(), clock().now(), mark))
+          send(to->handle, p2a_atom_v, pvalue, mark);
+      }
+}
+
 /// Nothing new can be accepted here, for want of room at the acceptors that are reached: perhaps another leader reaches others.
 void leader::ask_for_room(active& now) {
   auto time = clock().now();
@@ -159,6 +201,7 @@ void leader::on_tick() {
     now->proposals.send_again(time, [this](auto& x) { send(x.commander, tick_atom_v); });
     send_again(now->recovery_scout, time);
     look_at_room(*now);
+    look_who_is_prompt(*now);
     ask_for_room(*now);
     ask_for_lease(*now);
     if (time - now->announced >= options_.leading.ping_interval) {
@@ -214,6 +257,7 @@ void leader::on_peer(const peer& x) {
   if (auto* now = std::get_if<active>(&state_)) {
     lead(*now);
     look_at_room(*now);
+    look_who_is_prompt(*now);
   }
 }
 

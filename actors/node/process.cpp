@@ -100,14 +100,12 @@ public:
   const std::filesystem::path& data_directory() const override { return directory_.path(); }
 
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) override {
-    auto clients = std::make_shared<socket_server>(process_.system_);
+    auto clients = socket_server::make(process_.system_);
     if (auto problem = clients->listen(where.host, where.port); !problem.empty())
       return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
     clients_at = {where.host, clients->port()};
     return std::shared_ptr<sockets>{std::move(clients)};
   }
-
-  void start_thread(std::function<void()> run) override { process_.threads_.emplace_back(std::move(run)); }
 
   std::unique_ptr<state_machine> make_state_machine() override {
     return process_.known_.machine(process_.config_->state_machine)->make(process_.config_->machine_options, random());
@@ -142,8 +140,9 @@ process::process(const registry& known, std::shared_ptr<const cluster> config, o
 
 process::~process() = default;
 
-/// From the thread that starts nodes.
+/// From any thread.
 uint64_t process::random() {
+  std::lock_guard guard{random_mutex_};
   return random_();
 }
 
@@ -296,9 +295,6 @@ void process::end() {
     each.actor = nullptr;
   }
   system_.await_all_actors_done();
-  for (auto& each : threads_)
-    each.join();
-  threads_.clear();
   for (auto& each : nodes_)
     each.environment->finish();
   nodes_.clear(); // The directories' locks go last: nobody writes there any more.

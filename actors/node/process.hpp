@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
-#include <thread>
 #include <vector>
 
 namespace synod {
@@ -62,10 +62,10 @@ private:
   std::shared_ptr<const cluster> config_;
   options options_;
   std::random_device device_;
+  std::mutex random_mutex_;
   std::mt19937_64 random_;
   system_config system_config_;
   caf::actor_system system_{system_config_};
-  std::vector<std::thread> threads_;
   std::vector<running> nodes_;
 };
 

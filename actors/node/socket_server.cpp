@@ -2,6 +2,10 @@
 
 #include "synod/actors/node/tcp.hpp"
 
+#include <caf/io/middleman.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/event_handler.hpp>
+
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -9,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace synod {
@@ -17,9 +22,7 @@ namespace {
 
 constexpr int backlog = 511;
 constexpr unsigned keepalive_seconds = 300; // Of silence, before the kernel asks whether the client is there.
-constexpr size_t read_bytes = 64u << 10;
-constexpr size_t actor_messages_per_turn = 256;
-constexpr size_t kept_bytes = 64u << 10; // of a client's buffer, when all in it was sent
+constexpr size_t kept_bytes = 64u << 10;    // of a client's buffer, when all in it was sent
 
 /// A write that the socket did not take at once.
 struct late_write {
@@ -49,7 +52,30 @@ int problem_of_first_loop() {
 
 } // namespace
 
-socket_server::socket_server(caf::actor_system& system) : buffer_(read_bytes), unit_{&system} {}
+// -- a loop in another one ------------------------------------------------------
+
+/// What CAF's multiplexer waits for on behalf of the loop: the descriptor by which libuv waits is readable when one of its
+/// sockets has something.
+class socket_server::watch : public caf::io::network::event_handler {
+public:
+  watch(caf::io::network::default_multiplexer& by, std::shared_ptr<socket_server> of, int descriptor)
+    : event_handler{by, descriptor}, of_{std::move(of)} {}
+
+  void begin() { activate(); }
+  void end() { passivate(); }
+  void handle_event(caf::io::network::operation what) override {
+    if (what == caf::io::network::operation::read)
+      of_->turn();
+  }
+  /// It was its own owner.
+  void removed_from_loop(caf::io::network::operation) override { delete this; }
+  void graceful_shutdown() override {}
+
+private:
+  std::shared_ptr<socket_server> of_; // Lives until its loop has ended.
+};
+
+socket_server::socket_server(caf::actor_system& system) : system_{system}, buffer_(read_bytes) {}
 
 /// What it takes descriptors for; what is wrong, or nothing.
 std::string socket_server::open_loop() {
@@ -58,21 +84,6 @@ std::string socket_server::open_loop() {
   if (auto failure = uv_loop_init(&loop_); failure != 0)
     return uv_strerror(failure);
   loop_.data = this;
-  auto failure =
-    uv_async_init(&loop_, &wake_, [](uv_async_t* handle) { static_cast<socket_server*>(handle->data)->run_actors(); });
-  if (failure != 0) {
-    uv_loop_close(&loop_);
-    return uv_strerror(failure);
-  }
-  wake_.data = this;
-  auto turn_end = [](auto* handle) {
-    auto* self = static_cast<socket_server*>(handle->data);
-    if (self->events_)
-      self->events_->on_turn_end();
-  };
-  uv_prepare_init(&loop_, &prepare_);
-  prepare_.data = this;
-  uv_prepare_start(&prepare_, turn_end);
   open_ = true;
   return {};
 }
@@ -86,6 +97,44 @@ socket_server::~socket_server() {
   uv_loop_close(&loop_);
 }
 
+void socket_server::start() {
+  auto& multiplexer = dynamic_cast<caf::io::network::default_multiplexer&>(system_.middleman().backend());
+  // A descriptor of its own, as it is closed with the watch.
+  auto descriptor = ::fcntl(uv_backend_fd(&loop_), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0)
+    throw std::system_error{errno, std::generic_category(), "client sockets cannot be waited for"};
+  multiplexer.post([&multiplexer, self = shared_from_this(), descriptor] {
+    self->watch_ = new watch{multiplexer, self, descriptor};
+    self->watch_->begin();
+    self->want_turn();
+  });
+}
+
+/// What happened, and what libuv has to do for what was asked of it.
+void socket_server::turn() {
+  ++turn_;
+  turn_left_ = turn_bytes;
+  for_those_ = std::exchange(some_wait_, false);
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  if (events_)
+    events_->on_turn_end();
+  if (stopping_ && watch_ && uv_loop_alive(&loop_) == 0)
+    std::exchange(watch_, nullptr)->end();
+  else if (stopping_ || uv_backend_timeout(&loop_) == 0) // Something goes on that no socket will tell of.
+    want_turn();
+}
+
+/// libuv waits for something else than before, and has the kernel know in its next turn.
+void socket_server::want_turn() {
+  if (watch_ && !std::exchange(turn_is_wanted_, true))
+    watch_->backend().post([self = shared_from_this()] {
+      self->turn_is_wanted_ = false;
+      self->turn();
+    });
+}
+
+// -- the listening socket -------------------------------------------------------
+
 std::string socket_server::listen(const std::string& host, uint16_t port) {
   auto where = host + ":" + std::to_string(port);
   sockaddr_storage address{};
@@ -94,53 +143,30 @@ std::string socket_server::listen(const std::string& host, uint16_t port) {
     return "'" + host + "' is not an IP address";
   if (auto problem = open_loop(); !problem.empty())
     return "cannot listen at " + where + ": " + problem;
-  uv_tcp_init(&loop_, &listener_);
-  listener_.data = this;
-  listening_ = true;
-  auto failure = uv_tcp_bind(&listener_, reinterpret_cast<sockaddr*>(&address), 0);
-  if (failure == 0)
-    failure = uv_listen(reinterpret_cast<uv_stream_t*>(&listener_), backlog, [](uv_stream_t* stream, int status) {
-      if (status == 0)
-        static_cast<socket_server*>(stream->data)->on_connection();
-    });
-  if (failure != 0)
-    return "cannot listen at " + where + ": " + uv_strerror(failure);
-  int size = sizeof address;
-  uv_tcp_getsockname(&listener_, reinterpret_cast<sockaddr*>(&address), &size);
-  port_ = endpoint_of(address).port;
+  if (auto failure = bind_and_listen(address); failure != 0)
+    return "cannot listen at " + where + ": " + uv_strerror(uv_translate_sys_error(failure));
   return {};
 }
 
-void socket_server::run() {
-  uv_run(&loop_, UV_RUN_DEFAULT);
-}
-
-void socket_server::schedule(caf::resumable* actor) {
-  {
-    std::lock_guard guard{mutex_};
-    ready_.push_back(actor);
-  }
-  uv_async_send(&wake_);
-}
-
-void socket_server::run_actors() {
-  std::vector<caf::resumable*> ready;
-  {
-    std::lock_guard guard{mutex_};
-    ready.swap(ready_);
-  }
-  for (auto* actor : ready)
-    switch (actor->resume(&unit_, actor_messages_per_turn)) {
-      case caf::resumable::resume_later:
-        schedule(actor);
-        break;
-      case caf::resumable::awaiting_message:
-      case caf::resumable::done:
-        caf::intrusive_ptr_release(actor);
-        break;
-      case caf::resumable::shutdown_execution_unit:
-        break;
-    }
+/// The error number, or 0.
+int socket_server::bind_and_listen(const sockaddr_storage& address) {
+  listening_at_ = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (listening_at_ < 0)
+    return errno;
+  int on = 1;
+  sockaddr_storage bound = address;
+  socklen_t size = address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  auto* name = reinterpret_cast<sockaddr*>(&bound);
+  if (::setsockopt(listening_at_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || ::bind(listening_at_, name, size) != 0
+      || ::listen(listening_at_, backlog) != 0 || ::getsockname(listening_at_, name, &size) != 0)
+    return errno;
+  port_ = endpoint_of(bound).port;
+  if (auto failure = uv_poll_init(&loop_, &listener_, listening_at_); failure != 0)
+    return -failure;
+  listener_.data = this;
+  listening_ = true;
+  accept_all();
+  return 0;
 }
 
 void socket_server::stop() {
@@ -153,16 +179,38 @@ void socket_server::stop() {
     close(id);
   if (listening_)
     uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), nullptr);
+  if (listening_at_ >= 0)
+    ::close(std::exchange(listening_at_, -1));
+  want_turn();
 }
 
-void socket_server::on_connection() {
+/// libuv would go on with one error for ever, in the thread of all roles: so each is accepted here. Where there is no descriptor
+/// for another one, it waits until a client has gone.
+void socket_server::accept_all() {
+  accepts_ = true;
+  uv_poll_start(&listener_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    auto* self = static_cast<socket_server*>(poll->data);
+    for (int i = 0; i < turn_clients && self->accepts_; ++i) {
+      auto descriptor = ::accept4(self->listening_at_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (descriptor >= 0)
+        self->accept(descriptor);
+      else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return;
+      else if (errno != EINTR && errno != ECONNABORTED && !self->accepted_.empty()) {
+        self->accepts_ = false;
+        uv_poll_stop(poll);
+      }
+    }
+  });
+}
+
+void socket_server::accept(int descriptor) {
   auto* x = new accepted_socket{{}, this, next_id_++};
   uv_tcp_init(&loop_, &x->socket);
   x->socket.data = x;
   auto discard = [](uv_handle_t* handle) { delete static_cast<accepted_socket*>(handle->data); };
-  if (uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), reinterpret_cast<uv_stream_t*>(&x->socket)) != 0) {
+  if (uv_tcp_open(&x->socket, descriptor) != 0) {
+    ::close(descriptor);
     uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
     return;
   }
@@ -189,18 +237,37 @@ void socket_server::start_reading(accepted_socket& x) {
   uv_read_start(
     reinterpret_cast<uv_stream_t*>(&x.socket),
     [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-      auto& shared = static_cast<accepted_socket*>(handle->data)->owner->buffer_;
-      *buffer = uv_buf_init(shared.data(), static_cast<unsigned>(shared.size()));
+      auto& asked = *static_cast<accepted_socket*>(handle->data);
+      *buffer = asked.owner->room(asked);
     },
     [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
-      auto* from = static_cast<accepted_socket*>(stream->data);
-      if (size > 0 && from->owner->events_)
-        from->owner->events_->on_bytes(from->id, {buffer->base, static_cast<size_t>(size)});
-      else if (size == UV_EOF)
-        from->owner->end(*from);
-      else if (size < 0)
-        from->owner->close(from->id);
+      auto& from = *static_cast<accepted_socket*>(stream->data);
+      from.owner->on_read(from, size, buffer->base);
     });
+  want_turn();
+}
+
+/// The kernel tells of ready sockets in the same order again and again: those that found no room before have it first.
+uv_buf_t socket_server::room(accepted_socket& x) {
+  if (turn_left_ == 0 || (for_those_ && !x.waits) || x.read_in == turn_) {
+    some_wait_ |= x.waits = x.read_in != turn_;
+    return uv_buf_init(nullptr, 0);
+  }
+  x.waits = false;
+  x.read_in = turn_;
+  return uv_buf_init(buffer_.data(), static_cast<unsigned>(std::min(buffer_.size(), turn_left_)));
+}
+
+void socket_server::on_read(accepted_socket& x, ssize_t size, const char* bytes) {
+  if (size > 0) {
+    turn_left_ -= static_cast<size_t>(size);
+    if (events_)
+      events_->on_bytes(x.id, {bytes, static_cast<size_t>(size)});
+  } else if (size == UV_EOF) {
+    end(x);
+  } else if (size < 0 && size != UV_ENOBUFS) { // That: there was no room in this turn.
+    close(x.id);
+  }
 }
 
 /// The client has closed its side, or all of it: its gateway has to say which.
@@ -220,6 +287,7 @@ void socket_server::read(uint64_t id, bool on) {
   } else {
     found->second->reading = false;
     uv_read_stop(reinterpret_cast<uv_stream_t*>(&found->second->socket));
+    want_turn();
   }
 }
 
@@ -259,6 +327,7 @@ void socket_server::send(uint64_t id, std::string& bytes) {
     else if (owner->events_ && !to->closing)
       owner->events_->on_sent(to->id);
   });
+  want_turn();
 }
 
 size_t socket_server::unsent_bytes(uint64_t id) const {
@@ -278,6 +347,9 @@ void socket_server::close(uint64_t id) {
   x->closing = true;
   uv_close(reinterpret_cast<uv_handle_t*>(&x->socket),
            [](uv_handle_t* handle) { delete static_cast<accepted_socket*>(handle->data); });
+  if (!accepts_ && listening_ && !stopping_)
+    accept_all();
+  want_turn();
   if (events_)
     events_->on_close(id);
 }

@@ -1,4 +1,4 @@
-// Client sockets on libuv, in a thread of their own.
+// Client sockets on libuv, in the thread of the actors.
 #pragma once
 
 #include "synod/actors/role/sockets.hpp"
@@ -6,32 +6,38 @@
 #include <uv.h>
 
 #include <caf/all.hpp>
-#include <caf/scoped_execution_unit.hpp>
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 namespace synod {
 
-/// A libuv loop with a listening socket. Actors that `run` here are resumed in the loop's thread, so
-/// that a command passes from socket to actor without a change of threads.
-class socket_server : public sockets {
+/// A libuv loop with a listening socket, inside the loop of CAF's multiplexer, which is told by the kernel when something happens
+/// at one of the sockets here and then gives this loop a turn. So a command passes from socket to roles without a change of
+/// threads.
+///
+/// Bounds: a turn reads `turn_bytes`, at most `read_bytes` of each client, and accepts `turn_clients`; it leaves the rest to the
+/// next one, in which those that have found no room come first. So clients keep nobody waiting for long, nor each other.
+class socket_server : public sockets, public std::enable_shared_from_this<socket_server> {
 public:
-  explicit socket_server(caf::actor_system& system);
+  static constexpr size_t turn_bytes = 256u << 10;
+  static constexpr size_t read_bytes = 64u << 10;
+  static constexpr int turn_clients = 64;
+
+  /// Of a system with a middleman, if it is to serve.
+  static std::shared_ptr<socket_server> make(caf::actor_system& system) {
+    return std::shared_ptr<socket_server>{new socket_server{system}};
+  }
   ~socket_server() override;
 
   /// Binds and listens; returns what is wrong, or nothing. Called first, and once.
   std::string listen(const std::string& host, uint16_t port);
   uint16_t port() const override { return port_; }
-  void run() override;
-  void schedule(caf::resumable* actor) override;
   void events(socket_events* events) override { events_ = events; }
+  void start() override;
   void stop() override;
   void send(uint64_t id, std::string& bytes) override;
   size_t unsent_bytes(uint64_t id) const override;
@@ -39,6 +45,8 @@ public:
   void close(uint64_t id) override;
 
 private:
+  class watch;
+
   /// One client's.
   struct accepted_socket {
     uv_tcp_t socket;
@@ -48,30 +56,41 @@ private:
     bool ended = false; // nothing more comes
     bool closing = false;
     size_t unsent = 0;
+    uint64_t read_in = 0; // the last turn in which it was
+    bool waits = false;   // it has found no room since
   };
 
+  explicit socket_server(caf::actor_system& system);
   std::string open_loop();
-  void on_connection();
+  void turn();
+  void want_turn();
+  int bind_and_listen(const sockaddr_storage& address);
+  void accept_all();
+  void accept(int descriptor);
   void start_reading(accepted_socket& x);
+  uv_buf_t room(accepted_socket& x);
+  void on_read(accepted_socket& x, ssize_t size, const char* bytes);
   void end(accepted_socket& x);
-  void run_actors();
 
+  caf::actor_system& system_;
   uv_loop_t loop_;
-  uv_tcp_t listener_;
-  uv_async_t wake_;
-  uv_prepare_t prepare_;
-  bool open_ = false; // the loop, with `wake_` and `prepare_`
+  uv_poll_t listener_;
+  int listening_at_ = -1; // a descriptor
+  bool open_ = false;     // the loop
   bool listening_ = false;
+  bool accepts_ = false; // not while there are no descriptors
   bool stopping_ = false;
   uint16_t port_ = 0;
   socket_events* events_ = nullptr;
   std::unordered_map<uint64_t, accepted_socket*> accepted_;
   uint64_t next_id_ = 1;
   std::vector<char> buffer_;
-  caf::scoped_execution_unit unit_;
-
-  std::mutex mutex_;
-  std::vector<caf::resumable*> ready_;
+  uint64_t turn_ = 0;
+  size_t turn_left_ = 0;        // bytes that this turn may read
+  bool some_wait_ = false;      // found no room in this turn
+  bool for_those_ = false;      // that found none in the last one, this one is
+  watch* watch_ = nullptr;      // by the multiplexer, which lets go of it when the loop has ended
+  bool turn_is_wanted_ = false; // the multiplexer knows
 };
 
 } // namespace synod

@@ -24,10 +24,18 @@ constexpr size_t pointer_bytes = 8;
 
 } // namespace
 
-/// One slot in flight gathers the largest batches; where decisions take long (a network), more pay off.
-bool proposer::may_propose() const {
+/// One slot in flight gathers the largest batches; where decisions take long (a slow disk), more pay off, and where the network
+/// is far whatever waits for longer than the pause waits in vain.
+bool proposer::may_propose(const situation& present) const {
   auto depth = std::clamp<uint64_t>(static_cast<uint64_t>(decision_time_ / decision_time_per_slot), 1, limits_.window);
-  return in_flight() < depth || (requests_.bytes() >= limits_.batch_limit_bytes && in_flight() < limits_.window);
+  return in_flight() < depth
+         || (in_flight() < limits_.window
+             && (requests_.bytes() >= limits_.batch_limit_bytes || (present.pause && present.now - proposed_ >= *present.pause)));
+}
+
+std::optional<proposer::time_point> proposer::next_proposes(std::optional<network_time::duration> pause) const {
+  auto waits = pause && !requests_.empty() && !proposals_.empty() && in_flight() < limits_.window;
+  return waits ? std::optional{proposed_ + *pause} : std::nullopt;
 }
 
 message<schema::Pvalue> proposer::propose(const situation& present, bool even_empty) {
@@ -36,7 +44,7 @@ message<schema::Pvalue> proposer::propose(const situation& present, bool even_em
   skip_to(std::max(slot_out, present.decided_below));
   auto fills = slot_in_ < members.latest_from();
   even_empty |= fills;
-  if ((requests_.empty() && !even_empty) || (!may_propose() && !fills))
+  if ((requests_.empty() && !even_empty) || (!may_propose(present) && !fills))
     return {};
   while (present.decisions.contains(slot_in_) || proposals_.contains(slot_in_))
     ++slot_in_;
@@ -50,6 +58,7 @@ message<schema::Pvalue> proposer::propose(const situation& present, bool even_em
   upheld(last_proposed() < slot_out + limits_.window, "R5", "slot {} is proposed with slot_out {} and WINDOW {}", last_proposed(),
          slot_out, limits_.window);
   ++slot_in_;
+  proposed_ = present.now;
   return pvalue;
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "synod/actors/replica/execution.hpp"
+#include "synod/actors/replica/network_time.hpp"
 #include "synod/actors/replica/request_queue.hpp"
 #include "synod/actors/role/backoff.hpp"
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -38,7 +40,8 @@ public:
     const execution& performed;
     int64_t time; ///< for the batch to carry
     time_point now;
-    node_id self = 0; ///< the proposing replica's
+    node_id self = 0;                              ///< the proposing replica's
+    std::optional<network_time::duration> pause{}; ///< after which a slot may be proposed beside others, where the network is far
   };
 
   explicit proposer(limits most) : limits_{most} {}
@@ -61,6 +64,9 @@ public:
   /// sent to the leader. `even_empty`: log time has to move on, whether or not something waits. Up to where the latest
   /// configuration rules slots are filled in any case, as fast as the window allows (section 2.1).
   message<schema::Pvalue> propose(const situation& present, bool even_empty);
+  /// When what waits, although slots are in flight, has one of its own, if there is such a pause; none: when one of them is
+  /// decided.
+  std::optional<time_point> next_proposes(std::optional<network_time::duration> pause) const;
   /// It was sent on its way.
   void sent(slot_number slot, time_point now);
   /// Those that were not, in slot order; `due` also those without a decision for so long that they may be lost.
@@ -111,7 +117,7 @@ private:
     bool sent = false;
   };
 
-  bool may_propose() const;
+  bool may_propose(const situation& present) const;
   std::vector<request> take_batch(const execution& performed);
   message<schema::Pvalue> form_batch(const std::vector<request>& batch, const situation& present) const;
   template <class Which>
@@ -122,6 +128,7 @@ private:
   request_queue requests_;
   std::map<slot_number, proposal> proposals_;  // own ones, undecided
   std::chrono::microseconds decision_time_{0}; // smoothed, from propose to decision
+  time_point proposed_{};                      // the last one
   uint64_t collisions_ = 0;
 };
 

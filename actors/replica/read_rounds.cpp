@@ -3,6 +3,7 @@
 #include "synod/actors/role/upheld.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace synod {
 
@@ -17,47 +18,70 @@ bool read_rounds::add(const message<schema::Query>& asked, const client& from) {
   return true;
 }
 
-bool read_rounds::complete(slot_number slot_out) const {
-  return members_.promised(slot_out, configurations::no_end, told_);
+bool read_rounds::complete(const asked_round& x, slot_number slot_out) const {
+  return members_.promised(slot_out, configurations::no_end, x.told);
 }
 
-void read_rounds::begin() {
-  std::swap(asking_, waiting_);
-  ++round_;
-  told_.clear();
-  highest_ = 0;
-  asks_acceptors_ = false;
-  again_.reset();
+// -- asking -----------------------------------------------------------------------
+
+bool read_rounds::may_begin(time_point now) const {
+  auto pause = distance_.pause();
+  return rounds_.empty() || (pause && now - began_ >= *pause && rounds_.size() < most_rounds);
+}
+
+std::optional<read_rounds::time_point> read_rounds::next_begins() const {
+  auto pause = distance_.pause();
+  return pause && !waiting_.empty() && !rounds_.empty() && rounds_.size() < most_rounds ? std::optional{began_ + *pause}
+                                                                                        : std::nullopt;
+}
+
+bool read_rounds::has_to_ask_acceptors() const {
+  return std::any_of(rounds_.begin(), rounds_.end(), [this](auto& x) { return !x.asks_leader && x.number > asked_up_to_; });
 }
 
 read_rounds::whom read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now, bool may_be_leased) {
-  if (asking_.empty()) {
-    if (waiting_.empty())
-      return {};
-    begin();
-    asks_leader_ = may_be_leased;
-    if (complete(slot_out)) // Where nobody has to be asked.
-      return index(), whom{};
-    if (asks_leader_) {
+  auto is_first = rounds_.empty();
+  auto begins = (!waiting_.empty() || measures_) && may_begin(now);
+  if (begins) {
+    measures_ &= !waiting_.empty(); // One with queries may be answered by the lease.
+    auto asks_leader = may_be_leased && !waiting_.empty();
+    rounds_.push_back({++round_, std::exchange(waiting_, {}), now, asks_leader});
+    began_ = now;
+    if (is_first) {
+      again_.reset();
       again_.tried(now);
-      return {true, {}};
     }
+    if (complete(rounds_.back(), slot_out)) { // Where nobody has to be asked.
+      while (!rounds_.empty())
+        index_first(now);
+      return {};
+    }
+    if (asks_leader)
+      return {true, {}};
   }
-  if (!asks_leader_ && !std::exchange(asks_acceptors_, true)) {
-    again_.reset();
-    again_.tried(now);
+  if (has_to_ask_acceptors()) {
+    asked_up_to_ = round_;
+    if (rounds_.size() == 1) {
+      again_.reset();
+      again_.tried(now);
+    }
     return {false, enough(reached, slot_out)};
   }
-  if (!again_.due(now))
+  if (rounds_.empty() || !again_.due(now))
     return {};
   again_.tried(now);
+  asked_up_to_ = round_;
+  for (auto each : reached)
+    if (!rounds_.front().told.contains(each))
+      slow_.insert(each);
   return {false, reached};
 }
 
-/// The one beside it, then those behind this node first, so that nodes do not all ask the same one.
+/// The one beside it, then those behind this node first, so that nodes do not all ask the same one; those that were slow last.
 node_set read_rounds::enough(const node_set& reached, slot_number slot_out) const {
   std::vector<node_id> order{reached.begin(), reached.end()};
   std::rotate(order.begin(), std::lower_bound(order.begin(), order.end(), here_), order.end());
+  std::stable_partition(order.begin(), order.end(), [this](auto each) { return !slow_.contains(each); });
   auto members = members_.acceptors(slot_out, configurations::no_end);
   node_set asked;
   for (auto each = order.begin(); each != order.end() && !members_.promised(slot_out, configurations::no_end, asked); ++each)
@@ -66,31 +90,53 @@ node_set read_rounds::enough(const node_set& reached, slot_number slot_out) cons
   return asked;
 }
 
-void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out) {
-  if (round != round_ || asking_.empty())
-    return;
-  told_.insert(acceptor);
-  highest_ = std::max(highest_, highest);
-  if (complete(slot_out))
-    index();
+// -- answers ----------------------------------------------------------------------
+
+/// It tells of a later moment than earlier rounds asked for, so it goes for them, too: the oldest are complete first.
+void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out, time_point now) {
+  if (!rounds_.empty() && rounds_.front().number <= round) // Otherwise it was slow indeed.
+    slow_.erase(acceptor);
+  for (auto& each : rounds_)
+    if (each.number <= round && round <= round_) {
+      each.told.insert(acceptor);
+      each.highest = std::max(each.highest, highest);
+    }
+  while (!rounds_.empty() && complete(rounds_.front(), slot_out)) {
+    distance_.note(std::chrono::duration_cast<network_time::duration>(now - rounds_.front().since));
+    measured_ = now;
+    measures_ = false;
+    index_first(now);
+  }
 }
 
 bool read_rounds::on_leased(uint64_t round, uint64_t configuration, slot_number free_slot) {
-  if (round != round_ || asking_.empty())
+  if (rounds_.empty() || round > round_ || rounds_.front().number > round)
     return false;
-  asks_leader_ = false;
+  on_no_lease(round);
   if (members_.empty() || configuration != members_.latest().number())
     return false;
-  highest_ = free_slot - 1;
-  index();
+  while (!rounds_.empty() && rounds_.front().number <= round) {
+    rounds_.front().highest = std::max(rounds_.front().highest, free_slot - 1);
+    index_first(rounds_.front().since);
+  }
   return true;
 }
 
-/// It is known now which slot the queries of the round wait for.
-void read_rounds::index() {
-  waits_for_ = std::max(waits_for_, highest_ + 1);
-  indexed_.push_back({highest_, members_.latest().number(), std::move(asking_)});
-  asking_.clear();
+void read_rounds::on_no_lease(uint64_t round) {
+  for (auto& each : rounds_)
+    each.asks_leader &= each.number > round;
+}
+
+/// It is known now which slot the queries of the oldest round wait for. The next one has not waited in vain yet.
+void read_rounds::index_first(time_point now) {
+  auto first = std::move(rounds_.front());
+  rounds_.pop_front();
+  again_.reset();
+  again_.tried(now);
+  if (first.reads.empty())
+    return;
+  waits_for_ = std::max(waits_for_, first.highest + 1);
+  indexed_.push_back({first.highest, members_.latest().number(), std::move(first.reads)});
 }
 
 /// Acceptors that were not asked may have accepted what was acknowledged before: in front of those that came later.
@@ -99,18 +145,20 @@ void read_rounds::ask_again(std::vector<read> reads) {
 }
 
 std::optional<read_rounds::read> read_rounds::take(slot_number slot_out) {
-  while (answerable_.empty()) {
-    if (indexed_.empty() || indexed_.front().highest >= slot_out)
-      return std::nullopt;
+  std::vector<read> outdated;
+  while (answerable_.empty() && !indexed_.empty() && indexed_.front().highest < slot_out) {
     auto next = std::move(indexed_.front());
     indexed_.pop_front();
-    if (next.configuration != members_.latest().number()) {
-      ask_again(std::move(next.reads));
-      continue;
+    if (next.configuration == members_.latest().number()) {
+      answerable_ = std::move(next.reads);
+      std::reverse(answerable_.begin(), answerable_.end());
+    } else {
+      std::move(next.reads.begin(), next.reads.end(), std::back_inserter(outdated));
     }
-    answerable_ = std::move(next.reads);
-    std::reverse(answerable_.begin(), answerable_.end());
   }
+  ask_again(std::move(outdated));
+  if (answerable_.empty())
+    return std::nullopt;
   auto next = std::move(answerable_.back());
   answerable_.pop_back();
   return next;
@@ -160,7 +208,7 @@ void read_rounds::forget(const caf::actor_addr& ended) {
 
 void read_rounds::clear() {
   waiting_.clear();
-  asking_.clear();
+  rounds_.clear();
   indexed_.clear();
   answerable_.clear();
   held_.clear();

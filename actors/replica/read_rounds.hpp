@@ -1,11 +1,13 @@
 // Linearizable reads, which take no slot.
 #pragma once
 
+#include "synod/actors/replica/network_time.hpp"
 #include "synod/actors/role/backoff.hpp"
 #include "synod/messages/roles.hpp"
 
 #include <deque>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -13,15 +15,17 @@
 namespace synod {
 
 /// Queries until they can be answered (PMMC section 4.5): a quorum of acceptors is asked for the highest slot it accepted; what
-/// was decided before the question is not above it, so a state that has performed that slot answers. One round is asked at a
-/// time, for all queries that waited when it began. It asks as few acceptors as make a quorum, and all of them when those do
-/// not answer.
+/// was decided before the question is not above it, so a state that has performed that slot answers. A round is for all queries
+/// that waited when it began. Where the network is near one is asked at a time, where it is far the next one after a pause
+/// (`network_time`); what acceptors answer to a later question goes for the earlier rounds, too. A round asks as few acceptors as
+/// make a quorum, those last that were slow, and all of them when those do not answer.
 ///
 /// A leader beside it that may hold a lease is asked in their place, and they are when it does not.
 ///
 /// A query whose client has no room for the answers waits on, behind its client's earlier ones, until there is room.
 ///
-/// Bounds: `limit_bytes` of queries, refused above; those of clients without room may take up half of it.
+/// Bounds: `most_rounds`; `limit_bytes` of queries, refused above; those of clients without room may take up half
+/// of it.
 class read_rounds {
 public:
   using client = caf::strong_actor_ptr; ///< only kept
@@ -47,17 +51,22 @@ public:
   };
 
   /// Whom to ask now, of the acceptors that are reached, with the number of `round`; mostly nobody. To be called when a query
-  /// was added, when an answer came, and every now and then. `may_be_leased`: to the leader beside it.
+  /// was added, when an answer came, at `next_begins`, and every now and then. `may_be_leased`: to the leader beside it.
   whom to_ask(const node_set& reached, slot_number slot_out, time_point now, bool may_be_leased = false);
   uint64_t round() const { return round_; }
+  /// When queries that wait, although a round is asked, have one of their own; none: when that has ended.
+  std::optional<time_point> next_begins() const;
+  /// A round without a query, if none was asked for a while: somebody else wants to know how far the network is.
+  void measure(time_point now) { measures_ |= rounds_.empty() && now - measured_ >= measured_for; }
+  const network_time& distance() const { return distance_; }
   /// An acceptor is reached, perhaps the one that the present round lacks: nobody waits for the end of a pause.
   void on_acceptor() { again_ = backoff{first_pause, last_pause}; }
   /// An acceptor's answer.
-  void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out);
+  void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out, time_point now);
   /// The leader's: it holds the lease, by the configuration of that number. False: that is of no use.
   bool on_leased(uint64_t round, uint64_t configuration, slot_number free_slot);
   /// It does not hold it.
-  void on_no_lease(uint64_t round) { asks_leader_ &= round != round_; }
+  void on_no_lease(uint64_t round);
 
   /// A query that the state which has performed all below slot_out answers; none: there is none. It still counts until it is
   /// `done`, or handed back to be `held`.
@@ -80,6 +89,18 @@ public:
 private:
   static constexpr std::chrono::milliseconds first_pause{100}; // before a round is asked once more
   static constexpr std::chrono::milliseconds last_pause{1000};
+  static constexpr std::chrono::milliseconds measured_for{1000};
+  static constexpr size_t most_rounds = 2 * network_time::most_under_way; // that are asked
+
+  /// One that is asked.
+  struct asked_round {
+    uint64_t number;
+    std::vector<read> reads;
+    time_point since;
+    bool asks_leader;        // alone, so far
+    node_set told{};         // of the acceptors
+    slot_number highest = 0; // of those that told
+  };
 
   /// What acceptors have answered.
   struct answered_round {
@@ -88,27 +109,30 @@ private:
     std::vector<read> reads;
   };
 
-  bool complete(slot_number slot_out) const;
-  void begin();
+  bool complete(const asked_round& x, slot_number slot_out) const;
+  bool may_begin(time_point now) const;
+  bool has_to_ask_acceptors() const;
   node_set enough(const node_set& reached, slot_number slot_out) const;
   void ask_again(std::vector<read> reads);
-  void index();
+  void index_first(time_point now);
 
   configurations members_;
   node_id here_;
   size_t limit_bytes_;
   size_t bytes_ = 0;
   std::vector<read> waiting_;          // for the next round
-  std::vector<read> asking_;           // of the present round
+  std::deque<asked_round> rounds_;     // that are asked, the oldest first
   std::deque<answered_round> indexed_; // until slot_out has passed the slot
   std::vector<read> answerable_;       // in reverse order
   std::unordered_map<client, std::deque<read>> held_;
   uint64_t round_ = 0;
+  uint64_t asked_up_to_ = 0; // the last round that acceptors were asked for
+  time_point began_{};       // the last round
+  std::set<node_id> slow_;   // acceptors that did not answer in time
   backoff again_{first_pause, last_pause};
-  node_set told_;
-  bool asks_leader_ = false; // alone, so far
-  bool asks_acceptors_ = false;
-  slot_number highest_ = 0; // of those that told
+  network_time distance_;
+  time_point measured_{}; // a round has told of it
+  bool measures_ = false; // one is wanted
   slot_number waits_for_ = 0;
 };
 

@@ -22,7 +22,7 @@ void replica::on_query(const message<schema::Query>& x) {
   auto client = current_sender();
   if (!client)
     return;
-  if (reads_.add(x, client))
+  if (x->getOperations().getCount() <= most_operations && reads_.add(x, client))
     return serve_reads();
   if (!clients_.has_room_for_refusals(client))
     return;
@@ -33,7 +33,7 @@ void replica::on_query(const message<schema::Query>& x) {
 }
 
 void replica::on_highest(const message<schema::Highest>& answer) {
-  reads_.on_highest(answer->getAcceptor(), answer->getRound(), answer->getSlot(), slot_out());
+  reads_.on_highest(answer->getAcceptor(), answer->getRound(), answer->getSlot(), slot_out(), clock().now());
   serve_reads();
 }
 
@@ -54,9 +54,10 @@ const peers<leader_actor>::entry* replica::leader_with_lease() const {
 
 /// Asks the acceptors, or the leader, if a round is to begin or was not answered; answers what can be answered.
 void replica::serve_reads() {
-  auto ask = [this] {
+  auto now = clock().now();
+  auto ask = [this, now] {
     auto* leader = leader_with_lease();
-    auto asked = reads_.to_ask(reached_, slot_out(), clock().now(), leader != nullptr);
+    auto asked = reads_.to_ask(reached_, slot_out(), now, leader != nullptr);
     if (!asked.leader && asked.acceptors.empty())
       return;
     builder<schema::AskHighest> question;
@@ -72,6 +73,7 @@ void replica::serve_reads() {
   while (auto next = reads_.take(slot_out()))
     reads_.holds(next->from) ? reads_.hold(std::move(*next)) : answer(std::move(*next));
   ask(); // Some may have to, once more.
+  pause_until(reads_.next_begins(), now);
 }
 
 void replica::answer(read_rounds::read x) {

@@ -124,6 +124,12 @@ replica::behavior_type replica::make_behavior() {
       propose();
       schedule_expiry();
     },
+    [this](pause_atom) {
+      if (paused_until_ > clock().now())
+        return; // An earlier one's.
+      propose();
+      serve_reads();
+    },
     [this](follow_atom, uint64_t window_bytes) { on_follow(window_bytes); },
     [this](tick_atom) { on_tick(); },
   };
@@ -191,15 +197,24 @@ void replica::propose() {
   if (!log_time)
     return; // The leader will tell.
   auto deadline = execution_->state().machine->next_deadline();
-  const proposer::situation present{*active_,     catch_up_.decided_below(), decisions_.all(), *execution_, *log_time, now,
-                                    options_.node};
+  const proposer::situation present{*active_,      catch_up_.decided_below(), decisions_.all(), *execution_, *log_time, now,
+                                    options_.node, reads_.distance().pause()};
   while (true) {
     auto time_is_due = deadline && *deadline <= *log_time && proposer_.in_flight() == 0;
     auto pvalue = proposer_.propose(present, time_is_due);
     if (!pvalue)
-      return;
+      break;
     send_proposals({pvalue});
   }
+  pause_until(proposer_.next_proposes(present.pause), now);
+}
+
+/// What waits for the end of a pause goes on then.
+void replica::pause_until(std::optional<time_point> when, time_point now) {
+  if (!when || *when <= now || (paused_until_ > now && paused_until_ <= *when))
+    return; // Past: it waits for something else.
+  paused_until_ = *when;
+  delayed_send(this, paused_until_ - now, pause_atom_v);
 }
 
 /// In the order of slots, as far as there is room on the way; the others are sent when marks come back.

@@ -109,6 +109,7 @@ private:
   const peers<leader_actor>::entry* leader_to_ask() const;
   bool hears_of_performed(const peers<leader_actor>::entry& x) const;
   void propose();
+  void pause_until(std::optional<time_point> when, time_point now);
   void send_proposals(const std::vector<message<schema::Pvalue>>& pvalues);
   bool send_on_its_way(const request& x);
   bool answer_again(const request& x, const caf::strong_actor_ptr& client);
@@ -192,6 +193,7 @@ private:
   slot_number told_slot_out_ = 0;              // to leaders, and to its node
   node_actor node_;
   performed_history history_;
+  time_point paused_until_{};    // pause_atom comes then
   int64_t expiry_scheduled_ = 0; // the deadline that expire_atom will come for; 0: none
 };
 

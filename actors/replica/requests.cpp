@@ -3,6 +3,16 @@
 
 namespace synod {
 
+namespace {
+
+/// One within the process was not looked at when it arrived.
+bool is_too_large(const message<schema::Request>& x) {
+  return x.size_bytes() > request_limit_bytes
+         || (x->isCommands() && x->getCommands().getOperations().getCount() > most_operations);
+}
+
+} // namespace
+
 // -- requests -----------------------------------------------------------------
 
 // request: remember whose it is, and get it proposed. What a client asks for again is on its way already: it is answered
@@ -15,8 +25,7 @@ void replica::on_request(const request& x) {
     return;
   if (answer_again(x, client))
     return;
-  auto may_take =
-    !full_.refuse(clock().now()) && x.size_bytes() <= request_limit_bytes && clients_.has_room_for_responses(client);
+  auto may_take = !full_.refuse(clock().now()) && !is_too_large(x) && clients_.has_room_for_responses(client);
   switch (outstanding_.add(x, client, may_take)) {
     case outstanding::outcome::repeated:
       return;
@@ -111,7 +120,7 @@ void replica::refuse(const request& x, const caf::strong_actor_ptr& client) {
 
 // A request of another replica's client. That replica keeps it until it is performed, so it may be dropped here.
 void replica::on_forward(const request& x) {
-  if (!proposes() || x.size_bytes() > request_limit_bytes || !proposer_.has_room(x, false))
+  if (!proposes() || is_too_large(x) || !proposer_.has_room(x, false))
     return;
   send_on_its_way(x);
   propose();

@@ -48,6 +48,8 @@ void replica::on_tick() {
   auto now = clock().now();
   return_marks(*this, marks_, options_.node);
   perform_decided();
+  if (proposer_.in_flight() > 0)
+    reads_.measure(now);
   serve_reads();
   for (auto& each : reads_.holding())
     serve_held(each);

@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,7 +21,7 @@ class logger;
 
 namespace synod {
 
-/// Clocks, randomness, files, sockets, threads: what the roles of one start of one node get from the world around them. A
+/// Clocks, randomness, files, sockets: what the roles of one start of one node get from the world around them. A
 /// process has real ones, the simulator its own, so that both run the same roles. Lives as long as a role holds it.
 ///
 /// (Time that passes is the actor system's clock, which every actor has.)
@@ -50,8 +49,6 @@ public:
 
   /// A listening socket for clients, or why it cannot be.
   virtual caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) = 0;
-  /// Runs it in a thread that is waited for at the end.
-  virtual void start_thread(std::function<void()> run) = 0;
 
   /// A new one, of the kind that the cluster file names.
   virtual std::unique_ptr<state_machine> make_state_machine() = 0;

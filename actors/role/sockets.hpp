@@ -1,15 +1,13 @@
 // What a gateway needs of its clients' sockets.
 #pragma once
 
-#include <caf/resumable.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace synod {
 
-/// What happens at the sockets; called in their thread.
+/// What happens at the sockets; called in the thread of the actors, between two of them.
 class socket_events {
 public:
   virtual ~socket_events() = default;
@@ -24,23 +22,20 @@ public:
   virtual void on_turn_end() = 0;
 };
 
-/// A listening socket and those of its clients, with the thread in which their gateway runs: `socket_server` on a host, the
-/// simulator's own in a simulation. Clients have numbers that are not used twice.
+/// A listening socket and those of its clients: `socket_server` on a host, the simulator's own in a simulation. Clients have
+/// numbers that are not used twice.
 class sockets {
 public:
   virtual ~sockets() = default;
 
   /// The port it listens at, for one that was given as 0.
   virtual uint16_t port() const = 0;
-  /// Serves until `stop`; called once, in the thread that is to be its own.
-  virtual void run() = 0;
-
-  // From any thread:
-  /// Resumes an actor in the sockets' thread; owns one reference to it until then.
-  virtual void schedule(caf::resumable* actor) = 0;
-
-  // In the sockets' thread:
+  /// Whom to tell what happens. Called first.
   virtual void events(socket_events* events) = 0;
+  /// Serves from now on, until `stop`; called once, from any thread.
+  virtual void start() = 0;
+
+  // In the thread of the actors:
   virtual void stop() = 0;
   /// Sends `bytes` and takes them out; what the socket does not take at once is sent later.
   virtual void send(uint64_t id, std::string& bytes) = 0;

@@ -151,8 +151,9 @@ public:
     (void) sequence;
   }
 
-  /// These commands are about to be performed or answered, in this order, `most_foreseen` of them at most. Whatever they need
-  /// can be brought near together, where one after the other each would wait for memory. Changes nothing.
+  /// These commands are likely to be performed or answered soon, in this order, `most_foreseen` of them at most; not those within
+  /// transactions. Whatever they need can be brought near together, where one after the other each would wait for memory. Changes
+  /// nothing and does not throw, whatever they are: one may have no arguments, or never be performed.
   virtual void foresee(std::span<const arguments> commands) const { (void) commands; }
   static constexpr size_t most_foreseen = 16;
 

@@ -1,7 +1,6 @@
 #include "command_source.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -22,11 +21,6 @@ double zeta(uint64_t count, double skew) {
     sum += std::pow(static_cast<double>(i), -skew);
   auto integral = [skew](uint64_t to) { return std::pow(static_cast<double>(to) + 0.5, 1 - skew) / (1 - skew); };
   return sum + integral(count) - integral(added);
-}
-
-void append_number(std::string& out, size_t number) {
-  char text[24];
-  out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
 }
 
 } // namespace
@@ -62,40 +56,27 @@ command_source::command_source(const options& x)
     each = static_cast<char>('!' + random_() % 94);
 }
 
-bool command_source::append_command(std::string& out) {
+command command_source::next() {
   auto key = keys_.draw(random_);
-  if (random_() % 100 >= options_.reads_percent) {
-    append_set(out, key);
-    return false;
-  }
-  out += "*2\r\n$3\r\nGET\r\n";
-  append_key(out, key);
-  return true;
+  return random_() % 100 >= options_.reads_percent ? set(key) : command{true, name_of(key), {}};
 }
 
-void command_source::append_fill(std::string& out, uint64_t number) {
-  append_set(out, number);
+command command_source::fill(uint64_t number) {
+  return set(number);
 }
 
-void command_source::append_set(std::string& out, uint64_t key) {
+command command_source::set(uint64_t key) {
   auto size = std::uniform_int_distribution<size_t>{options_.least_value_bytes, options_.most_value_bytes}(random_);
-  out += "*3\r\n$3\r\nSET\r\n";
-  append_key(out, key);
-  out += '$';
-  append_number(out, size);
-  out += "\r\n";
-  out.append(bytes_, random_() % more_bytes, size);
-  out += "\r\n";
+  return {false, name_of(key), std::string_view{bytes_}.substr(random_() % more_bytes, size)};
 }
 
 /// As redis-benchmark names them, so that the one can read what the other wrote.
-void command_source::append_key(std::string& out, uint64_t key) {
-  char digits[key_digits];
+std::string_view command_source::name_of(uint64_t key) {
+  key_.replace(0, std::string::npos, "key:");
+  key_.resize(4 + key_digits);
   for (size_t i = key_digits; i > 0; --i, key /= 10)
-    digits[i - 1] = static_cast<char>('0' + key % 10);
-  out += "$16\r\nkey:";
-  out.append(digits, key_digits);
-  out += "\r\n";
+    key_[3 + i] = static_cast<char>('0' + key % 10);
+  return key_;
 }
 
 } // namespace synod::bench

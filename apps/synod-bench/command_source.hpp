@@ -28,24 +28,31 @@ private:
   double eta_ = 0;
 };
 
-/// Writes commands in the Redis protocol: SET of a key and a value, GET of a key.
+/// SET of a key and a value, or GET of a key; valid until the next one is drawn.
+struct command {
+  bool read;
+  std::string_view key;
+  std::string_view value;
+};
+
+/// Draws commands.
 class command_source {
 public:
   explicit command_source(const options& x);
 
-  /// Appends one to `out`. True: it reads.
-  bool append_command(std::string& out);
-  /// Appends a SET of the key of this number, for all of them to be there.
-  void append_fill(std::string& out, uint64_t number);
+  command next();
+  /// A SET of the key of this number, for all of them to be there.
+  command fill(uint64_t number);
 
 private:
-  void append_set(std::string& out, uint64_t key);
-  void append_key(std::string& out, uint64_t key);
+  command set(uint64_t key);
+  std::string_view name_of(uint64_t key);
 
   const options& options_;
   std::mt19937_64 random_;
   key_distribution keys_;
   std::string bytes_; // values are pieces of these
+  std::string key_;   // of the last one
 };
 
 } // namespace synod::bench

@@ -1,6 +1,6 @@
 #include "load.hpp"
 
-#include <hiredis/read.h>
+#include "resp_connection.hpp"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -22,7 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds look_interval{200};
-constexpr milliseconds connect_again{100};
 constexpr seconds connect_limit{5}; // without one more connection
 constexpr seconds stall_limit{30};  // without one more answer
 constexpr seconds end_limit{10};    // for what is still under way
@@ -33,29 +32,6 @@ constexpr size_t fill_bytes = 1u << 20; // under way on each connection
 double microseconds(load::clock::duration x) {
   return std::chrono::duration<double, std::micro>(x).count();
 }
-
-// Replies are looked at and not kept: hiredis is given something that is not null. Of an error its text is kept for the caller.
-struct seen {
-  std::optional<std::string> error;
-};
-
-seen& seen_by(const redisReadTask* task) {
-  return *static_cast<seen*>(task->privdata);
-}
-
-void* of_string(const redisReadTask* task, char* text, size_t size) {
-  if (task->type == REDIS_REPLY_ERROR && !task->parent)
-    seen_by(task).error.emplace(text, size);
-  return task->privdata;
-}
-
-redisReplyObjectFunctions reply_functions{
-  of_string,
-  [](const redisReadTask* task, int) { return task->privdata; },
-  [](const redisReadTask* task, long long) { return task->privdata; },
-  [](const redisReadTask* task) { return task->privdata; },
-  [](void*) {},
-};
 
 /// What kind of an error this is, as can be printed whatever the server sent.
 std::string kind_of(std::string_view error) {
@@ -68,165 +44,22 @@ std::string kind_of(std::string_view error) {
 
 } // namespace
 
-// -- a connection -----------------------------------------------------------------
-
-class load::connection {
-public:
-  connection(load& of, std::string name, const sockaddr_storage& to) : load_{of}, name_{std::move(name)}, to_{to} {}
-  ~connection() { redisReaderFree(reader_); }
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
-
-  void connect() {
-    uv_tcp_init(&load_.loop_, &socket_);
-    socket_.data = connecting_.data = write_.data = this;
-    uv_tcp_nodelay(&socket_, 1);
-    auto failure =
-      uv_tcp_connect(&connecting_, &socket_, reinterpret_cast<sockaddr*>(&to_),
-                     [](uv_connect_t* request, int status) { static_cast<connection*>(request->data)->on_connected(status); });
-    if (failure != 0)
-      lose(uv_strerror(failure));
-  }
-
-  bool connected() const { return connected_; }
-  size_t under_way() const { return under_way_.size(); }
-  std::string& out() { return next_out_; }
-  void note_sent(bool read, clock::time_point due) { under_way_.push_back({read, due}); }
-  /// What was sent and not answered, the oldest first.
-  const std::deque<sent>& unanswered() const { return under_way_; }
-
-  /// Sends what was appended to `out`.
-  void flush() {
-    if (next_out_.empty() || writing_ || !connected_)
-      return;
-    auto buffer = uv_buf_init(next_out_.data(), static_cast<unsigned>(next_out_.size()));
-    auto taken = uv_try_write(stream(), &buffer, 1);
-    if (taken < 0 && taken != UV_EAGAIN)
-      return lose(uv_strerror(taken));
-    next_out_.erase(0, static_cast<size_t>(std::max(taken, 0)));
-    if (next_out_.empty())
-      return;
-    out_.swap(next_out_);
-    next_out_.clear();
-    buffer = uv_buf_init(out_.data(), static_cast<unsigned>(out_.size()));
-    writing_ = true;
-    uv_write(&write_, stream(), &buffer, 1, [](uv_write_t* request, int status) {
-      auto* self = static_cast<connection*>(request->data);
-      self->writing_ = false;
-      if (status == 0)
-        self->flush();
-    });
-  }
-
-  /// For good.
-  void close() {
-    closed_ = true;
-    if (socket_.loop && !uv_is_closing(handle()))
-      uv_close(handle(), nullptr);
-    if (again_.loop && !uv_is_closing(reinterpret_cast<uv_handle_t*>(&again_)))
-      uv_close(reinterpret_cast<uv_handle_t*>(&again_), nullptr);
-  }
-
-private:
-  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&socket_); }
-  uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&socket_); }
-
-  void on_connected(int status) {
-    if (closed_ || status == UV_ECANCELED)
-      return;
-    if (status != 0)
-      return lose(uv_strerror(status));
-    connected_ = true;
-    redisReaderFree(reader_);
-    reader_ = redisReaderCreateWithFunctions(&reply_functions);
-    reader_->privdata = &seen_;
-    uv_read_start(
-      stream(),
-      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-        auto& bytes = static_cast<connection*>(handle->data)->load_.buffer_;
-        *buffer = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
-      },
-      [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
-        auto* self = static_cast<connection*>(stream->data);
-        if (size < 0)
-          self->lose(size == UV_EOF ? "closed by the server" : uv_strerror(static_cast<int>(size)));
-        else
-          self->on_bytes(buffer->base, static_cast<size_t>(size));
-      });
-    load_.on_connected();
-    load_.on_free(*this);
-  }
-
-  void on_bytes(const char* bytes, size_t size) {
-    redisReaderFeed(reader_, bytes, size);
-    void* reply = nullptr;
-    while (connected_) { // What an answer leads to may lose the connection.
-      seen_.error.reset();
-      if (redisReaderGetReply(reader_, &reply) != REDIS_OK)
-        return load_.fail(name_ + ": not the Redis protocol: " + reader_->errstr);
-      if (!reply)
-        break;
-      if (under_way_.empty())
-        return load_.fail(name_ + ": " + seen_.error.value_or("a reply that nothing asked for"));
-      auto [read, due] = under_way_.front();
-      under_way_.pop_front();
-      load_.on_answered(read, due, seen_.error);
-    }
-    load_.on_free(*this);
-  }
-
-  /// Closes, and connects again after a pause.
-  void lose(const std::string& why) {
-    if (closed_ || uv_is_closing(handle()))
-      return;
-    auto was_connected = std::exchange(connected_, false);
-    if (load_.phase_ == phase::connecting)
-      load_.fail(name_ + ": " + why);
-    auto lost = std::exchange(under_way_, {});
-    next_out_.clear();
-    uv_close(handle(), [](uv_handle_t* handle) {
-      auto* self = static_cast<connection*>(handle->data);
-      if (self->closed_)
-        return;
-      uv_timer_init(&self->load_.loop_, &self->again_);
-      self->again_.data = self;
-      uv_timer_start(
-        &self->again_,
-        [](uv_timer_t* timer) {
-          uv_close(reinterpret_cast<uv_handle_t*>(timer), [](uv_handle_t* ended) {
-            auto* back = static_cast<connection*>(ended->data);
-            back->again_ = {};
-            if (!back->closed_)
-              back->connect();
-          });
-        },
-        connect_again.count(), 0);
-    });
-    if (was_connected)
-      load_.on_lost(lost);
-  }
-
-  load& load_;
-  std::string name_;
-  sockaddr_storage to_;
-  uv_tcp_t socket_{};
-  uv_connect_t connecting_{};
-  uv_write_t write_{};
-  uv_timer_t again_{};
-  redisReader* reader_ = nullptr;
-  seen seen_;
-  std::deque<sent> under_way_; // in the order of their replies
-  std::string next_out_;       // to be sent
-  std::string out_;            // being written
-  bool writing_ = false;
-  bool connected_ = false;
-  bool closed_ = false;
-};
-
 // -- the whole --------------------------------------------------------------------
 
-load::load(const options& x, progress tell) : options_{x}, tell_{std::move(tell)}, commands_{x}, buffer_(read_bytes) {
+load::load(const options& x, progress tell) : load{x, std::move(tell), {}} {}
+
+load::load(const options& x, progress tell, transport through)
+  : options_{x}, tell_{std::move(tell)}, transport_{std::move(through)}, commands_{x}, buffer_(read_bytes) {
   uv_loop_init(&loop_);
+  if (!transport_.make)
+    transport_.make = to_targets();
+}
+
+load::maker load::to_targets() {
+  return [this](connection::owner& of, uv_loop_t& loop, uint32_t number) {
+    auto which = number % addresses_.size();
+    return std::make_unique<resp_connection>(of, loop, buffer_, options_.targets[which].name(), addresses_[which]);
+  };
 }
 
 load::~load() {
@@ -273,14 +106,14 @@ std::string load::run() {
     static_cast<void>(::read(self->due_timer_, &passed, sizeof passed));
     self->send_due();
   });
+  phase_began_ = last_look_ = progress_ = clock::now();
   for (uint32_t i = 0; i < options_.clients; ++i) {
-    auto which = i % addresses_.size();
-    connections_.push_back(std::make_unique<connection>(*this, options_.targets[which].name(), addresses_[which]));
+    connections_.push_back(transport_.make(*this, loop_, i));
     connections_.back()->connect();
   }
-  phase_began_ = last_look_ = progress_ = clock::now();
   uv_run(&loop_, UV_RUN_DEFAULT);
   end_measurement();
+  transport_.ends();
   for (auto& each : connections_) {
     for (auto [read, due] : each->unanswered())
       note_lost(read, due, "(not answered)");
@@ -312,6 +145,7 @@ void load::stop() {
 void load::end_measurement() {
   if (!measures())
     return;
+  transport_.measures(false);
   results_.seconds = duration<double>(clock::now() - phase_began_).count();
   if (has_rate() && !options_.requests)
     results_.not_sent = static_cast<uint64_t>(std::max(options_.rate * results_.seconds - static_cast<double>(sent_), 0.0));
@@ -322,8 +156,10 @@ void load::begin(phase next) {
   phase_ = next;
   phase_began_ = progress_ = clock::now();
   sent_ = 0;
-  if (measures())
+  if (measures()) {
     measured_from_ = phase_began_;
+    transport_.measures(true);
+  }
   if (next == phase::ending)
     return end_if_done();
   if (has_rate())
@@ -332,11 +168,13 @@ void load::begin(phase next) {
     on_free(*each);
 }
 
-void load::on_connected() {
+void load::on_connected(connection& x) {
   progress_ = clock::now();
-  if (phase_ == phase::connecting && std::all_of(connections_.begin(), connections_.end(), [](auto& x) { return x->connected(); })
+  if (phase_ == phase::connecting
+      && std::all_of(connections_.begin(), connections_.end(), [](auto& each) { return each->connected(); })
       && connections_.size() == options_.clients)
-    begin(options_.fill ? phase::filling : filled());
+    return begin(options_.fill ? phase::filling : filled());
+  on_free(x);
 }
 
 // -- sending ----------------------------------------------------------------------
@@ -347,15 +185,14 @@ bool load::append_next(connection& on, clock::time_point due) {
     case phase::filling:
       if (filled_ == options_.keys)
         return false;
-      commands_.append_fill(on.out(), filled_++);
-      on.note_sent(false, due);
+      on.append(commands_.fill(filled_++), due);
       break;
     case phase::measuring:
       if (options_.requests && sent_ == *options_.requests)
         return false;
       [[fallthrough]];
     case phase::warming_up:
-      on.note_sent(commands_.append_command(on.out()), due);
+      on.append(commands_.next(), due);
       break;
     default:
       return false;
@@ -454,7 +291,13 @@ void load::note_lost(bool read, clock::time_point due, const char* how) {
   (read ? results_.reads : results_.writes).add(microseconds(clock::now() - due));
 }
 
-void load::on_lost(const std::deque<sent>& unanswered) {
+void load::on_unreachable(const std::string& why) {
+  if (phase_ == phase::connecting)
+    fail(why);
+}
+
+void load::on_lost(const std::string& why, const std::deque<sent>& unanswered) {
+  on_unreachable(why); // To begin with all have to be there.
   under_way_ -= unanswered.size();
   if (phase_ == phase::filling && !unanswered.empty())
     return fail("a connection was lost, and keys with it that were not written");

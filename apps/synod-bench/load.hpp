@@ -2,6 +2,7 @@
 #pragma once
 
 #include "command_source.hpp"
+#include "connection.hpp"
 #include "options.hpp"
 #include "results.hpp"
 
@@ -17,7 +18,7 @@
 
 namespace synod::bench {
 
-/// Sends a workload to servers that speak the Redis protocol, from one thread, and measures.
+/// Sends a workload through connections, from one thread, and measures.
 ///
 /// Closed loop: each connection sends as many commands as its pipeline has, and the next ones when all are answered. With a rate
 /// commands are due at even distances, whoever is free sends those that are, and each is measured from when it was due: a server
@@ -26,13 +27,21 @@ namespace synod::bench {
 /// A connection that is lost is made again until the end. What was under way on it counts as an error, and so does what is not
 /// answered at the end; and with the time that it was waited for. When nothing is answered for half a minute the rest is given
 /// up. Keys that are filled in are all written, or nothing is measured.
-class load {
+class load : private connection::owner {
 public:
   using clock = std::chrono::steady_clock;
   /// Told some times a second: what share is done, from 0 to 1, and how many commands were answered in the last second.
   using progress = std::function<void(const char* phase, double share, double rate)>;
 
+  using maker = std::function<std::unique_ptr<connection>(connection::owner& of, uv_loop_t& loop, uint32_t number)>;
+  struct transport {
+    maker make{};                                     ///< none: connections to the targets
+    std::function<void(bool)> measures = [](bool) {}; ///< that it is measured from now on, or not any more
+    std::function<void()> ends = [] {};               ///< what is on the loop beside connections ends
+  };
+
   load(const options& x, progress tell);
+  load(const options& x, progress tell, transport through);
   ~load();
 
   /// Does all of it. What is wrong when it ended early; otherwise nothing. There may be results in either case.
@@ -40,11 +49,7 @@ public:
   const results& found() const { return results_; }
 
 private:
-  class connection;
-  struct sent {
-    bool read;
-    clock::time_point due;
-  };
+  using sent = connection::sent;
 
   enum class phase { connecting, filling, warming_up, measuring, ending };
 
@@ -53,15 +58,20 @@ private:
   void look();
   void send_due();
   bool append_next(connection& on, clock::time_point due);
-  void on_connected();
-  void on_answered(bool read, clock::time_point due, const std::optional<std::string>& error);
+  // connection::owner
+  void on_connected(connection& x) override;
+  void on_answered(bool read, clock::time_point due, const std::optional<std::string>& error) override;
+  void on_free(connection& x) override;
+  void on_lost(const std::string& why, const std::deque<sent>& unanswered) override;
+  void on_unreachable(const std::string& why) override;
+  void fail(const std::string& why) override;
+
+  maker to_targets();
   bool is_measured(clock::time_point due) const;
   void note_lost(bool read, clock::time_point due, const char* how);
   clock::time_point due_at(uint64_t number) const;
   void wait_for_due();
   void stop();
-  void on_free(connection& x);
-  void on_lost(const std::deque<sent>& unanswered);
   double share_done() const;
   /// What comes when the keys are there.
   phase filled() const { return options_.warm_up.count() > 0 ? phase::warming_up : phase::measuring; }
@@ -69,10 +79,10 @@ private:
   bool has_rate() const { return options_.rate > 0 && (phase_ == phase::warming_up || phase_ == phase::measuring); }
   void end_if_done();
   void end_measurement();
-  void fail(const std::string& why);
 
   const options& options_;
   progress tell_;
+  transport transport_;
   command_source commands_;
   std::vector<char> buffer_; // that is read into
   results results_;

@@ -1,5 +1,7 @@
 // synod-bench: puts load on servers that speak the Redis protocol, and measures.
+#include "client_connection.hpp"
 #include "load.hpp"
+#include "own_cluster.hpp"
 #include "report.hpp"
 
 #include "synod/actors/node/command_line.hpp"
@@ -90,18 +92,104 @@ bool write_histogram(const std::string& file, const synod::bench::latencies& x) 
   return static_cast<bool>(out);
 }
 
+/// What is told, and how.
+struct output {
+  std::string histogram;
+  bool json;
+  bool quiet;
+};
+
+using stages = std::vector<synod::bench::stages::stage>;
+
+int tell(const options& asked, const output& how, const std::string& problem, const synod::bench::results& found,
+         const stages& way) {
+  if (!problem.empty())
+    std::cerr << "error: " << problem << std::endl;
+  if (!problem.empty() && found.seconds == 0)
+    return synod::exit_status::failed;
+  if (how.json)
+    std::cout << report_json(asked, found, way).dump(2) << std::endl;
+  else
+    std::cout << report_text(asked, found, way) << std::flush;
+  auto& file = how.histogram;
+  auto written =
+    file.empty() || (write_histogram(file + ".writes.hgrm", found.writes) && write_histogram(file + ".reads.hgrm", found.reads));
+  if (found.in_time == 0)
+    std::cerr << "error: no command was answered while it was measured" << std::endl;
+  return problem.empty() && written && std::cout && found.in_time > 0 ? synod::exit_status::clean : synod::exit_status::failed;
+}
+
+synod::bench::load::progress shows(synod::terminal_progress& on, bool quiet) {
+  return [&on, quiet](const char* phase, double share, double rate) {
+    if (!quiet)
+      on.show(fmt::format("{}: {:.0f} %, {:.0f} commands a second", phase, 100 * share, rate));
+  };
+}
+
+int run(const options& asked, const output& how) {
+  synod::terminal_progress progress;
+  synod::bench::load load{asked, shows(progress, how.quiet)};
+  auto problem = load.run();
+  progress.clear();
+  return tell(asked, how, problem, load.found(), {});
+}
+
+/// With a cluster of its own.
+int run_own(options asked, const output& how) {
+  auto by_clients = asked.through == options::own::client;
+  auto& cluster =
+    *new synod::bench::own_cluster{{asked.nodes, asked.data_directory, by_clients ? asked.clients : 0, asked.staged}};
+  for (auto each : {SIGINT, SIGTERM}) // What is temporary is to be deleted: they count while there is load.
+    std::signal(each, SIG_IGN);
+  auto status = cluster.start();
+  if (!status) {
+    auto at = cluster.gateway_at();
+    asked.targets = {{at.host, std::to_string(at.port)}};
+    std::unique_ptr<synod::bench::asking> asking;
+    synod::bench::load::transport through;
+    if (by_clients) {
+      through.make = [&](synod::bench::connection::owner& of, uv_loop_t& loop, uint32_t number) {
+        if (!asking)
+          asking = std::make_unique<synod::bench::asking>(loop, cluster.system(), cluster.watch());
+        return std::make_unique<synod::bench::client_connection>(of, *asking, cluster.clients()[number]);
+      };
+      through.ends = [&] { asking->close(); };
+    }
+    if (auto* watch = cluster.watch())
+      through.measures = [watch](bool on) { on ? watch->begin() : watch->end(); };
+    synod::terminal_progress progress;
+    synod::bench::load load{asked, shows(progress, how.quiet), through};
+    auto problem = load.run();
+    progress.clear();
+    for (auto each : {SIGINT, SIGTERM})
+      std::signal(each, SIG_IGN);
+    status = tell(asked, how, problem, load.found(), cluster.watch() ? cluster.watch()->found() : stages{});
+    cluster.end();
+  }
+  std::_Exit(*status); // CAF would wait for memory that messages on their way still hold.
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   options asked;
   std::vector<std::string> targets;
-  std::string distribution = "uniform", value_bytes = "64", histogram;
+  std::string distribution = "uniform", value_bytes = "64", histogram, in_process;
   double seconds = 10, warm_up = 1;
   bool json = false, quiet = false;
   constexpr double longest = 86'400;
+  constexpr uint32_t most_client_actors = 1000;
+  constexpr uint64_t most_taken = 12u << 20;
   CLI::App app{"Puts load on servers that speak the Redis protocol, and measures how long commands take.", "synod-bench"};
   app.add_option("--target", targets,
                  "HOST:PORT; several: connections are spread evenly (default: 127.0.0.1:7101, of synod-dev)");
+  app
+    .add_option("--in-process", in_process,
+                "A cluster of its own, in this process, in place of targets: asked through client actors, or its gateway")
+    ->check(CLI::IsMember({"client", "gateway"}));
+  app.add_option("--nodes", asked.nodes, "Of that cluster")->check(CLI::Range(1, 9))->capture_default_str();
+  app.add_option("--data-dir", asked.data_directory, "Of that cluster (default: a temporary directory, deleted at the end)");
+  app.add_flag("--stages", asked.staged, "Tells where the time of writes goes, in that cluster");
   app.add_option("--clients", asked.clients, "Connections")->check(CLI::Range(1u, options::most_clients))->capture_default_str();
   app.add_option("--pipeline", asked.pipeline, "Commands under way on each")
     ->check(CLI::Range(1u, options::most_pipeline))
@@ -136,7 +224,12 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string{SYNOD_VERSION});
   if (auto ended = synod::parse_command_line(app, argc, argv))
     return *ended;
-  if (targets.empty())
+  if (!in_process.empty() && !targets.empty())
+    return synod::bad_arguments("--in-process has no --target");
+  if (in_process.empty() && (asked.staged || !asked.data_directory.empty() || app.count("--nodes") > 0))
+    return synod::bad_arguments("--stages, --nodes and --data-dir need --in-process");
+  asked.through = in_process.empty() ? options::own::none : in_process == "client" ? options::own::client : options::own::gateway;
+  if (targets.empty() && in_process.empty())
     targets.push_back("127.0.0.1:7101");
   for (auto& each : targets)
     if (!parse_target(each, asked.targets.emplace_back()))
@@ -151,6 +244,11 @@ int main(int argc, char** argv) {
   asked.warm_up = std::chrono::duration<double>{warm_up};
   if (!std::isfinite(seconds) || !std::isfinite(warm_up) || !std::isfinite(asked.rate))
     return synod::bad_arguments("--seconds, --warm-up and --rate are numbers");
+  if (in_process == "client" && asked.clients > most_client_actors)
+    return synod::bad_arguments(fmt::format("--in-process=client: a replica serves {} clients at most", most_client_actors));
+  if (in_process == "client" && uint64_t{asked.clients} * asked.pipeline * (asked.most_value_bytes + 64) > most_taken)
+    return synod::bad_arguments(
+      fmt::format("--clients, --pipeline and --value-bytes: a replica takes {} bytes together", most_taken));
   if (uint64_t{asked.clients} * asked.pipeline * asked.most_value_bytes > options::most_bytes)
     return synod::bad_arguments(
       fmt::format("--clients, --pipeline and --value-bytes: up to {} bytes may be under way together", options::most_bytes));
@@ -160,26 +258,5 @@ int main(int argc, char** argv) {
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN); // A connection that is lost is an error of the write.
 
-  synod::terminal_progress progress;
-  synod::bench::load load{asked, [&](const char* phase, double share, double rate) {
-                            if (!quiet)
-                              progress.show(fmt::format("{}: {:.0f} %, {:.0f} commands a second", phase, 100 * share, rate));
-                          }};
-  auto problem = load.run();
-  progress.clear();
-  if (!problem.empty())
-    std::cerr << "error: " << problem << std::endl;
-  auto& found = load.found();
-  if (!problem.empty() && found.seconds == 0)
-    return synod::exit_status::failed;
-  if (json)
-    std::cout << report_json(asked, found).dump(2) << std::endl;
-  else
-    std::cout << report_text(asked, found) << std::flush;
-  auto written =
-    histogram.empty()
-    || (write_histogram(histogram + ".writes.hgrm", found.writes) && write_histogram(histogram + ".reads.hgrm", found.reads));
-  if (found.in_time == 0)
-    std::cerr << "error: no command was answered while it was measured" << std::endl;
-  return problem.empty() && written && std::cout && found.in_time > 0 ? synod::exit_status::clean : synod::exit_status::failed;
+  return in_process.empty() ? run(asked, {histogram, json, quiet}) : run_own(asked, {histogram, json, quiet});
 }

@@ -17,9 +17,15 @@ struct options {
   };
 
   std::vector<endpoint> targets; ///< connections are spread evenly over them
-  uint32_t clients = 50;         ///< connections
-  uint32_t pipeline = 1;         ///< commands under way on each
-  double rate = 0;               ///< commands a second, all connections together; 0: as many as are answered
+  /// In place of targets: a cluster in this process, which is asked through its clients, or through its gateway.
+  enum class own { none, client, gateway };
+  own through = own::none;
+  size_t nodes = 3;           ///< of that
+  std::string data_directory; ///< of that; empty: a temporary one
+  bool staged = false;        ///< where the time of writes goes is told; of that only
+  uint32_t clients = 50;      ///< connections
+  uint32_t pipeline = 1;      ///< commands under way on each
+  double rate = 0;            ///< commands a second, all connections together; 0: as many as are answered
   std::optional<uint64_t> requests;
   std::chrono::duration<double> duration{10}; ///< where no number of requests is given
   std::chrono::duration<double> warm_up{1};   ///< not measured

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -37,6 +39,9 @@ double rate(uint64_t count, const results& found) {
 
 std::string targets(const options& asked) {
   std::string all;
+  if (asked.through != options::own::none)
+    return fmt::format("{} nodes in this process, by way of {}", asked.nodes,
+                       asked.through == options::own::client ? "client actors" : "a gateway");
   for (auto& each : asked.targets)
     all += (all.empty() ? "" : ", ") + each.name();
   return all;
@@ -44,7 +49,7 @@ std::string targets(const options& asked) {
 
 } // namespace
 
-std::string report_text(const options& asked, const results& found) {
+std::string report_text(const options& asked, const results& found, const std::vector<stages::stage>& way) {
   auto values = asked.least_value_bytes == asked.most_value_bytes
                   ? fmt::format("{}", asked.most_value_bytes)
                   : fmt::format("{} to {}", asked.least_value_bytes, asked.most_value_bytes);
@@ -55,12 +60,24 @@ std::string report_text(const options& asked, const results& found) {
                       asked.rate > 0 ? fmt::format(" of {:.0f}", asked.rate) : "", found.seconds,
                       asked.rate > 0 ? ", from when each was due" : "");
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "{:8} {:>10} {:>9}", "", "count", "mean");
-  for (auto& each : shares)
-    fmt::format_to(out, " {:>9}", each.name);
-  text += '\n';
-  for (auto& [name, x] : kinds(found)) {
-    fmt::format_to(out, "{:8} {:>10} {:>9.3f}", name, x->count(), x->mean() / ms);
+  auto lines = kinds(found);
+  for (auto& each : way)
+    lines.emplace_back(each.name.c_str(), &each.times);
+  int width = 8;
+  for (auto& [name, x] : lines)
+    width = std::max(width, static_cast<int>(std::strlen(name)));
+  auto head = [&](const char* what) {
+    fmt::format_to(out, "{:{}} {:>10} {:>9}", what, width, "count", "mean");
+    for (auto& each : shares)
+      fmt::format_to(out, " {:>9}", each.name);
+    text += '\n';
+  };
+  head("");
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (i == kinds(found).size())
+      head("a write's");
+    auto& [name, x] = lines[i];
+    fmt::format_to(out, "{:{}} {:>10} {:>9.3f}", name, width, x->count(), x->mean() / ms);
     for (auto& each : shares)
       fmt::format_to(out, " {:>9.3f}", at(*x, each));
     text += '\n';
@@ -75,7 +92,7 @@ std::string report_text(const options& asked, const results& found) {
   return text;
 }
 
-nlohmann::ordered_json report_json(const options& asked, const results& found) {
+nlohmann::ordered_json report_json(const options& asked, const results& found, const std::vector<stages::stage>& way) {
   nlohmann::ordered_json all{{"targets", targets(asked)},
                              {"clients", asked.clients},
                              {"pipeline", asked.pipeline},
@@ -90,12 +107,16 @@ nlohmann::ordered_json report_json(const options& asked, const results& found) {
                              {"not_sent", found.not_sent},
                              {"lost_connections", found.lost_connections},
                              {"errors", found.errors}};
-  for (auto& [name, x] : kinds(found)) {
-    nlohmann::ordered_json each{{"count", x->count()}, {"mean", x->mean() / ms}};
+  auto told = [](const latencies& x) {
+    nlohmann::ordered_json each{{"count", x.count()}, {"mean", x.mean() / ms}};
     for (auto& step : shares)
-      each[step.name] = at(*x, step);
-    all[name] = std::move(each);
-  }
+      each[step.name] = at(x, step);
+    return each;
+  };
+  for (auto& [name, x] : kinds(found))
+    all[name] = told(*x);
+  for (auto& each : way)
+    all["stages"][each.name] = told(each.times);
   return all;
 }
 

@@ -4,8 +4,9 @@ namespace synod::simulation {
 
 void client_endpoint::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
   auto from = what->sender;
+  auto number = what->mid.request_id().integer_value();
   auto content = what->move_content_to_message();
-  take_(content);
+  take_(number, content);
   if (content.match_elements<message<schema::Responses>>())
     return_mark(from, content.get_as<message<schema::Responses>>(0)->getMark());
   else if (content.match_elements<message<schema::Answers>>())

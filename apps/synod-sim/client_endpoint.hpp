@@ -11,10 +11,11 @@
 
 namespace synod::simulation {
 
-/// Hands on what replicas send, and returns the marks at once: a simulated client is always ready for more.
+/// Hands on what it is sent, with the number of what it asked, if that is an answer; and returns the marks of replicas at once: a
+/// simulated client is always ready for more.
 class client_endpoint : public caf::monitorable_actor {
 public:
-  using handler = std::function<void(const caf::message&)>;
+  using handler = std::function<void(uint64_t number, const caf::message&)>;
 
   client_endpoint(caf::actor_config& config, handler take) : caf::monitorable_actor{config}, take_{std::move(take)} {}
 

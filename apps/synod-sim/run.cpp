@@ -92,10 +92,8 @@ public:
     };
     time_.on_step([this](strand& on) {
       for (uint32_t i = 0; i < hosts_.size(); ++i)
-        if (hosts_[i]->runs_on(on) && hosts_[i]->alive()) {
-          tcp_->turn_end(i);
+        if (hosts_[i]->runs_on(on) && hosts_[i]->alive())
           checks_->look(i);
-        }
     });
     std::vector<simulated_host*> hosts;
     for (auto& each : hosts_)
@@ -141,6 +139,8 @@ public:
       check_histories(book_, *checks_, plan_.options.of_user, undecided_);
     for (auto& each : hosts_)
       each->stop(simulated_host::end::quiet);
+    for (auto& each : clients_)
+      each->end_process();
     if (time_.running() > 0)
       checks_->fail("bounds", fmt::format("{} actors outlive their processes", time_.running()));
     return result();

@@ -96,7 +96,6 @@ public:
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint&) override {
     return host_.stage_.connections->listen(host_.index_, host_.main_);
   }
-  void start_thread(std::function<void()> run) override { run(); } // What needs a thread for itself cannot be simulated.
   std::unique_ptr<state_machine> make_state_machine() override {
     auto& config = *host_.config_;
     auto made = host_.stage_.known.machine(config.state_machine)->make(config.machine_options, random());

@@ -15,7 +15,8 @@ constexpr std::chrono::seconds pause{1};         // between looks; what was not 
 
 steady_client::steady_client(stage& on) : stage_{on}, random_{on.drawn.options.seed, "steady client"} {
   strand_.process = ++on.processes;
-  roles_.push_back({"client", make_client_endpoint(on.time, [this](const caf::message& content) { take(content); }), &strand_});
+  roles_.push_back(
+    {"client", make_client_endpoint(on.time, [this](uint64_t, const caf::message& content) { take(content); }), &strand_});
 }
 
 void steady_client::take(const caf::message& content) {

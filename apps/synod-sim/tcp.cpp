@@ -12,8 +12,7 @@ public:
   listener(tcp& of, uint32_t node, strand& on) : of_{of}, node_{node}, strand_{on} {}
 
   uint16_t port() const override { return 6379; }
-  void run() override {}
-  void schedule(caf::resumable* actor) override { of_.timeline_.push(strand_, actor); }
+  void start() override {}
   void events(socket_events* events) override { events_ = events; }
 
   void stop() override {
@@ -71,12 +70,9 @@ public:
       keep->calls_.pop_front();
       if (keep->events_ && !keep->dead_)
         next(*keep->events_);
+      if (keep->events_ && !keep->dead_)
+        keep->events_->on_turn_end();
     });
-  }
-
-  void turn_end() {
-    if (events_ && !dead_)
-      of_.timeline_.as(strand_, [this] { events_->on_turn_end(); });
   }
 
   void die() { dead_ = true; }
@@ -108,11 +104,6 @@ void tcp::end(uint32_t node, bool silently) {
     if (!silently)
       network_.carry_bytes(node, x.from, [this, ended_connection = number] { close_client(ended_connection); });
   }
-}
-
-void tcp::turn_end(uint32_t node) {
-  if (auto found = listeners_.find(node); found != listeners_.end())
-    found->second->turn_end();
 }
 
 // -- the client's side --------------------------------------------------------

@@ -34,8 +34,6 @@ public:
   std::shared_ptr<sockets> listen(uint32_t node, strand& on);
   /// That process has ended.
   void end(uint32_t node, bool silently);
-  /// Something ran on the strand of that process.
-  void turn_end(uint32_t node);
 
   /// A client's calls. Connections have numbers from 1.
   uint64_t connect(uint32_t from, uint32_t node, client_end& who);

@@ -65,8 +65,7 @@ public:
 
   /// This actor runs there, whoever makes it runnable.
   void pin(const caf::actor& actor, strand& on);
-  /// For actors that the coordinator does not know of, and for calls.
-  void push(strand& on, caf::resumable* actor) { place({&on, actor, {}}); }
+  /// Makes a call there, when it is its turn.
   void push(strand& on, std::function<void()> call) { place({&on, nullptr, std::move(call)}); }
 
   /// Runs all that these strands have to do, whether or not they are free, until nothing is left.

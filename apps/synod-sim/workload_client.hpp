@@ -20,6 +20,8 @@ public:
   virtual void ask_last() = 0;
   /// What it still waits for; empty: nothing.
   virtual std::string waits_for() const = 0;
+  /// The run is over.
+  virtual void end_process() {}
 
 protected:
   /// Of an operation in the book.

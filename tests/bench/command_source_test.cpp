@@ -1,7 +1,5 @@
 #include "command_source.hpp"
 
-#include "synod/actors/gateway/resp.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -54,27 +52,18 @@ TEST_CASE("commands are what the options ask for") {
   asked.least_value_bytes = 10;
   asked.most_value_bytes = 20;
   bench::command_source subject{asked};
-  std::string bytes;
-  size_t told_reads = 0;
   constexpr size_t count = 20'000;
-  for (size_t i = 0; i < count; ++i)
-    told_reads += subject.append_command(bytes);
-  resp::parser parser{{}};
-  parser.feed(bytes);
   size_t reads = 0;
   std::map<std::string, size_t> keys;
   std::map<size_t, size_t> sizes;
-  while (parser.next() == resp::parser::outcome::command) {
-    auto& words = parser.arguments();
-    ++keys[std::string{words[1]}];
-    if (words[0] == "GET") {
+  for (size_t i = 0; i < count; ++i) {
+    auto next = subject.next();
+    ++keys[std::string{next.key}];
+    if (next.read)
       ++reads;
-      continue;
-    }
-    REQUIRE(words[0] == "SET");
-    ++sizes[words[2].size()];
+    else
+      ++sizes[next.value.size()];
   }
-  CHECK(reads == told_reads);
   CHECK(reads == doctest::Approx(count / 4.0).epsilon(0.05));
   CHECK(keys.size() == 50);
   CHECK(keys.contains("key:000000000049"));
@@ -85,11 +74,21 @@ TEST_CASE("commands are what the options ask for") {
 TEST_CASE("the same seed gives the same commands") {
   bench::options asked;
   asked.reads_percent = 50;
-  std::string first, second, other;
-  bench::command_source{asked}.append_command(first);
-  bench::command_source{asked}.append_command(second);
+  auto first_key = [&] {
+    bench::command_source subject{asked};
+    return std::string{subject.next().key};
+  };
+  auto first = first_key();
+  CHECK(first_key() == first);
   asked.seed = 2;
-  bench::command_source{asked}.append_command(other);
-  CHECK(first == second);
-  CHECK(first != other);
+  CHECK(first_key() != first);
+}
+
+TEST_CASE("keys are filled by their numbers, named as redis-benchmark does") {
+  bench::options asked;
+  bench::command_source subject{asked};
+  auto first = subject.fill(7);
+  CHECK_FALSE(first.read);
+  CHECK(first.key == "key:000000000007");
+  CHECK(first.value.size() == 64);
 }

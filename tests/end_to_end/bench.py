@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-from cluster import BIN, Cluster, check, free_ports
+from cluster import BIN, Cluster, check, free_ports, wait_until
 
 
 def bench(*options, expect=0):
@@ -149,8 +149,46 @@ def bad_options_and_servers_are_told():
         says("is not HOST:PORT", "--target=" + target)
     says("are numbers", "--rate=nan")
     says("may be under way together", "--clients=100", "--pipeline=100", "--value-bytes=8000000")
+    says("has no --target", "--in-process=client", "--target=127.0.0.1:1")
+    says("need --in-process", "--stages")
+    says("need --in-process", "--nodes=1")
+    says("--in-process", "--in-process=both")
+    says("1000 clients", "--in-process=client", "--clients=1001")
+    says("a replica takes", "--in-process=client", "--clients=100", "--value-bytes=1000000")
     says("is no directory", "--histogram=/nowhere/file")
     says("not the Redis protocol", "--target=127.0.0.1:%d" % Server(lambda n: b"HTTP/1.1 400 Bad Request\r\n").port, "--requests=5", status=1)
+
+
+def measures_a_cluster_of_its_own():
+    begun = set(os.listdir(tempfile.gettempdir()))
+    for through in ("client", "gateway"):
+        found = measured("--in-process=" + through, "--stages", "--requests=2000", "--warm-up=0", "--clients=5", "--pipeline=3",
+                         "--reads=30", "--keys=100", "--fill", "--value-bytes=10-2000")
+        check(found["answered"] == 2000 and found["errors"] == {}, found)
+        check(found["reads"]["count"] + found["writes"]["count"] == 2000, found)
+        stages = found["stages"]
+        check(list(stages) == [through, "batch wait", "propose", "durable at node 1", "durable at node 2", "durable at node 3", "decide",
+                               "apply", "reply"], "every stage is told: %s" % list(stages))
+        decided = stages["batch wait"]["count"]  # A gateway has reads decided, too, that follow a write of the same client.
+        check(decided == found["writes"]["count"] if through == "client" else decided >= found["writes"]["count"],
+              "commands are counted: %s" % found)
+        check(all(0 <= each["mean"] < found["writes"]["max"] for each in stages.values()), "no stage is longer than the whole: %s" % found)
+    alone = measured("--in-process=client", "--nodes=1", "--seconds=0.5", "--warm-up=0", "--rate=500", "--clients=2")
+    check(200 < alone["answered"] <= 400 and "stages" not in alone, alone)
+    with tempfile.TemporaryDirectory() as place:
+        measured("--in-process=client", "--requests=10", "--warm-up=0", "--data-dir=" + os.path.join(place, "kept"))
+        check(sorted(os.listdir(os.path.join(place, "kept"))) == ["a", "b", "c"], "its data are kept where they were asked for")
+    busy = subprocess.Popen([os.path.join(BIN, "synod-bench"), "--in-process=client", "--seconds=60", "--quiet"],
+                            stdout=subprocess.PIPE)
+    fresh = lambda: [each for each in set(os.listdir(tempfile.gettempdir())) - begun if each.startswith("synod-bench")]
+    wait_until(fresh, "it has a temporary directory")
+
+    def ends():
+        busy.terminate()  # It does not count before there is load.
+        return busy.poll() is not None
+
+    wait_until(ends, "it ends in order when it is told to")
+    check(fresh() == [], "nothing temporary is left: %s" % fresh())
 
 
 with Cluster() as cluster:
@@ -163,5 +201,6 @@ with_a_rate_a_pause_is_measured_by_all_that_were_due()
 errors_and_losses_are_counted()
 what_is_not_answered_is_counted()
 what_servers_send_does_no_harm()
+measures_a_cluster_of_its_own()
 bad_options_and_servers_are_told()
 print("synod-bench: measures, counts, and tells what is wrong")

@@ -20,11 +20,8 @@ namespace synod::test {
 /// Sockets of clients that the test plays.
 class test_sockets : public sockets {
 public:
-  explicit test_sockets(caf::actor_system& system) : system_{system} {}
-
   uint16_t port() const override { return 7; }
-  void run() override {}
-  void schedule(caf::resumable* actor) override { system_.scheduler().enqueue(actor); }
+  void start() override {}
   void events(synod::socket_events* events) override { events_ = events; }
   void stop() override { stopped = true; }
   void send(uint64_t id, std::string& bytes) override { sent[id] += std::exchange(bytes, {}); }
@@ -71,7 +68,6 @@ public:
   bool stopped = false;
 
 private:
-  caf::actor_system& system_;
   synod::socket_events* events_ = nullptr;
 };
 
@@ -138,7 +134,7 @@ struct gateway_fixture {
 
   actor_world in;
   std::shared_ptr<test_environment> environment_ = std::make_shared<test_environment>(in.system);
-  std::shared_ptr<test_sockets> clients = std::make_shared<test_sockets>(in.system);
+  std::shared_ptr<test_sockets> clients = std::make_shared<test_sockets>();
   gateway_actor subject;
   probe beside{in};
   probe apart{in};

@@ -39,8 +39,8 @@ TEST_CASE("a socket server for which there are no descriptors says so") {
   bool listened = false;
   for (rlim_t count = 0; count < 20 && !listened; ++count) {
     few_descriptors here{count};
-    socket_server subject{in.system};
-    auto problem = subject.listen("127.0.0.1", 0);
+    auto subject = socket_server::make(in.system);
+    auto problem = subject->listen("127.0.0.1", 0);
     listened = problem.empty();
     CHECK(problem == (listened ? "" : "cannot listen at 127.0.0.1:0: too many open files"));
     CHECK((listened || count < 10));

@@ -21,7 +21,7 @@ struct fixture : actor_world {
     CHECK((!found.leader || found.acceptors.empty()));
     return found.leader;
   }
-  void tell(node_id acceptor, slot_number highest) { subject.on_highest(acceptor, subject.round(), highest, 1); }
+  void tell(node_id acceptor, slot_number highest) { subject.on_highest(acceptor, subject.round(), highest, 1, now); }
   /// The number of the next query that is answered; 0: none is.
   uint64_t next(slot_number slot_out) {
     auto found = subject.take(slot_out);
@@ -84,8 +84,8 @@ TEST_CASE_FIXTURE(fixture, "what comes while a round is asked waits for the next
   tell(2, 5);
   CHECK(to_ask() == node_set{1, 2});
   CHECK(subject.round() == first + 1);
-  subject.on_highest(0, first, 1, 1);
-  subject.on_highest(1, first, 1, 1);
+  subject.on_highest(0, first, 1, 1, now);
+  subject.on_highest(1, first, 1, 1, now);
   CHECK(next(6) == 1);
   CHECK(next(6) == 0);
   tell(1, 9);
@@ -188,4 +188,119 @@ TEST_CASE_FIXTURE(fixture, "queries that were told to wait by a lease ask again 
   CHECK(asks_leader());
   CHECK(subject.on_leased(subject.round(), 1, 8));
   CHECK(next(8) == 1);
+}
+
+namespace {
+
+/// The network takes 20 ms, as rounds have told.
+struct far_fixture : fixture {
+  far_fixture() {
+    for (int i = 0; i < 32; ++i) {
+      add(1000);
+      to_ask();
+      now += milliseconds{20};
+      tell(1, 0);
+      tell(2, 0);
+      while (next(1) != 0)
+        ;
+    }
+  }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(far_fixture, "where the network is far the next round begins after a pause, beside those that are asked") {
+  add(1);
+  CHECK(to_ask() == node_set{1, 2});
+  CHECK_FALSE(subject.next_begins());
+  add(2);
+  CHECK(to_ask().empty());
+  REQUIRE(subject.next_begins());
+  now = *subject.next_begins();
+  CHECK(to_ask() == node_set{1, 2});
+  tell(1, 5);
+  CHECK(next(100) == 0);
+  // Whoever answers the later question answers the earlier one, too.
+  tell(2, 7);
+  CHECK(next(7) == 0);
+  CHECK(next(8) == 1);
+  CHECK(next(8) == 2);
+}
+
+TEST_CASE_FIXTURE(far_fixture, "what answers an earlier round does not go for a later one") {
+  add(1);
+  to_ask();
+  auto first = subject.round();
+  add(2);
+  now += milliseconds{1};
+  CHECK(to_ask() == node_set{1, 2});
+  subject.on_highest(1, first, 3, 1, now);
+  subject.on_highest(2, first, 3, 1, now);
+  CHECK(next(4) == 1);
+  CHECK(next(4) == 0);
+  tell(1, 9);
+  tell(2, 9);
+  CHECK(next(10) == 2);
+}
+
+TEST_CASE_FIXTURE(far_fixture, "rounds that follow each other do not put off that everybody is asked") {
+  for (int i = 0; i < 50; ++i) {
+    add(1, 1);
+    CHECK(to_ask() == node_set{1, 2});
+    now += milliseconds{2};
+  }
+  CHECK(to_ask() == reached); // 100 ms after the first, which nobody has answered.
+  CHECK(to_ask().empty());
+}
+
+TEST_CASE_FIXTURE(far_fixture, "a lease that is held answers all rounds so far; acceptors answer those for which it is not") {
+  add(1);
+  CHECK(asks_leader());
+  add(2);
+  now += milliseconds{1};
+  CHECK(asks_leader());
+  auto second = subject.round();
+  add(3);
+  now += milliseconds{1};
+  CHECK(asks_leader());
+  CHECK(subject.on_leased(second, 0, 4));
+  CHECK(next(4) == 1);
+  CHECK(next(4) == 2);
+  CHECK(next(4) == 0);
+  subject.on_no_lease(subject.round());
+  CHECK(to_ask() == node_set{1, 2});
+}
+
+TEST_CASE_FIXTURE(fixture, "an acceptor that was slow is asked last, until it answers") {
+  add(1);
+  CHECK(to_ask() == node_set{1, 2});
+  tell(1, 0);
+  now += milliseconds{100};
+  CHECK(to_ask() == reached);
+  tell(0, 0);
+  CHECK(next(1) == 1);
+  add(2);
+  CHECK(to_ask() == node_set{0, 1});
+  tell(2, 0); // It is there again.
+  tell(0, 0);
+  CHECK(next(1) == 2);
+  add(3);
+  CHECK(to_ask() == node_set{1, 2});
+}
+
+TEST_CASE_FIXTURE(fixture, "who wants to know how far the network is has a round asked, once a second") {
+  CHECK(to_ask().empty());
+  subject.measure(now);
+  CHECK(to_ask() == node_set{1, 2});
+  now += milliseconds{5};
+  tell(1, 0);
+  tell(2, 0);
+  CHECK(next(100) == 0);
+  CHECK(subject.distance().pause() == network_time::shortest_pause);
+  now += milliseconds{999};
+  subject.measure(now);
+  CHECK(to_ask().empty());
+  now += milliseconds{1};
+  subject.measure(now);
+  CHECK(to_ask() == node_set{1, 2});
 }

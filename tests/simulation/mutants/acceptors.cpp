@@ -149,7 +149,6 @@ public:
   Disk& files() override { return files_; }
   const std::filesystem::path& data_directory() const override { return real_->data_directory(); }
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) override { return real_->listen(where); }
-  void start_thread(std::function<void()> run) override { real_->start_thread(std::move(run)); }
   std::unique_ptr<state_machine> make_state_machine() override { return real_->make_state_machine(); }
   spdlog::logger& log() override { return real_->log(); }
   void fatal(const std::string& why) override { real_->fatal(why); }
