@@ -139,26 +139,33 @@ void read_rounds::index_first(time_point now) {
   indexed_.push_back({first.highest, members_.latest().number(), std::move(first.reads)});
 }
 
-/// Acceptors that were not asked may have accepted what was acknowledged before: in front of those that came later.
-void read_rounds::ask_again(std::vector<read> reads) {
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(reads.begin()), std::make_move_iterator(reads.end()));
+/// Acceptors that were not asked may have accepted what was acknowledged before. What comes behind these asks again, too: whoever
+/// reads twice must not see what is older at last.
+void read_rounds::ask_again() {
+  std::vector<read> all;
+  auto take = [&all](std::vector<read>& reads) { std::move(reads.begin(), reads.end(), std::back_inserter(all)); };
+  for (auto& each : indexed_)
+    take(each.reads);
+  for (auto& each : rounds_)
+    take(each.reads);
+  take(waiting_);
+  indexed_.clear();
+  rounds_.clear();
+  waiting_ = std::move(all);
 }
 
 std::optional<read_rounds::read> read_rounds::take(slot_number slot_out) {
-  std::vector<read> outdated;
-  while (answerable_.empty() && !indexed_.empty() && indexed_.front().highest < slot_out) {
-    auto next = std::move(indexed_.front());
-    indexed_.pop_front();
-    if (next.configuration == members_.latest().number()) {
-      answerable_ = std::move(next.reads);
-      std::reverse(answerable_.begin(), answerable_.end());
-    } else {
-      std::move(next.reads.begin(), next.reads.end(), std::back_inserter(outdated));
+  if (answerable_.empty()) {
+    if (indexed_.empty() || indexed_.front().highest >= slot_out)
+      return std::nullopt;
+    if (indexed_.front().configuration != members_.latest().number()) {
+      ask_again();
+      return std::nullopt;
     }
+    answerable_ = std::move(indexed_.front().reads);
+    indexed_.pop_front();
+    std::reverse(answerable_.begin(), answerable_.end());
   }
-  ask_again(std::move(outdated));
-  if (answerable_.empty())
-    return std::nullopt;
   auto next = std::move(answerable_.back());
   answerable_.pop_back();
   return next;

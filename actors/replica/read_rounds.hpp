@@ -113,7 +113,7 @@ private:
   bool may_begin(time_point now) const;
   bool has_to_ask_acceptors() const;
   node_set enough(const node_set& reached, slot_number slot_out) const;
-  void ask_again(std::vector<read> reads);
+  void ask_again();
   void index_first(time_point now);
 
   configurations members_;

@@ -271,6 +271,29 @@ TEST_CASE_FIXTURE(far_fixture, "a lease that is held answers all rounds so far; 
   CHECK(to_ask() == node_set{1, 2});
 }
 
+TEST_CASE_FIXTURE(far_fixture, "reads that ask again behind a configuration are not overtaken by those that came behind them") {
+  add(1);
+  to_ask();
+  tell(1, 5);
+  tell(2, 5);
+  add(2);
+  now += milliseconds{1};
+  to_ask();
+  add(3);
+  auto members = three_members();
+  members.add({1, nodes_of({0, 1, 2}).nodes()}, 300);
+  subject.reconfigure(members);
+  tell(1, 4);
+  tell(2, 4);
+  add(4);
+  CHECK(next(6) == 0); // All ask again.
+  CHECK(to_ask() == node_set{1, 2});
+  tell(1, 6);
+  tell(2, 6);
+  for (uint64_t number : {1, 2, 3, 4})
+    CHECK(next(7) == number);
+}
+
 TEST_CASE_FIXTURE(fixture, "an acceptor that was slow is asked last, until it answers") {
   add(1);
   CHECK(to_ask() == node_set{1, 2});
