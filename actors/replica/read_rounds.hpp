@@ -90,7 +90,7 @@ private:
   static constexpr std::chrono::milliseconds first_pause{100}; // before a round is asked once more
   static constexpr std::chrono::milliseconds last_pause{1000};
   static constexpr std::chrono::milliseconds measured_for{1000};
-  static constexpr size_t most_rounds = 2 * network_time::most_under_way; // that are asked
+  static constexpr size_t most_rounds = 128; // that are asked: twice as many as network_time allows where nothing is late
 
   /// One that is asked.
   struct asked_round {
