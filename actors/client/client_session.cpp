@@ -10,6 +10,7 @@ namespace synod {
 namespace {
 
 constexpr std::chrono::milliseconds most_patience{5000};
+const backoff openings{std::chrono::milliseconds{100}, std::chrono::seconds{1}};
 constexpr size_t most_bytes = request_limit_bytes - 1024; // Of operations: a request has its session beside them.
 constexpr const char* too_large = "the request is larger than one may be";
 constexpr const char* not_sound = "operations that cannot be read, or that are a session's own";
@@ -124,7 +125,7 @@ void client_session::on_opened(const message<schema::Opened>& opened, time_point
     return opened->getWhy().size() > 0 ? on_refused_opening(opened->getWhy().cStr()) : void();
   session_ = opened->getSession();
   opening_ = 0;
-  openings_ = {std::chrono::milliseconds{100}, std::chrono::seconds{1}};
+  openings_ = openings;
   next_cid_ = 1;
   used_ = now;
   send_waiting();
@@ -233,13 +234,14 @@ bool client_session::gives_up(time_point now) {
 void client_session::on_replica(time_point now) {
   of_requests_ = {.since = now};
   of_queries_ = {.since = now};
-  openings_ = {std::chrono::milliseconds{100}, std::chrono::seconds{1}};
+  openings_ = openings;
   if (opening_ != 0 || (session_ == 0 && !waiting_.empty()))
     open(now);
   for (auto& each : requests_)
     owner_.ask(each.request);
   send_waiting();
-  for (auto i = queries_.begin(); i != queries_.end();) {
+  auto fresh = next_query_; // Those from here on were sent just now.
+  for (auto i = queries_.begin(); i != queries_.end() && i->first < fresh;) {
     auto each = i++;
     each->second.refused = false;
     if (each->second.answer.count > 0)

@@ -209,7 +209,8 @@ void leader::on_p2b(const message<schema::P2b>& answer) {
   if (under == ballot_)
     for (auto slot : answer->getSlots())
       if (auto* voted = now->proposals.find(slot)) {
-        now->prompt.voted(answer->getAcceptor());
+        if (audience_->acceptors.find(answer->getAcceptor())) // Whom it cannot ask it need not know.
+          now->prompt.voted(answer->getAcceptor());
         send(voted->commander, vote{answer->getAcceptor(), under});
       }
   send_waiting(*now, answer->getAcceptor());

@@ -61,6 +61,7 @@ std::string report_text(const options& asked, const results& found, const std::v
                       asked.rate > 0 ? ", from when each was due" : "");
   auto out = std::back_inserter(text);
   auto lines = kinds(found);
+  auto whole = lines.size(); // Behind these come their stages.
   for (auto& each : way)
     lines.emplace_back(each.name.c_str(), &each.times);
   int width = 8;
@@ -74,7 +75,7 @@ std::string report_text(const options& asked, const results& found, const std::v
   };
   head("");
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (i == kinds(found).size())
+    if (i == whole)
       head("a write's");
     auto& [name, x] = lines[i];
     fmt::format_to(out, "{:{}} {:>10} {:>9.3f}", name, width, x->count(), x->mean() / ms);

@@ -293,6 +293,17 @@ TEST_CASE_FIXTURE(fixture, "what one replica has told of a query is not put toge
   CHECK(answered == answers{{1, {11, 21}}});
 }
 
+TEST_CASE_FIXTURE(fixture, "another replica is asked each query once, whatever the one before told of them") {
+  query(1, 2);
+  query(2);
+  query(3, 2);
+  tell(1, 0, {10});
+  tell(3, 0, {30});
+  queries.clear();
+  subject.on_replica(now);
+  CHECK(queries.size() == 3);
+}
+
 TEST_CASE_FIXTURE(fixture, "a session is its client's to end, and what cannot be read is not sent") {
   for (auto closes : {true, false}) {
     operation_writer one;
