@@ -1,10 +1,10 @@
 // What role tests share: an actor system with CAF's test coordinator and a virtual clock.
 #pragma once
 
-#include "synod/actors/node/system_config.hpp"
 #include "synod/messages/operations.hpp"
 #include "synod/messages/roles.hpp"
 
+#include <caf/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
 #include <deque>

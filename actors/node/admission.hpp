@@ -18,15 +18,15 @@ using cluster_key = std::array<uint8_t, 32>;
 cluster_key key_of(const cluster& config);
 
 /// One side of the first bytes of a connection. Neither side goes on with one that does not know the cluster's key: what lies
-/// behind (CAF) believes every byte.
+/// behind (frames.hpp) believes every byte.
 ///
 /// The one that connects says hello, and so does the other one. Then the first one proves that it knows the key, and the other
 /// one answers with a verdict and, when it takes the first one, with its own proof.
 ///
 /// - A hello, 103 bytes: "synod", version, length of the sender's name (none: a tool), the name in 64 bytes, 32 random bytes.
-/// - A proof, 32 bytes: HMAC-SHA256, under the key, of "connects " or "accepts ", the hello of the one that connects, and that of
-/// the
-///   other one. With random bytes of both sides nothing that was recorded is of use; with the word, nothing that is sent back.
+/// - A proof, 32 bytes: HMAC-SHA256, under the key, of "connects " or "accepts ", the hello of the one that connects, and that
+///   of the other one. With random bytes of both sides nothing that was recorded is of use; with the word, nothing that is sent
+///   back.
 /// - A verdict: 0 for taken, 1 for refused; then a proof, or zeros.
 ///
 /// Later versions keep the size and the first six bytes of a hello, at which all that is something else is told. A stranger who
@@ -39,7 +39,7 @@ public:
   enum class side { connects, accepts };
   using random_bytes = std::array<uint8_t, 32>;
 
-  static constexpr uint8_t version = 1;
+  static constexpr uint8_t version = 2;
   static constexpr size_t longest_name = 64;
   static constexpr size_t begin_bytes = 5 + 1;
   static constexpr size_t hello_bytes = begin_bytes + 1 + longest_name + sizeof(random_bytes);

@@ -1,15 +1,17 @@
 #include "synod/actors/node/connector.hpp"
 
+#include "synod/actors/node/remote_link.hpp"
 #include "synod/actors/node/tcp.hpp"
-#include "synod/actors/role/error_text.hpp"
-
-#include <caf/io/basp_broker.hpp>
-#include <caf/io/middleman_actor_impl.hpp>
-#include <caf/io/network/default_multiplexer.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <optional>
+#include <utility>
 
 namespace synod {
 
@@ -53,10 +55,10 @@ std::optional<std::string> refusal_by(int socket, admission greeting) {
   return greeting.admitted() ? std::nullopt : std::optional{greeting.refusal()};
 }
 
-class connector : public caf::io::middleman_actor_impl {
+class connector : public connector_actor::base {
 public:
-  connector(caf::actor_config& config, caf::actor broker, const cluster_key& key, std::string name)
-    : middleman_actor_impl{config, std::move(broker)}, key_{key}, name_{std::move(name)} {}
+  connector(caf::actor_config& config, const cluster_key& key, std::string name)
+    : connector_actor::base{config}, key_{key}, name_{std::move(name)} {}
 
   const char* name() const override { return "connector"; }
 
@@ -64,55 +66,45 @@ public:
     // Nobody else would catch it either: the process ends with the reason, and is not left without a connector.
     set_exception_handler(
       [](caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error { std::rethrow_exception(thrown); });
-    return middleman_actor_impl::make_behavior();
-  }
-
-protected:
-  // The seam for encrypted connections: what wraps the socket is chosen here.
-  caf::expected<caf::io::scribe_ptr> connect(const std::string& host, uint16_t port) override {
-    auto socket = connect_to({host, port}, connect_limit);
-    if (socket < 0)
-      return caf::sec::cannot_connect_to_node;
-    auto refusal = refusal_by(socket, {admission::side::connects, key_, name_, fresh_random_bytes()});
-    // CAF takes a new connection for a silent one when nothing has come by its next heartbeat, however soon that is: so it gets
-    // the socket when the other end's handshake is there.
-    if (!refusal && is_readable(socket, clock::now() + first_word_limit))
-      return system().middleman().backend().new_scribe(socket);
-    ::close(socket);
-    if (!refusal || refusal->empty())
-      return caf::sec::cannot_connect_to_node;
-    return caf::make_error(caf::sec::invalid_argument, *refusal);
+    return {[this](caf::connect_atom, const std::string& host, uint16_t port) -> caf::result<caf::strong_actor_ptr> {
+      if (auto problem = connect({host, port}))
+        return problem;
+      return other_;
+    }};
   }
 
 private:
+  // The seam for encrypted connections: what wraps the socket is chosen here.
+  caf::error connect(const endpoint& where) {
+    if (link_ && link_->is_open())
+      return {};
+    auto socket = connect_to(where, connect_limit);
+    if (socket < 0)
+      return caf::sec::cannot_connect_to_node;
+    if (auto refusal = refusal_by(socket, {admission::side::connects, key_, name_, fresh_random_bytes()})) {
+      ::close(socket);
+      return refusal->empty() ? caf::error{caf::sec::cannot_connect_to_node}
+                              : caf::make_error(caf::sec::invalid_argument, *refusal);
+    }
+    auto shown = std::make_shared<std::promise<caf::strong_actor_ptr>>();
+    auto comes = shown->get_future();
+    link_ = remote_link::open(system(), socket, nullptr, [shown](auto& other) { shown->set_value(other); });
+    if (comes.wait_for(first_word_limit) == std::future_status::ready && (other_ = comes.get()))
+      return {};
+    std::exchange(link_, nullptr)->close();
+    return caf::sec::cannot_connect_to_node;
+  }
+
   cluster_key key_;
   std::string name_;
+  std::shared_ptr<remote_link> link_;
+  caf::strong_actor_ptr other_; // its end's node actor
 };
 
 } // namespace
 
-caf::actor connection_broker(caf::actor_system& system) {
-  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-}
-
-void watch_connection_broker(caf::actor_system& system, std::function<void(const std::string& why)> fatal) {
-  auto broker = connection_broker(system);
-  system.middleman().backend().post([broker, fatal = std::move(fatal)] { // In its thread.
-    auto* actor = static_cast<caf::scheduled_actor*>(caf::actor_cast<caf::abstract_actor*>(broker));
-    actor->set_exception_handler([fatal](caf::scheduled_actor*, std::exception_ptr& thrown) -> caf::error {
-      fatal("what connects this node with others has ended: " + text_of(thrown));
-      return caf::sec::runtime_error;
-    });
-  });
-}
-
-caf::io::middleman_actor spawn_connector(caf::actor_system& system, const cluster_key& key, const std::string& name) {
-  return system.spawn<connector, caf::detached + caf::hidden>(connection_broker(system), key, name);
-}
-
-void take_connection(caf::actor_system& system, int socket, uint16_t port, const caf::strong_actor_ptr& node) {
-  caf::anon_send(connection_broker(system), caf::publish_atom::value, system.middleman().backend().new_scribe(socket), port, node,
-                 std::set<std::string>{});
+connector_actor spawn_connector(caf::actor_system& system, const cluster_key& key, const std::string& name) {
+  return system.spawn<connector, caf::detached + caf::hidden>(key, name);
 }
 
 } // namespace synod

@@ -3,30 +3,25 @@
 
 #include "synod/actors/node/admission.hpp"
 
-#include <caf/io/all.hpp>
+#include <caf/all.hpp>
 
-#include <functional>
+#include <chrono>
 #include <string>
 
 namespace synod {
 
-/// How long a connection may take to come up, and then the other end to take this one, and to say something.
+/// How long a connection may take to come up, and then the other end to take this one, and to show its node actor.
 constexpr std::chrono::milliseconds connect_limit{1000};
 constexpr std::chrono::milliseconds admission_limit{3000};
 constexpr std::chrono::milliseconds first_word_limit{3000};
 
-/// A middleman actor of its own for one peer (connect_atom, host, port): CAF's shared one connects one after the other and waits
-/// for the kernel's two minutes. Each connection shows first that it comes from this cluster, and so does the other end; if not,
-/// the error is caf::sec::invalid_argument, and says why. `name`: this node's; empty: a tool.
-caf::io::middleman_actor spawn_connector(caf::actor_system& system, const cluster_key& key, const std::string& name);
+/// For one peer, in a thread of its own; answers with the other end's node actor. Each connection shows first that it comes from
+/// this cluster, and so does the other end; if not, the error is caf::sec::invalid_argument, and says why. A connection lasts
+/// when its connector has ended, and while it lasts there is no second one.
+using connector_actor =
+  caf::typed_actor<caf::replies_to<caf::connect_atom, std::string, uint16_t>::with<caf::strong_actor_ptr>>; // host, port
 
-/// What of CAF's holds all connections with other nodes: without it there are none.
-caf::actor connection_broker(caf::actor_system& system);
-
-/// An exception out of that ends the process by `fatal`, with its text, where CAF would end the actor without one.
-void watch_connection_broker(caf::actor_system& system, std::function<void(const std::string& why)> fatal);
-
-/// Gives a connection that this node has let in to CAF, which answers with the node actor.
-void take_connection(caf::actor_system& system, int socket, uint16_t port, const caf::strong_actor_ptr& node);
+/// `name`: this node's; empty: a tool.
+connector_actor spawn_connector(caf::actor_system& system, const cluster_key& key, const std::string& name);
 
 } // namespace synod

@@ -46,8 +46,7 @@ message<schema::Hello> ask_greeting(caf::scoped_actor& asker, const cluster& fil
   auto failed = [&](const caf::error& why) { problem = text_of(why); };
   auto connector = spawn_connector(asker->system(), key_of(file), {});
   asker->request(connector, answer_limit, caf::connect_atom::value, where.host, where.port)
-    .receive([&](const caf::node_id&, const caf::strong_actor_ptr& found, const std::set<std::string>&) { node = found; },
-             failed);
+    .receive([&](const caf::strong_actor_ptr& found) { node = found; }, failed);
   if (node)
     asker->request(caf::actor_cast<node_actor>(node), answer_limit, caf::get_atom::value)
       .receive([&](const message<schema::Hello>& found) { got = found; }, failed);

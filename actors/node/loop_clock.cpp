@@ -1,7 +1,5 @@
 #include "synod/actors/node/loop_clock.hpp"
 
-#include <pthread.h>
-
 #include <utility>
 
 namespace synod {
@@ -13,7 +11,7 @@ template <class Do>
 void loop_clock::in_loop(Do what) {
   if (in_loop_()) {
     what();
-    return sleep_until_due();
+    return wake_when_due();
   }
   {
     std::lock_guard guard{mutex_};
@@ -66,64 +64,35 @@ void loop_clock::cancel_all() {
 // -- due ----------------------------------------------------------------------
 
 void loop_clock::advance() {
-  std::vector<asked> taken;
+  std::vector<loop_task> taken;
   {
     std::lock_guard guard{mutex_};
     taken.swap(asked_);
   }
   for (auto& each : taken)
     each();
-  if (sleeps_until_ <= now()) {
-    sleeps_until_ = time_point::max();
+  if (wakes_at_ <= now()) {
+    wakes_at_ = time_point::max();
     trigger_expired_timeouts();
   }
-  sleep_until_due();
+  wake_when_due();
 }
 
-/// The sleeper is told of an earlier deadline only: one that was cancelled wakes the loop in vain.
-void loop_clock::sleep_until_due() {
-  if (schedule_.empty() || schedule_.begin()->first >= sleeps_until_)
+/// At an earlier deadline only: one that was cancelled wakes the loop in vain.
+void loop_clock::wake_when_due() {
+  if (schedule_.empty() || schedule_.begin()->first >= wakes_at_)
     return;
-  sleeps_until_ = schedule_.begin()->first;
-  {
-    std::lock_guard guard{mutex_};
-    due_ = sleeps_until_;
-  }
-  changed_.notify_one();
-}
-
-void loop_clock::run_sleeper() {
-  std::unique_lock guard{mutex_};
-  while (!ends_) {
-    if (due_ == time_point::max()) {
-      changed_.wait(guard);
-    } else if (now() < due_) {
-      changed_.wait_until(guard, due_);
-    } else {
-      due_ = time_point::max();
-      guard.unlock();
-      wake_();
-      guard.lock();
-    }
-  }
-}
-
-void loop_clock::start() {
-  sleeper_ = std::thread{[this] {
-    ::pthread_setname_np(::pthread_self(), "synod.clock");
-    run_sleeper();
-  }};
+  wakes_at_ = schedule_.begin()->first;
+  wake_at_(wakes_at_);
 }
 
 void loop_clock::stop() {
-  std::vector<asked> dropped; // Without the lock: what they hold may be the last of an actor, which cancels its timeouts then.
+  std::vector<loop_task>
+    dropped; // Without the lock: what they hold may be the last of an actor, which cancels its timeouts then.
   {
     std::lock_guard guard{mutex_};
-    ends_ = true;
     dropped.swap(asked_);
   }
-  changed_.notify_one();
-  sleeper_.join();
   base::cancel_all();
 }
 

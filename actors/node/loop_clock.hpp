@@ -2,25 +2,26 @@
 #pragma once
 
 #include <caf/detail/simple_actor_clock.hpp>
+#include <caf/detail/unique_function.hpp>
 
-#include <condition_variable>
 #include <functional>
-#include <future>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 namespace synod {
 
+/// May hold what cannot be copied.
+using loop_task = caf::detail::unique_function<void()>;
+
 /// Belongs to the loop's thread, which keeps the schedule without a lock and without waking anybody; CAF's own clock is told in a
-/// thread of its own whenever an actor ends, a commander for example. What other threads ask for is handed to the loop. A thread
-/// sleeps until the earliest deadline, and wakes the loop then.
+/// thread of its own whenever an actor ends, a commander for example. What other threads ask for is handed to the loop.
 class loop_clock : public caf::detail::simple_actor_clock {
 public:
-  /// `in_loop`: whether this is the loop's thread; `wake`: has the loop call `advance`, from any thread.
-  loop_clock(std::function<bool()> in_loop, std::function<void()> wake) : in_loop_{std::move(in_loop)}, wake_{std::move(wake)} {}
+  /// `in_loop`: whether this is the loop's thread. To have it call `advance`: `wake`, soon, from any thread; `wake_at`, then, in
+  /// place of what was said before.
+  loop_clock(std::function<bool()> in_loop, std::function<void()> wake, std::function<void(time_point)> wake_at)
+    : in_loop_{std::move(in_loop)}, wake_{std::move(wake)}, wake_at_{std::move(wake_at)} {}
 
-  void start();
   /// The loop has ended.
   void stop();
   /// In the loop: takes what other threads have asked for, and sends what is due.
@@ -38,25 +39,20 @@ public:
 
 private:
   using base = caf::detail::simple_actor_clock;
-  using asked = std::packaged_task<void()>; // may hold what cannot be copied
 
   template <class Do>
   void in_loop(Do what);
-  void sleep_until_due();
-  void run_sleeper();
+  void wake_when_due();
 
   std::function<bool()> in_loop_;
   std::function<void()> wake_;
+  std::function<void(time_point)> wake_at_;
 
   // of the loop's thread
-  time_point sleeps_until_ = time_point::max(); // the sleeper, as it was told
+  time_point wakes_at_ = time_point::max();
 
   std::mutex mutex_;
-  std::vector<asked> asked_; // by other threads
-  std::condition_variable changed_;
-  time_point due_ = time_point::max(); // the sleeper is to wake the loop then
-  bool ends_ = false;
-  std::thread sleeper_;
+  std::vector<loop_task> asked_; // by other threads
 };
 
 } // namespace synod

@@ -1,47 +1,93 @@
 #include "synod/actors/node/loop_scheduler.hpp"
 
-#include <caf/io/middleman.hpp>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#include <thread>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <stdexcept>
 #include <utility>
 
 namespace synod {
 
-/// What the multiplexer is given to run, since it takes no actors but its own.
-class loop_scheduler::turn : public caf::resumable, public caf::ref_counted, public caf::execution_unit {
-public:
-  explicit turn(loop_scheduler& of) : execution_unit{&of.system()}, scheduler_{of} {}
+namespace {
 
-  subtype_t subtype() const override { return function_object; }
-  void intrusive_ptr_add_ref_impl() override { ref(); }
-  void intrusive_ptr_release_impl() override { deref(); }
-  resume_result resume(caf::execution_unit*, size_t) override {
-    scheduler_.run_turn(this == scheduler_.turn_.get());
-    return done;
-  }
+thread_local const loop_scheduler* loop_of_this_thread = nullptr;
+
+void require(int failure) {
+  if (failure != 0)
+    throw std::runtime_error{std::string{"sockets cannot be waited for: "} + uv_strerror(failure)};
+}
+
+/// The first loop of a process makes a pipe for signals, behind a descriptor of its own, and aborts when it gets none: so that is
+/// tried before.
+int problem_of_first_loop() {
+  int loop = ::eventfd(0, EFD_CLOEXEC), pipe[2] = {-1, -1};
+  auto failure = loop < 0 || ::pipe2(pipe, O_CLOEXEC) != 0 ? uv_translate_sys_error(errno) : 0;
+  for (auto each : {loop, pipe[0], pipe[1]})
+    if (each >= 0)
+      ::close(each);
+  return failure;
+}
+
+} // namespace
+
+/// What actors that are resumed here see of it.
+class loop_scheduler::resuming : public caf::execution_unit {
+public:
+  explicit resuming(loop_scheduler& of) : execution_unit{&of.system()}, ready_{of.ready_} {}
+
   /// From an actor that is being resumed: another one has a message.
-  void exec_later(caf::resumable* actor) override { scheduler_.ready_.push_back(actor); }
+  void exec_later(caf::resumable* actor) override { ready_.push_back(actor); }
 
 private:
-  loop_scheduler& scheduler_;
+  std::vector<caf::resumable*>& ready_;
 };
 
 loop_scheduler::loop_scheduler(caf::actor_system& system)
   : abstract_coordinator{system},
-    clock_{[this] { return in_loop(); }, [this] { tell(); }},
-    turn_{caf::make_counted<turn>(*this)},
-    arrival_{caf::make_counted<turn>(*this)} {}
+    clock_{[this] { return in_loop(); }, [this] { from_outside([] {}); }, [this](auto when) { wake_at(when); }},
+    unit_{std::make_unique<resuming>(*this)} {
+  require(problem_of_first_loop());
+  require(uv_loop_init(&loop_));
+  require(uv_async_init(&loop_, &arrival_, [](uv_async_t* x) { static_cast<loop_scheduler*>(x->data)->take_arrived(); }));
+  arrival_.data = this;
+  alarm_at_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  require(alarm_at_ < 0 ? uv_translate_sys_error(errno) : uv_poll_init(&loop_, &alarm_, alarm_at_));
+  alarm_.data = this;
+  require(uv_poll_start(&alarm_, UV_READABLE, [](uv_poll_t* x, int, int) {
+    auto& self = *static_cast<loop_scheduler*>(x->data);
+    uint64_t times = 0;
+    static_cast<void>(::read(self.alarm_at_, &times, sizeof times)); // Which may have been set anew meanwhile.
+    self.clock_.advance();
+  }));
+}
 
-loop_scheduler::~loop_scheduler() = default;
+loop_scheduler::~loop_scheduler() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&arrival_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&alarm_), nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT); // Lets them close.
+  uv_loop_close(&loop_);
+  ::close(alarm_at_);
+}
 
 void loop_scheduler::start() {
-  clock_.start();
+  thread_ = std::thread{[this] {
+    ::pthread_setname_np(::pthread_self(), "synod.loop");
+    run();
+  }};
   abstract_coordinator::start();
 }
 
-/// The loop has ended: what is left will not be resumed. Detached actors may be about to end yet, and have others told of it.
+/// What is left will not be resumed. Detached actors may be about to end yet, and have others told of it.
 void loop_scheduler::stop() {
   stop_actors();
+  post(loop_task{[this] { ended_ = true; }});
+  thread_.join();
   clock_.stop();
   auto left = std::exchange(ready_, {});
   {
@@ -53,58 +99,48 @@ void loop_scheduler::stop() {
     cleanup_and_release(each);
 }
 
+void loop_scheduler::run() {
+  loop_of_this_thread = this;
+  sigset_t broken_pipe; // That the other end is gone the write says, too.
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+  while (!ended_) {
+    uv_run(&loop_, ready_.empty() ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    resume_actors();
+    for (size_t i = 0; i < residents_.size(); ++i) // One may enter meanwhile.
+      residents_[i]->on_turn_end();
+  }
+  end();
+}
+
+void loop_scheduler::end() {
+  uv_unref(reinterpret_cast<uv_handle_t*>(&arrival_));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&alarm_));
+  do { // Lets the residents' handles close; one may enter yet.
+    for (auto& each : std::vector{residents_})
+      each->on_loop_end();
+    uv_run(&loop_, UV_RUN_ONCE);
+  } while (uv_loop_alive(&loop_) != 0);
+}
+
 bool loop_scheduler::in_loop() const {
-  return std::this_thread::get_id() == system_.middleman().backend().thread_id();
+  return loop_of_this_thread == this;
 }
 
-void loop_scheduler::enqueue(caf::resumable* actor) {
-  if (in_loop()) {
-    ready_.push_back(actor);
-    return post_turn();
-  }
-  {
-    std::lock_guard guard{mutex_};
-    arrived_.push_back(actor);
-  }
-  tell();
+caf::execution_unit& loop_scheduler::unit() {
+  return *unit_;
 }
 
-/// The loop, that something has arrived; unless it knows already.
-void loop_scheduler::tell() {
-  {
-    std::lock_guard guard{mutex_};
-    if (std::exchange(told_, true))
-      return;
-  }
-  post(*arrival_);
-}
-
-void loop_scheduler::post(turn& x) {
-  x.ref();
-  system_.middleman().backend().exec_later(&x);
-}
-
-/// One at a time, behind the sockets.
-void loop_scheduler::post_turn() {
-  if (!std::exchange(posted_, true))
-    post(*turn_);
+void loop_scheduler::leave(const loop_resident& x) {
+  std::erase_if(residents_, [&](auto& each) { return each.get() == &x; });
 }
 
 /// Each that is ready has a turn.
-void loop_scheduler::run_turn(bool posted) {
-  posted_ &= !posted;
-  auto clock = false;
-  {
-    std::lock_guard guard{mutex_};
-    clock = std::exchange(told_, false);
-    ready_.insert(ready_.end(), arrived_.begin(), arrived_.end());
-    arrived_.clear();
-  }
-  if (clock)
-    clock_.advance();
+void loop_scheduler::resume_actors() {
   running_.swap(ready_);
   for (auto* each : running_)
-    switch (each->resume(turn_.get(), max_throughput_)) {
+    switch (each->resume(unit_.get(), max_throughput_)) {
       case caf::resumable::resume_later:
         ready_.push_back(each);
         break;
@@ -116,8 +152,57 @@ void loop_scheduler::run_turn(bool posted) {
         break;
     }
   running_.clear();
-  if (!ready_.empty())
-    post_turn();
+}
+
+// -- other threads ------------------------------------------------------------
+
+void loop_scheduler::enqueue(caf::resumable* actor) {
+  if (in_loop())
+    ready_.push_back(actor);
+  else
+    from_outside([&] { arrived_.push_back(actor); });
+}
+
+void loop_scheduler::post(loop_task what) {
+  from_outside([&] { posted_.push_back(std::move(what)); });
+}
+
+/// Wakes the loop, unless it knows already.
+template <class Add>
+void loop_scheduler::from_outside(Add add) {
+  {
+    std::lock_guard guard{mutex_};
+    add();
+    if (std::exchange(told_, true))
+      return;
+  }
+  uv_async_send(&arrival_);
+}
+
+void loop_scheduler::take_arrived() {
+  std::vector<loop_task> posted;
+  {
+    std::lock_guard guard{mutex_};
+    told_ = false;
+    ready_.insert(ready_.end(), arrived_.begin(), arrived_.end());
+    arrived_.clear();
+    posted.swap(posted_);
+  }
+  for (auto& each : posted)
+    each();
+  clock_.advance();
+}
+
+// -- time -----------------------------------------------------------------------
+
+/// In place of what it was told before.
+void loop_scheduler::wake_at(caf::actor_clock::time_point when) {
+  auto since_boot = std::max(when.time_since_epoch(), caf::actor_clock::duration_type{1}); // 0 would be never.
+  auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  itimerspec at{};
+  at.it_value.tv_sec = seconds.count();
+  at.it_value.tv_nsec = std::chrono::nanoseconds{since_boot - seconds}.count();
+  ::timerfd_settime(alarm_at_, TFD_TIMER_ABSTIME, &at, nullptr);
 }
 
 } // namespace synod

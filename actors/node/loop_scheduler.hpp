@@ -1,4 +1,4 @@
-// One thread for a process's actors and its links to other hosts.
+// One thread for a process's actors and sockets.
 #pragma once
 
 #include "synod/actors/node/loop_clock.hpp"
@@ -6,19 +6,35 @@
 #include <caf/all.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
+#include <uv.h>
+
+#include <functional>
+#include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 namespace synod {
 
-/// Resumes actors in the thread in which CAF's multiplexer waits for sockets. So a message takes no change of threads on its way
-/// from another host's socket through the roles of this one to the next socket: each would be a wake-up, and these are what a
-/// lone command costs.
+/// Has sockets in the loop, which keeps it until it leaves. All of it in the loop's thread.
+class loop_resident {
+public:
+  virtual ~loop_resident() = default;
+  /// What happened at the sockets was told, and each actor that had messages has had its turn.
+  virtual void on_turn_end() = 0;
+  /// The loop ends, when all handles here are closed.
+  virtual void on_loop_end() = 0;
+};
+
+/// A libuv loop, in a thread of its own, that resumes actors between two looks at its sockets. So a message takes no change of
+/// threads on its way from another host's socket through the roles of this one to the next socket: each would be a wake-up, and
+/// these are what a lone command costs.
 ///
 /// Actors are resumed in the order in which they came to have messages. After each has had a turn the sockets have one: what was
 /// sent leaves before those that came meanwhile are resumed, and a busy role does not keep other hosts waiting.
 ///
-/// Loaded as CAF's scheduler, with the middleman. An actor that waits, or computes for long, is to be spawned detached.
+/// Loaded as CAF's scheduler. An actor that waits, or computes for long, is to be spawned detached. What an actor or a resident
+/// throws and does not catch ends the process. Throws std::runtime_error where there are no descriptors for it.
 class loop_scheduler : public caf::scheduler::abstract_coordinator {
 public:
   explicit loop_scheduler(caf::actor_system& system);
@@ -27,34 +43,56 @@ public:
   static caf::actor_system::module* make(caf::actor_system& system, caf::detail::type_list<>) {
     return new loop_scheduler(system);
   }
+  /// Of a system that has one.
+  static loop_scheduler& of(caf::actor_system& system) { return dynamic_cast<loop_scheduler&>(system.scheduler()); }
 
-  /// From any thread.
+  // From any thread:
   void enqueue(caf::resumable* actor) override;
   loop_clock& clock() noexcept override { return clock_; }
+  /// Whether this is the loop's thread.
+  bool in_loop() const;
+  /// In the loop, soon; not once it has ended.
+  void post(loop_task what);
+
+  // In the loop:
+  uv_loop_t& loop() { return loop_; }
+  caf::execution_unit& unit();
+  void enter(std::shared_ptr<loop_resident> x) { residents_.push_back(std::move(x)); }
+  /// Its handles are closed. In the last one's callback, not at the end of a turn.
+  void leave(const loop_resident& x);
 
 private:
-  class turn;
+  class resuming;
 
   void start() override;
   void stop() override;
-  bool in_loop() const;
-  void tell();
-  void post(turn& x);
-  void post_turn();
-  void run_turn(bool posted);
+  void run();
+  void end();
+  void resume_actors();
+  void take_arrived();
+  void wake_at(caf::actor_clock::time_point when);
+  template <class Add>
+  void from_outside(Add add);
 
   loop_clock clock_;
-  caf::intrusive_ptr<turn> turn_;    // posted by the loop's own thread
-  caf::intrusive_ptr<turn> arrival_; // posted by others
+  std::unique_ptr<resuming> unit_;
+  uv_loop_t loop_;
+  uv_async_t arrival_;
+  uv_poll_t alarm_;
+  int alarm_at_; // a descriptor
+  std::thread thread_;
 
   // of the loop's thread
   std::vector<caf::resumable*> ready_;
   std::vector<caf::resumable*> running_;
-  bool posted_ = false; // turn_ is
+  std::vector<std::shared_ptr<loop_resident>> residents_;
+  bool ended_ = false;
 
+  // from other threads
   std::mutex mutex_;
-  std::vector<caf::resumable*> arrived_; // from other threads
-  bool told_ = false;                    // the loop, that something has arrived
+  std::vector<caf::resumable*> arrived_;
+  std::vector<loop_task> posted_;
+  bool told_ = false; // the loop, that something has arrived
 };
 
 } // namespace synod

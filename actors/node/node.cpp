@@ -1,6 +1,5 @@
 #include "synod/actors/node/node.hpp"
 
-#include "synod/actors/node/connector.hpp"
 #include "synod/actors/role/error_text.hpp"
 #include "synod/actors/role/robust.hpp"
 
@@ -38,8 +37,6 @@ node::behavior_type node::make_behavior() {
         link.problem.clear(); // Of somebody else who came as that node.
         return link_down(other, text_of(down.reason));
       }
-    if (options_.refused && connection_broker(system()).address() == down.source)
-      options_.fatal("what connects this node with others has ended: " + text_of(down.reason));
     for (auto& role : options_.roles)
       if (role.handle.address() == down.source && down.reason != caf::exit_reason::user_shutdown)
         options_.fatal("role " + role.name + " has ended: " + text_of(down.reason)); // Half a node is worse than none.
@@ -55,10 +52,6 @@ node::behavior_type node::make_behavior() {
     link.pauses.reset();
     if (link.connector)
       connect(other);
-  }
-  if (options_.refused) {
-    monitor(connection_broker(system()));
-    watch_connection_broker(system(), options_.fatal);
   }
   if (options_.connects)
     delayed_send(this, look_interval, tick_atom_v, options_.self);
@@ -107,8 +100,8 @@ void node::connect(node_id other) {
   auto& where = found->second.address;
   request(found->second.connector, caf::infinite, caf::connect_atom::value, where.host, where.port)
     .then(
-      [this, other](const caf::node_id&, const caf::strong_actor_ptr& actor, const std::set<std::string>&) {
-        if (actor && links_.contains(other))
+      [this, other](const caf::strong_actor_ptr& actor) {
+        if (links_.contains(other))
           greet(other, caf::actor_cast<node_actor>(actor));
         else
           connect_later(other);
@@ -125,7 +118,7 @@ void node::connect_instead(node_id other) {
   auto& link = links_.at(other);
   options_.log->warn("node {} has not connected, to {}: this node tries it, at {}", link.name, to_string(self().address),
                      to_string(link.address));
-  if (!system().has_middleman())
+  if (!options_.refused)
     return; // There is no network.
   link.connector = spawn_connector(system(), key_of(*config_), self().name);
   connect(other);

@@ -1,6 +1,7 @@
 // The node actor: the roles of one node, and the links to other nodes.
 #pragma once
 
+#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/greeting.hpp"
 #include "synod/actors/node/known_nodes.hpp"
 #include "synod/actors/node/membership.hpp"
@@ -9,7 +10,7 @@
 #include "synod/actors/role/cluster.hpp"
 #include "synod/messages/roles.hpp"
 
-#include <caf/io/all.hpp>
+#include <caf/all.hpp>
 
 #include <functional>
 #include <map>
@@ -77,10 +78,10 @@ private:
   struct link {
     std::string name;
     endpoint address;
-    caf::io::middleman_actor connector; // null: the other one connects
-    std::optional<member> guest;        // as it has greeted
-    uint64_t token = 0;                 // of its data directory, as it has greeted
-    caf::strong_actor_ptr other;        // the node actor at the other end; null: not connected
+    connector_actor connector;   // null: the other one connects
+    std::optional<member> guest; // as it has greeted
+    uint64_t token = 0;          // of its data directory, as it has greeted
+    caf::strong_actor_ptr other; // the node actor at the other end; null: not connected
     std::vector<std::string> roles;
     std::string problem;                 // why it is not taken
     caf::actor_clock::time_point lost{}; // since then it is not connected

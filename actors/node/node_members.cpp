@@ -1,5 +1,4 @@
 // A node, and which nodes there are.
-#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/node.hpp"
 
 #include <spdlog/fmt/ranges.h>

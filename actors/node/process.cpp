@@ -2,15 +2,15 @@
 
 #include "synod/actors/node/agreement.hpp"
 #include "synod/actors/node/command_line.hpp"
-#include "synod/actors/node/connector.hpp"
 #include "synod/actors/node/data_directory.hpp"
 #include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/logging.hpp"
+#include "synod/actors/node/remote_link.hpp"
 #include "synod/actors/node/socket_server.hpp"
 #include "synod/actors/node/tcp.hpp"
 #include "synod/actors/role/error_text.hpp"
 
-#include <caf/io/all.hpp>
+#include <caf/all.hpp>
 
 #include <unistd.h>
 
@@ -226,8 +226,8 @@ std::optional<int> process::publish() {
     if (!is_loopback(where.host) && config_->secret.empty())
       each.environment->log().warn("the cluster file names no secret-file: whoever knows the cluster's name can connect to {}",
                                    to_string(where));
-    auto let_in = [this, port = where.port, actor = caf::actor_cast<caf::strong_actor_ptr>(each.actor)](int socket) {
-      take_connection(system_, socket, port, actor);
+    auto let_in = [this, actor = caf::actor_cast<caf::strong_actor_ptr>(each.actor)](int socket) {
+      remote_link::open(system_, socket, actor, nullptr);
     };
     each.door = std::make_unique<door>(
       door::options{key_of(*config_), each.self->name, each.refused, each.environment->shared_log(), std::move(let_in)});

@@ -98,7 +98,7 @@ void remove_temporary_directory() try {
 }
 
 /// Ends the process when all roles have ended, or where they have not started. CAF's own end would also wait for the memory of
-/// every detached actor, and messages that its middleman still holds for peers keep such memory.
+/// every detached actor, and messages that are still on their way keep such memory.
 [[noreturn]] void leave(int status) {
   std::cout.flush();
   end_at_once(status);

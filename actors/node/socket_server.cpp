@@ -2,12 +2,6 @@
 
 #include "synod/actors/node/tcp.hpp"
 
-#include <caf/io/middleman.hpp>
-#include <caf/io/network/default_multiplexer.hpp>
-#include <caf/io/network/event_handler.hpp>
-
-#include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,98 +33,41 @@ uv_buf_t buffer_of(char* bytes, size_t size) {
   return buffer;
 }
 
-/// The first loop of a process makes a pipe for signals, behind a descriptor of its own, and aborts when it gets none: so that is
-/// tried before.
-int problem_of_first_loop() {
-  int loop = ::eventfd(0, EFD_CLOEXEC), pipe[2] = {-1, -1};
-  auto failure = loop < 0 || ::pipe2(pipe, O_CLOEXEC) != 0 ? uv_translate_sys_error(errno) : 0;
-  for (auto each : {loop, pipe[0], pipe[1]})
-    if (each >= 0)
-      ::close(each);
-  return failure;
-}
-
 } // namespace
 
-// -- a loop in another one ------------------------------------------------------
-
-/// What CAF's multiplexer waits for on behalf of the loop: the descriptor by which libuv waits is readable when one of its
-/// sockets has something.
-class socket_server::watch : public caf::io::network::event_handler {
-public:
-  watch(caf::io::network::default_multiplexer& by, std::shared_ptr<socket_server> of, int descriptor)
-    : event_handler{by, descriptor}, of_{std::move(of)} {}
-
-  void begin() { activate(); }
-  void end() { passivate(); }
-  void handle_event(caf::io::network::operation what) override {
-    if (what == caf::io::network::operation::read)
-      of_->turn();
-  }
-  /// It was its own owner.
-  void removed_from_loop(caf::io::network::operation) override { delete this; }
-  void graceful_shutdown() override {}
-
-private:
-  std::shared_ptr<socket_server> of_; // Lives until its loop has ended.
-};
-
-socket_server::socket_server(caf::actor_system& system) : system_{system}, buffer_(read_bytes) {}
-
-/// What it takes descriptors for; what is wrong, or nothing.
-std::string socket_server::open_loop() {
-  if (auto failure = problem_of_first_loop(); failure != 0)
-    return uv_strerror(failure);
-  if (auto failure = uv_loop_init(&loop_); failure != 0)
-    return uv_strerror(failure);
-  loop_.data = this;
-  open_ = true;
-  return {};
-}
-
 socket_server::~socket_server() {
-  if (!open_)
-    return;
-  if (!stopping_)
-    stop();
-  uv_run(&loop_, UV_RUN_DEFAULT); // Lets the handles close.
-  uv_loop_close(&loop_);
+  if (listening_at_ >= 0)
+    ::close(listening_at_);
 }
 
 void socket_server::start() {
-  auto& multiplexer = dynamic_cast<caf::io::network::default_multiplexer&>(system_.middleman().backend());
-  // A descriptor of its own, as it is closed with the watch.
-  auto descriptor = ::fcntl(uv_backend_fd(&loop_), F_DUPFD_CLOEXEC, 0);
-  if (descriptor < 0)
-    throw std::system_error{errno, std::generic_category(), "client sockets cannot be waited for"};
-  multiplexer.post([&multiplexer, self = shared_from_this(), descriptor] {
-    self->watch_ = new watch{multiplexer, self, descriptor};
-    self->watch_->begin();
-    self->want_turn();
-  });
+  loop_scheduler::of(system_).post(loop_task{[self = shared_from_this()] { self->begin(); }});
 }
 
-/// What happened, and what libuv has to do for what was asked of it.
-void socket_server::turn() {
+void socket_server::begin() {
+  if (stopping_)
+    return;
+  auto& in = loop_scheduler::of(system_);
+  in.enter(shared_from_this());
+  loop_ = &in.loop();
+  uv_check_init(loop_, &polled_);
+  ++open_handles_;
+  polled_.data = this;
+  uv_check_start(&polled_, [](uv_check_t* x) { static_cast<socket_server*>(x->data)->on_polled(); });
+  if (auto failure = uv_poll_init(loop_, &listener_, listening_at_); failure != 0)
+    throw std::system_error{-failure, std::generic_category(), "clients cannot be waited for"};
+  ++open_handles_;
+  listener_.data = this;
+  accept_all();
+}
+
+/// What happened was told.
+void socket_server::on_polled() {
   ++turn_;
   turn_left_ = turn_bytes;
   for_those_ = std::exchange(some_wait_, false);
-  uv_run(&loop_, UV_RUN_NOWAIT);
   if (events_)
     events_->on_turn_end();
-  if (stopping_ && watch_ && uv_loop_alive(&loop_) == 0)
-    std::exchange(watch_, nullptr)->end();
-  else if (stopping_ || uv_backend_timeout(&loop_) == 0) // Something goes on that no socket will tell of.
-    want_turn();
-}
-
-/// libuv waits for something else than before, and has the kernel know in its next turn.
-void socket_server::want_turn() {
-  if (watch_ && !std::exchange(turn_is_wanted_, true))
-    watch_->backend().post([self = shared_from_this()] {
-      self->turn_is_wanted_ = false;
-      self->turn();
-    });
 }
 
 // -- the listening socket -------------------------------------------------------
@@ -141,8 +78,6 @@ std::string socket_server::listen(const std::string& host, uint16_t port) {
   if (uv_ip4_addr(host.c_str(), port, reinterpret_cast<sockaddr_in*>(&address)) != 0
       && uv_ip6_addr(host.c_str(), port, reinterpret_cast<sockaddr_in6*>(&address)) != 0)
     return "'" + host + "' is not an IP address";
-  if (auto problem = open_loop(); !problem.empty())
-    return "cannot listen at " + where + ": " + problem;
   if (auto failure = bind_and_listen(address); failure != 0)
     return "cannot listen at " + where + ": " + uv_strerror(uv_translate_sys_error(failure));
   return {};
@@ -161,27 +96,30 @@ int socket_server::bind_and_listen(const sockaddr_storage& address) {
       || ::listen(listening_at_, backlog) != 0 || ::getsockname(listening_at_, name, &size) != 0)
     return errno;
   port_ = endpoint_of(bound).port;
-  if (auto failure = uv_poll_init(&loop_, &listener_, listening_at_); failure != 0)
-    return -failure;
-  listener_.data = this;
-  listening_ = true;
-  accept_all();
   return 0;
 }
 
 void socket_server::stop() {
-  stopping_ = true;
+  if (std::exchange(stopping_, true))
+    return;
   events_ = nullptr;
   std::vector<uint64_t> ids;
   for (auto& [id, x] : accepted_)
     ids.push_back(id);
   for (auto id : ids)
     close(id);
-  if (listening_)
-    uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
-  if (listening_at_ >= 0)
-    ::close(std::exchange(listening_at_, -1));
-  want_turn();
+  if (!loop_)
+    return;
+  auto closed = [](uv_handle_t* x) { static_cast<socket_server*>(x->data)->on_closed(); };
+  uv_close(reinterpret_cast<uv_handle_t*>(&listener_), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&polled_), closed);
+  ::close(std::exchange(listening_at_, -1));
+}
+
+/// The last one was: nothing here is the loop's any more.
+void socket_server::on_closed() {
+  if (--open_handles_ == 0)
+    loop_scheduler::of(system_).leave(*this);
 }
 
 /// libuv would go on with one error for ever, in the thread of all roles: so each is accepted here. Where there is no descriptor
@@ -206,13 +144,12 @@ void socket_server::accept_all() {
 
 void socket_server::accept(int descriptor) {
   auto* x = new accepted_socket{{}, this, next_id_++};
-  uv_tcp_init(&loop_, &x->socket);
+  uv_tcp_init(loop_, &x->socket);
+  ++open_handles_;
   x->socket.data = x;
-  auto discard = [](uv_handle_t* handle) { delete static_cast<accepted_socket*>(handle->data); };
   if (uv_tcp_open(&x->socket, descriptor) != 0) {
     ::close(descriptor);
-    uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
-    return;
+    return discard(*x);
   }
   uv_tcp_nodelay(&x->socket, 1);
   uv_tcp_keepalive(&x->socket, 1, keepalive_seconds);
@@ -225,11 +162,17 @@ void socket_server::accept(int descriptor) {
   if (!events_ || !events_->on_connect(x->id, to_string(endpoint_of(remote)), to_string(endpoint_of(local)), refusal)) {
     uv_buf_t bytes = uv_buf_init(refusal.data(), static_cast<unsigned>(refusal.size()));
     uv_try_write(reinterpret_cast<uv_stream_t*>(&x->socket), &bytes, 1); // Best effort: it is turned away.
-    uv_close(reinterpret_cast<uv_handle_t*>(&x->socket), discard);
-    return;
+    return discard(*x);
   }
   accepted_.emplace(x->id, x);
   start_reading(*x);
+}
+
+void socket_server::discard(accepted_socket& x) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&x.socket), [](uv_handle_t* handle) {
+    std::unique_ptr<accepted_socket> closed{static_cast<accepted_socket*>(handle->data)};
+    closed->owner->on_closed();
+  });
 }
 
 void socket_server::start_reading(accepted_socket& x) {
@@ -244,7 +187,6 @@ void socket_server::start_reading(accepted_socket& x) {
       auto& from = *static_cast<accepted_socket*>(stream->data);
       from.owner->on_read(from, size, buffer->base);
     });
-  want_turn();
 }
 
 /// The kernel tells of ready sockets in the same order again and again: those that found no room before have it first.
@@ -287,7 +229,6 @@ void socket_server::read(uint64_t id, bool on) {
   } else {
     found->second->reading = false;
     uv_read_stop(reinterpret_cast<uv_stream_t*>(&found->second->socket));
-    want_turn();
   }
 }
 
@@ -327,7 +268,6 @@ void socket_server::send(uint64_t id, std::string& bytes) {
     else if (owner->events_ && !to->closing)
       owner->events_->on_sent(to->id);
   });
-  want_turn();
 }
 
 size_t socket_server::unsent_bytes(uint64_t id) const {
@@ -345,11 +285,9 @@ void socket_server::close(uint64_t id) {
   auto* x = found->second;
   accepted_.erase(found);
   x->closing = true;
-  uv_close(reinterpret_cast<uv_handle_t*>(&x->socket),
-           [](uv_handle_t* handle) { delete static_cast<accepted_socket*>(handle->data); });
-  if (!accepts_ && listening_ && !stopping_)
+  discard(*x);
+  if (!accepts_ && loop_ && !stopping_)
     accept_all();
-  want_turn();
   if (events_)
     events_->on_close(id);
 }

@@ -1,6 +1,7 @@
-// Client sockets on libuv, in the thread of the actors.
+// Client sockets, in the thread of the actors.
 #pragma once
 
+#include "synod/actors/node/loop_scheduler.hpp"
 #include "synod/actors/role/sockets.hpp"
 
 #include <uv.h>
@@ -15,19 +16,18 @@
 
 namespace synod {
 
-/// A libuv loop with a listening socket, inside the loop of CAF's multiplexer, which is told by the kernel when something happens
-/// at one of the sockets here and then gives this loop a turn. So a command passes from socket to roles without a change of
-/// threads.
+/// A listening socket and those of its clients, in the loop of the actors (loop_scheduler.hpp). So a command passes from socket
+/// to roles without a change of threads.
 ///
 /// Bounds: a turn reads `turn_bytes`, at most `read_bytes` of each client, and accepts `turn_clients`; it leaves the rest to the
 /// next one, in which those that have found no room come first. So clients keep nobody waiting for long, nor each other.
-class socket_server : public sockets, public std::enable_shared_from_this<socket_server> {
+class socket_server : public sockets, public loop_resident, public std::enable_shared_from_this<socket_server> {
 public:
   static constexpr size_t turn_bytes = 256u << 10;
   static constexpr size_t read_bytes = 64u << 10;
   static constexpr int turn_clients = 64;
 
-  /// Of a system with a middleman, if it is to serve.
+  /// Of a system with a loop, if it is to serve.
   static std::shared_ptr<socket_server> make(caf::actor_system& system) {
     return std::shared_ptr<socket_server>{new socket_server{system}};
   }
@@ -45,8 +45,6 @@ public:
   void close(uint64_t id) override;
 
 private:
-  class watch;
-
   /// One client's.
   struct accepted_socket {
     uv_tcp_t socket;
@@ -60,37 +58,38 @@ private:
     bool waits = false;   // it has found no room since
   };
 
-  explicit socket_server(caf::actor_system& system);
-  std::string open_loop();
-  void turn();
-  void want_turn();
+  explicit socket_server(caf::actor_system& system) : system_{system}, buffer_(read_bytes) {}
+  void begin();
+  void on_polled();
+  void on_turn_end() override {}
+  void on_loop_end() override { stop(); }
+  void on_closed();
   int bind_and_listen(const sockaddr_storage& address);
   void accept_all();
   void accept(int descriptor);
+  void discard(accepted_socket& x);
   void start_reading(accepted_socket& x);
   uv_buf_t room(accepted_socket& x);
   void on_read(accepted_socket& x, ssize_t size, const char* bytes);
   void end(accepted_socket& x);
 
   caf::actor_system& system_;
-  uv_loop_t loop_;
+  uv_loop_t* loop_ = nullptr; // when it serves
   uv_poll_t listener_;
+  uv_check_t polled_;
+  int open_handles_ = 0;  // of these two and the clients'
   int listening_at_ = -1; // a descriptor
-  bool open_ = false;     // the loop
-  bool listening_ = false;
-  bool accepts_ = false; // not while there are no descriptors
+  bool accepts_ = false;  // not while there are no descriptors
   bool stopping_ = false;
   uint16_t port_ = 0;
   socket_events* events_ = nullptr;
   std::unordered_map<uint64_t, accepted_socket*> accepted_;
   uint64_t next_id_ = 1;
   std::vector<char> buffer_;
-  uint64_t turn_ = 0;
-  size_t turn_left_ = 0;        // bytes that this turn may read
-  bool some_wait_ = false;      // found no room in this turn
-  bool for_those_ = false;      // that found none in the last one, this one is
-  watch* watch_ = nullptr;      // by the multiplexer, which lets go of it when the loop has ended
-  bool turn_is_wanted_ = false; // the multiplexer knows
+  uint64_t turn_ = 1;
+  size_t turn_left_ = turn_bytes; // that this turn may read
+  bool some_wait_ = false;        // found no room in this turn
+  bool for_those_ = false;        // that found none in the last one, this one is
 };
 
 } // namespace synod

@@ -33,7 +33,8 @@ int new_socket(const addrinfo& address) {
   return ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/// A host that vanishes is noticed by the kernel, before CAF's first heartbeat (by being asked) and behind it.
+/// A host that vanishes is noticed by the kernel: by what is not acknowledged, heartbeats for example (remote_link.hpp), and by
+/// being asked.
 void tune(int socket) {
   auto limit = static_cast<unsigned>(unacknowledged_limit.count());
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);

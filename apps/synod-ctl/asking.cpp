@@ -39,8 +39,7 @@ public:
       asked.emplace_back(parties_.size() - 1, ask(parties_.back()));
     }
     for (auto& [i, connecting] : asked)
-      connecting.receive([&to = parties_[i]](const caf::node_id&, const caf::strong_actor_ptr& actor,
-                                             const std::set<std::string>&) { to.actor = actor; },
+      connecting.receive([&to = parties_[i]](const caf::strong_actor_ptr& actor) { to.actor = actor; },
                          [&to = parties_[i]](const caf::error& why) { to.problem = synod::text_of(why); });
   }
 
@@ -70,7 +69,7 @@ public:
 private:
   struct party {
     node_description node;
-    caf::io::middleman_actor connector;
+    connector_actor connector;
     caf::strong_actor_ptr actor; // null: it is not reached, and
     std::string problem;         // why not
   };

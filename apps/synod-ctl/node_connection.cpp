@@ -13,7 +13,7 @@ namespace synod::ctl {
 node_connection::node_connection(caf::scoped_actor& self, const cluster& file, const endpoint& where)
   : self_{self}, connector_{spawn_connector(self->system(), key_of(file), {})} {
   self_->request(connector_, answer_limit, caf::connect_atom::value, where.host, where.port)
-    .receive([&](const caf::node_id&, const caf::strong_actor_ptr& found, const std::set<std::string>&) { node_ = found; },
+    .receive([&](const caf::strong_actor_ptr& found) { node_ = found; },
              [&](const caf::error& why) { problem_ = synod::text_of(why); });
   if (!node_ && problem_.empty())
     problem_ = "nobody is there";

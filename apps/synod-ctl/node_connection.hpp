@@ -1,12 +1,12 @@
 // A connection with one node.
 #pragma once
 
+#include "synod/actors/node/connector.hpp"
 #include "synod/actors/role/cluster.hpp"
 #include "synod/messages/message.hpp"
 #include "synod/messages/node.capnp.h"
 
 #include <caf/all.hpp>
-#include <caf/io/all.hpp>
 
 #include <cstdint>
 #include <string>
@@ -31,7 +31,7 @@ public:
 
 private:
   caf::scoped_actor& self_;
-  caf::io::middleman_actor connector_;
+  connector_actor connector_;
   caf::strong_actor_ptr node_;
   std::string problem_;
 };

@@ -270,7 +270,7 @@ def few_descriptors():
                 check(c("SET", "k%d" % i, "%d" % i * 10000) == "OK", "a write")
             c.close()
             segments = [n for n in os.listdir(os.path.join(cluster.data("a"), "acceptor")) if n.endswith(".log")]
-            check(len(segments) > 60, "there are many segments: %d" % len(segments))
+            check(len(segments) > 50, "there are many segments: %d" % len(segments))
             used = {name: os.listdir("/proc/%d/fd" % cluster.processes[name].pid) for name in "abc"}
             check(all(len(x) < 50 for x in used.values()), "descriptors in use: %s" % {n: len(x) for n, x in used.items()})
             for name in "abc":

@@ -37,7 +37,7 @@ def read(s, count):
     return got
 
 
-def hello(name=b"", version=1):
+def hello(name=b"", version=2):
     return b"synod" + bytes([version, len(name)]) + name.ljust(64, b"\0") + os.urandom(32)
 
 
@@ -46,7 +46,7 @@ def greet(s, key, name=b""):
     own = hello(name)
     s.sendall(own)
     theirs = read(s, HELLO)
-    check(len(theirs) == HELLO and theirs.startswith(b"synod\1"), "a hello: %r" % theirs)
+    check(len(theirs) == HELLO and theirs.startswith(b"synod\2"), "a hello: %r" % theirs)
     proof = hmac.digest(key, b"connects " + own + theirs, hashlib.sha256)
     s.sendall(proof)
     verdict = read(s, 1 + PROOF)
@@ -129,7 +129,7 @@ def recorded_greeting(cluster):
     with connect(cluster.address["a"]) as s:
         said, verdict = greet(s, key)
         check(verdict[:1] == b"\0", "who knows the cluster's name is let in, where there is no secret: %r" % verdict)
-        check(read(s, 1) != b"", "CAF speaks behind the greeting")
+        check(read(s, 1) != b"", "the node shows its actor behind the greeting")
     with connect(cluster.address["a"]) as s:
         s.sendall(said)
         check(read(s, HELLO + 1)[HELLO:] == b"\1" and read(s, PROOF) == bytes(PROOF) and is_closed(s), "what was recorded is of no use")
@@ -137,12 +137,34 @@ def recorded_greeting(cluster):
         check(greet(s, key_of(b"other"))[1][:1] == b"\1" and is_closed(s), "a key that is another one")
 
 
+def random_frames(cluster):
+    """Who is let in and then sends what is no frame loses the link, and nobody else does."""
+    chance = random.Random(4)
+    for i in range(200):
+        with connect(cluster.address["a"]) as s:
+            check(greet(s, key_of(b"test"))[1][:1] == b"\0", "let in")
+            frames = bytearray()
+            for _ in range(chance.randint(1, 30)):
+                body = bytes([chance.randrange(6)]) + chance.randbytes(chance.randint(0, 60))
+                frames += len(body).to_bytes(4, "little") + body
+            if i % 3 == 0:
+                frames = (1 << chance.randint(20, 31)).to_bytes(4, "little") + chance.randbytes(chance.randint(0, 200000))
+            try:
+                s.sendall(frames)
+                if i % 2:
+                    s.shutdown(socket.SHUT_WR)
+                    while s.recv(65536):
+                        pass
+            except OSError:
+                pass
+
+
 def other_version(cluster):
     def is_logged():
         with connect(cluster.address["a"]) as s:
             s.sendall(hello(b"b", version=7))
-            check(read(s, HELLO)[:6] == b"synod\1" and is_closed(s), "another version is told the own one")
-        return "version 7 of the greeting, expected 1" in open(cluster.log("a")).read()
+            check(read(s, HELLO)[:6] == b"synod\2" and is_closed(s), "another version is told the own one")
+        return "version 7 of the greeting, expected 2" in open(cluster.log("a")).read()
     wait_until(is_logged, "it is logged, as soon as there is to be another line")
 
 
@@ -151,7 +173,8 @@ def strangers():
         cluster.wait_for_service()
         before = {name: cluster.resident_bytes(name) for name in "abc"}
         load = serving(cluster)
-        for part in (bytes_that_end_a_node, random_bytes, silent_connections, half_greetings, recorded_greeting, other_version):
+        for part in (bytes_that_end_a_node, random_bytes, silent_connections, half_greetings, recorded_greeting, random_frames,
+                     other_version):
             part(cluster)
             check(not load.problems, "served during %s: %s" % (part.__name__, load.problems))
         load.stop()

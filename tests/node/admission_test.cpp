@@ -148,11 +148,11 @@ TEST_CASE("another version of the greeting is refused by both, and both versions
   auto hello = connecting.output();
   hello[5] = 9;
   auto answer = hear(accepting, hello);
-  CHECK(accepting.refusal() == "version 9 of the greeting, expected 1");
+  CHECK(accepting.refusal() == "version 9 of the greeting, expected 2");
   REQUIRE(answer.size() == admission::hello_bytes);
   answer[5] = 9;
   CHECK(hear(connecting, answer).empty());
-  CHECK(connecting.refusal() == "version 9 of the greeting, expected 1");
+  CHECK(connecting.refusal() == "version 9 of the greeting, expected 2");
 }
 
 TEST_CASE("a changed bit lets nobody in") {

@@ -1,6 +1,7 @@
 #include "acceptor/logs.hpp"
 
 #include "synod/actors/node/local_disk.hpp"
+#include "synod/actors/node/system_config.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
