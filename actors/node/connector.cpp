@@ -73,11 +73,17 @@ public:
     }};
   }
 
+  void on_exit() override {
+    if (name_.empty())
+      drop();
+  }
+
 private:
   // The seam for encrypted connections: what wraps the socket is chosen here.
   caf::error connect(const endpoint& where) {
-    if (link_ && link_->is_open())
+    if (link_ && link_->is_open() && to_string(where) == to_string(where_))
       return {};
+    drop();
     auto socket = connect_to(where, connect_limit);
     if (socket < 0)
       return caf::sec::cannot_connect_to_node;
@@ -88,15 +94,23 @@ private:
     }
     auto shown = std::make_shared<std::promise<caf::strong_actor_ptr>>();
     auto comes = shown->get_future();
+    where_ = where;
     link_ = remote_link::open(system(), socket, nullptr, [shown](auto& other) { shown->set_value(other); });
     if (comes.wait_for(first_word_limit) == std::future_status::ready && (other_ = comes.get()))
       return {};
-    std::exchange(link_, nullptr)->close();
+    drop();
     return caf::sec::cannot_connect_to_node;
+  }
+
+  void drop() {
+    other_ = nullptr;
+    if (auto link = std::exchange(link_, nullptr))
+      link->close();
   }
 
   cluster_key key_;
   std::string name_;
+  endpoint where_; // the link leads
   std::shared_ptr<remote_link> link_;
   caf::strong_actor_ptr other_; // its end's node actor
 };

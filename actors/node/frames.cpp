@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <exception>
+#include <set>
 #include <string>
 
 namespace synod {
@@ -19,6 +21,13 @@ namespace {
 enum kind : uint8_t { shown_frame, type_frame, message_frame, ended_frame, alive_frame };
 
 constexpr size_t most_elements = UINT8_MAX;
+
+/// CAF reads most of its own types without a look at how much there is, and some of them into themselves for ever; it marks them
+/// with an @. Others are Synod's, or a user's.
+bool travels(const std::string& name) {
+  static const std::set<std::string> own{"@atom", "@i8", "@i16", "@i32", "@i64", "@u8", "@u16", "@u32", "@u64", "@str"};
+  return !name.starts_with('@') || own.contains(name);
+}
 
 } // namespace
 
@@ -56,9 +65,10 @@ void frame_writer::finish(size_t at) {
   std::memcpy(bytes_.data() + at, &size, sizeof size);
 }
 
-void frame_writer::shown(uint64_t handle) {
+void frame_writer::shown(uint64_t handle, uint64_t process) {
   auto at = begin(shown_frame);
   number(handle);
+  number(process);
   finish(at);
 }
 
@@ -83,7 +93,7 @@ uint16_t frame_writer::type_number(const caf::type_erased_tuple& content, size_t
   auto found = std::find(known_.begin(), known_.end(), type);
   if (found == known_.end()) {
     auto& name = types_.portable_name(type);
-    if (!types_.make_value(name) || known_.size() == frames::most_types)
+    if (!travels(name) || !types_.make_value(name) || known_.size() == frames::most_types)
       return UINT16_MAX;
     auto at = begin(type_frame);
     text(name);
@@ -163,6 +173,7 @@ public:
     std::string text;
     if (!take(code) || !take(category) || !take_text(text))
       return false;
+    text.resize(std::min(text.size(), frames::longest_reason));
     if (code == 0 && category == 0)
       x = {};
     else
@@ -172,8 +183,12 @@ public:
   }
   bool load(caf::type_erased_value& x) {
     caf::binary_deserializer source{nullptr, left_.data(), left_.size()};
-    if (x.load(source))
+    try {
+      if (x.load(source))
+        return false;
+    } catch (const std::exception&) { // Of a user's type.
       return false;
+    }
     left_.remove_prefix(left_.size() - source.remaining());
     return true;
   }
@@ -187,15 +202,15 @@ private:
 bool frame_reader::read(std::string_view frame, frame_events& events) {
   cursor from{frame};
   uint8_t kind = 0;
-  uint64_t handle = 0;
+  uint64_t handle = 0, process = 0;
   caf::error reason;
   if (!from.take(kind))
     return false;
   switch (kind) {
     case shown_frame:
-      if (!from.take(handle) || !from.ended())
+      if (!from.take(handle) || !from.take(process) || !from.ended())
         return false;
-      events.on_shown(handle);
+      events.on_shown(handle, process);
       return true;
     case type_frame:
       return read_type(from);
@@ -217,7 +232,7 @@ bool frame_reader::read_type(cursor& from) {
   std::string name;
   if (known_.size() == frames::most_types || !from.take_text(name) || !from.ended())
     return false;
-  known_.push_back(types_.make_value(name));
+  known_.push_back(travels(name) ? types_.make_value(name) : nullptr);
   return true;
 }
 
@@ -266,6 +281,8 @@ caf::type_erased_value_ptr frame_reader::read_element(cursor& from, uint16_t typ
   for (uint64_t handle = 0; all.size() < count;) {
     from.take(handle);
     all.push_back(handle == 0 ? nullptr : events.actor_of(handle));
+    if (handle != 0 && !all.back())
+      return nullptr;
   }
   return caf::make_type_erased_value<frames::handle_list>(std::move(all));
 }

@@ -16,16 +16,18 @@ namespace synod {
 /// A link (remote_link.hpp) carries frames: the size of what follows, in 4 bytes, and then what it is, in one. Numbers are
 /// little-endian. An actor of the sender's is named by a number that the sender gives it, its handle; 0: none.
 ///
+// clang-format off
 /// | frame | then | it says |
 /// |---|---|---|
-/// | shown | handle | first of all: the actor that the other end connects with |
+/// | shown | handle, process | first of all, from both ends: the actor that the other end connects with; a number that no other process has |
 /// | type | name | has the next number from here on, the first one `first_type` |
-/// | message | to (the receiver's handle), from, CAF's number of the message, count of elements; of each its type's number, and
-/// itself | | | ended | handle, error | that actor has ended, and is named no more | | alive | | nothing: something is to come
-/// from time to time |
+/// | message | to (the receiver's handle), from, CAF's number of the message, count of elements (a byte); of each its type's number, and itself | |
+/// | ended | handle, error | that actor has ended, and is named no more |
+/// | alive | | nothing: something is to come from time to time |
+// clang-format on
 ///
 /// Elements are as CAF writes them, but for two: `handles`, a count and so many of them, and an error (code, category, text).
-/// Handles inside of other types do not travel.
+/// Handles inside of other types do not travel; of CAF's own types numbers, texts and atoms do.
 namespace frames {
 
 constexpr size_t size_bytes = 4;
@@ -33,6 +35,7 @@ constexpr size_t size_bytes = 4;
 constexpr size_t longest = message_limit_bytes + (1u << 20);
 constexpr uint16_t handles_type = 0, error_type = 1, first_type = 2;
 constexpr uint16_t most_types = 1024;
+constexpr size_t longest_reason = 4096; // of an error's text; the rest is cut off
 
 using handle_list = std::vector<caf::strong_actor_ptr>;
 
@@ -45,7 +48,7 @@ public:
   frame_writer(const caf::uniform_type_info_map& types, std::function<uint64_t(const caf::strong_actor_ptr&)> handle_of)
     : types_{types}, handle_of_{std::move(handle_of)} {}
 
-  void shown(uint64_t handle);
+  void shown(uint64_t handle, uint64_t process);
   /// An error: it cannot travel, and nothing of it is written.
   caf::error message(uint64_t to, uint64_t from, caf::message_id number, const caf::type_erased_tuple& content);
   void ended(uint64_t handle, const caf::error& reason);
@@ -75,12 +78,12 @@ private:
 class frame_events {
 public:
   virtual ~frame_events() = default;
-  virtual void on_shown(uint64_t handle) = 0;
+  virtual void on_shown(uint64_t handle, uint64_t process) = 0;
   virtual void on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) = 0;
   /// It has a type that this process does not know.
   virtual void on_unknown(uint64_t from, caf::message_id number) = 0;
   virtual void on_ended(uint64_t handle, caf::error reason) = 0;
-  /// The actor behind a handle of the other end's; null: there are too many.
+  /// The actor behind a handle of the other end's, which is not 0; null: there are too many.
   virtual caf::strong_actor_ptr actor_of(uint64_t handle) = 0;
 };
 

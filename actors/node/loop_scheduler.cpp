@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -17,6 +18,11 @@ namespace synod {
 namespace {
 
 thread_local const loop_scheduler* loop_of_this_thread = nullptr;
+
+uint64_t random_number() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
 
 void require(int failure) {
   if (failure != 0)
@@ -50,6 +56,7 @@ private:
 
 loop_scheduler::loop_scheduler(caf::actor_system& system)
   : abstract_coordinator{system},
+    process_{random_number()},
     clock_{[this] { return in_loop(); }, [this] { from_outside([] {}); }, [this](auto when) { wake_at(when); }},
     unit_{std::make_unique<resuming>(*this)} {
   require(problem_of_first_loop());
@@ -90,11 +97,14 @@ void loop_scheduler::stop() {
   thread_.join();
   clock_.stop();
   auto left = std::exchange(ready_, {});
+  std::vector<loop_task> dropped; // Without the lock: what they hold may be the last of an actor, whose end others are told.
   {
     std::lock_guard guard{mutex_};
     left.insert(left.end(), arrived_.begin(), arrived_.end());
     arrived_.clear();
+    dropped.swap(posted_);
   }
+  dropped.clear();
   for (auto* each : left)
     cleanup_and_release(each);
 }
@@ -138,10 +148,12 @@ void loop_scheduler::leave(const loop_resident& x) {
 
 /// Each that is ready has a turn.
 void loop_scheduler::resume_actors() {
+  is_behind_ = false;
   running_.swap(ready_);
   for (auto* each : running_)
     switch (each->resume(unit_.get(), max_throughput_)) {
       case caf::resumable::resume_later:
+        is_behind_ = true;
         ready_.push_back(each);
         break;
       case caf::resumable::awaiting_message:

@@ -11,7 +11,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace synod {
@@ -22,7 +24,7 @@ public:
   virtual ~loop_resident() = default;
   /// What happened at the sockets was told, and each actor that had messages has had its turn.
   virtual void on_turn_end() = 0;
-  /// The loop ends, when all handles here are closed.
+  /// The loop ends, when all handles here are closed; it may be told more than once.
   virtual void on_loop_end() = 0;
 };
 
@@ -51,15 +53,28 @@ public:
   loop_clock& clock() noexcept override { return clock_; }
   /// Whether this is the loop's thread.
   bool in_loop() const;
-  /// In the loop, soon; not once it has ended.
+  /// A number that no other process has.
+  uint64_t process() const { return process_; }
+  /// In the loop, soon; dropped once that has ended.
   void post(loop_task what);
 
   // In the loop:
   uv_loop_t& loop() { return loop_; }
   caf::execution_unit& unit();
+  /// There are actors with messages.
+  bool is_busy() const { return !ready_.empty(); }
+  /// Some had more messages than they could take in their last turn.
+  bool is_behind() const { return is_behind_; }
+  size_t residents() const { return residents_.size(); }
   void enter(std::shared_ptr<loop_resident> x) { residents_.push_back(std::move(x)); }
   /// Its handles are closed. In the last one's callback, not at the end of a turn.
   void leave(const loop_resident& x);
+  /// What nobody else hears goes to `tell`; to nobody before that is said.
+  void on_warning(std::function<void(const std::string& what)> tell) { tell_ = std::move(tell); }
+  void warn(const std::string& what) const {
+    if (tell_)
+      tell_(what);
+  }
 
 private:
   class resuming;
@@ -74,6 +89,7 @@ private:
   template <class Add>
   void from_outside(Add add);
 
+  uint64_t process_;
   loop_clock clock_;
   std::unique_ptr<resuming> unit_;
   uv_loop_t loop_;
@@ -86,6 +102,8 @@ private:
   std::vector<caf::resumable*> ready_;
   std::vector<caf::resumable*> running_;
   std::vector<std::shared_ptr<loop_resident>> residents_;
+  std::function<void(const std::string& what)> tell_;
+  bool is_behind_ = false;
   bool ended_ = false;
 
   // from other threads

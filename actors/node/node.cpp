@@ -1,5 +1,6 @@
 #include "synod/actors/node/node.hpp"
 
+#include "synod/actors/node/remote_link.hpp"
 #include "synod/actors/role/error_text.hpp"
 #include "synod/actors/role/robust.hpp"
 
@@ -118,7 +119,7 @@ void node::connect_instead(node_id other) {
   auto& link = links_.at(other);
   options_.log->warn("node {} has not connected, to {}: this node tries it, at {}", link.name, to_string(self().address),
                      to_string(link.address));
-  if (!options_.refused)
+  if (!options_.connects)
     return; // There is no network.
   link.connector = spawn_connector(system(), key_of(*config_), self().name);
   connect(other);
@@ -170,7 +171,10 @@ void node::show(node_id other, const node_actor& to, const message<schema::Hello
           return part(other, to, why, does_not_know(other, *answer));
         then(answer, brought);
       },
-      [this, other](const caf::error&) { give_up(other); });
+      [this, other, to](const caf::error&) {
+        remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(to));
+        give_up(other);
+      });
 }
 
 /// Asks for the other's greeting. Between nodes that are connected that is all.
@@ -186,7 +190,7 @@ void node::take(node_id other, const node_actor& to) {
     return;
   show(other, to, taking(), role_handles(), [this, other, to](const message<schema::Hello>& answer, const handles& roles) {
     links_.at(other).trying = false;
-    link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), *answer, roles);
+    link_up(other, caf::actor_cast<caf::strong_actor_ptr>(to), true, *answer, roles);
   });
 }
 
@@ -195,15 +199,19 @@ void node::part(node_id other, const node_actor& from, const std::string& why, b
   refuse(other, why);
   if (tell)
     tell_refusal(from, why);
+  else
+    remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(from));
   if (links_.at(other).other)
     link_down(other, why);
   else
     give_up(other);
 }
 
+/// The last that it hears by this link.
 void node::tell_refusal(const node_actor& to, const std::string& why) {
+  auto close = [link = caf::actor_cast<caf::strong_actor_ptr>(to)] { remote_link::close_of(link); };
   request(to, hello_limit, greeting_.refusing(why), handles{})
-    .then([](const message<schema::Hello>&, const handles&) {}, [](const caf::error&) {});
+    .then([close](const message<schema::Hello>&, const handles&) { close(); }, [close](const caf::error&) { close(); });
 }
 
 caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<schema::Hello>& hello, const handles& roles) {
@@ -229,7 +237,7 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
   auto promise = make_response_promise<message<schema::Hello>, handles>();
   meet(greeting_.told_by(*hello), [this, other, promise, hello, roles, from]() mutable {
     if (hello->getTakes()) {
-      link_up(other, from, *hello, roles);
+      link_up(other, from, false, *hello, roles);
       promise.deliver(taking(), role_handles());
     } else {
       promise.deliver(greeting_.asking(), handles{});
@@ -294,12 +302,25 @@ void node::on_remembered(const done_aside& x) {
       greet(other, caf::actor_cast<node_actor>(link.other));
 }
 
-void node::link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello_of_other,
+/// Both have connected, at the same time; the one that is to connect has, or will.
+bool node::is_second_link(node_id other, const caf::strong_actor_ptr& actor, bool is_own) const {
+  auto& link = links_.at(other);
+  auto* known = options_.members.all().latest().find(other);
+  return link.other != actor && remote_link::same_process(link.other, actor) && known && connects_to(*known) != is_own;
+}
+
+/// `is_own`: this node has connected.
+void node::link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
   if (!make_room_for(other, hello_of_other))
     return;
   auto& link = links_.at(other);
-  if (link.other && link.other != actor) { // If that one is still there, it would take itself for connected.
+  if (is_second_link(other, actor, is_own))
+    return remote_link::close_of(actor);
+  if (link.other != actor && remote_link::same_process(link.other, actor)) {
+    remote_link::close_of(link.other);
+    link_down(other, "it has connected once more");
+  } else if (link.other && link.other != actor) { // If that one is still there, it would take itself for connected.
     tell_refusal(caf::actor_cast<node_actor>(link.other), "another process has connected as this node");
     link_down(other, "another process has connected as that node");
   } else if (link.other) {

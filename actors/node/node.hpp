@@ -114,7 +114,8 @@ private:
   bool does_not_know(node_id other, const schema::Hello::Reader& answer) const;
   void tell_refusal(const node_actor& to, const std::string& why);
   void part(node_id other, const node_actor& from, const std::string& why, bool tell);
-  void link_up(node_id other, caf::strong_actor_ptr actor, const schema::Hello::Reader& hello, const handles& roles);
+  void link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, const schema::Hello::Reader& hello, const handles& roles);
+  bool is_second_link(node_id other, const caf::strong_actor_ptr& actor, bool is_own) const;
   void link_down(node_id other, const std::string& why);
   void look_at_links();
   void look_at_majority();

@@ -154,6 +154,10 @@ std::optional<int> process::start(const node_description& self, const std::files
   auto& started = nodes_.emplace_back();
   started.self = &self;
   started.environment = std::make_shared<local_environment>(*this, self);
+  auto& loop = loop_scheduler::of(system_);
+  loop.post(loop_task{[&loop, log = started.environment->shared_log()] {
+    loop.on_warning([log](const std::string& what) { log->warn("{}", what); });
+  }});
   auto refuse = [](const data_directory::failure& wrong) {
     std::cerr << "error: " << wrong.text << std::endl;
     return wrong.kind == data_directory::fault::wrong_directory ? exit_status::bad_arguments : exit_status::failed;

@@ -1,7 +1,9 @@
 #include "synod/actors/node/remote_link.hpp"
 
+#include "synod/actors/role/error_text.hpp"
+#include "synod/messages/roles.hpp"
+
 #include <caf/actor_proxy.hpp>
-#include <caf/detail/sync_request_bouncer.hpp>
 
 #include <unistd.h>
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr size_t first_room = 256u << 10; // for what comes
 constexpr size_t least_room = 64u << 10;
+constexpr size_t most_reasons = 16; // that are told
+constexpr auto too_many_actors = "it names too many actors";
 constexpr size_t kept_bytes = 1u << 20; // of a buffer that was larger for a while
 
 /// Tells the proxies of one link from those of others.
@@ -27,6 +31,16 @@ caf::node_id new_node_id() {
 caf::error unreachable(const std::string& why) {
   caf::error plain{caf::exit_reason::remote_link_unreachable};
   return why.empty() ? plain : caf::error{plain.code(), plain.category(), caf::make_message(why)};
+}
+
+void answer_that_it_is_gone(const caf::strong_actor_ptr& asker, caf::message_id answer) {
+  asker->enqueue(nullptr, answer, caf::make_message(caf::error{caf::sec::request_receiver_down}), nullptr);
+}
+
+/// Decisions: no role at the other end waits to go on with its part of the protocol. What this host has to do for its own clients
+/// comes before two more system calls, and what they wake.
+bool may_wait(const caf::type_erased_tuple& content) {
+  return content.match_element<caf::atom_value>(0) && content.get_as<caf::atom_value>(0) == decision_atom::value;
 }
 
 } // namespace
@@ -45,18 +59,35 @@ public:
         loop_task{[self = caf::strong_actor_ptr{ctrl()}, by = by_, what = std::move(what)] { by->send(self->id(), *what); }});
   }
   void kill_proxy(caf::execution_unit* unit, caf::error reason) override { cleanup(std::move(reason), unit); }
+  remote_link& by() const { return *by_; }
 
 private:
   std::shared_ptr<remote_link> by_;
 };
 
 caf::strong_actor_ptr remote_link::actor_of(uint64_t handle) {
-  auto [found, is_new] = proxies_.try_emplace(handle);
-  if (is_new) {
-    caf::actor_config config;
-    found->second = caf::make_actor<proxy, caf::strong_actor_ptr>(handle, node_, &system_, config, shared_from_this());
-  }
-  return found->second;
+  if (auto found = proxies_.find(handle); found != proxies_.end())
+    return found->second;
+  if (proxies_.size() >= most_handles)
+    return nullptr;
+  caf::actor_config config;
+  return proxies_[handle] = caf::make_actor<proxy, caf::strong_actor_ptr>(handle, node_, &system_, config, shared_from_this());
+}
+
+void remote_link::close_of(const caf::strong_actor_ptr& actor) {
+  if (auto* link = link_of(actor))
+    link->close();
+}
+
+bool remote_link::same_process(const caf::strong_actor_ptr& one, const caf::strong_actor_ptr& other) {
+  auto *a = link_of(one), *b = link_of(other);
+  return a && b && a->process_ == b->process_;
+}
+
+/// Null: it is of this process.
+remote_link* remote_link::link_of(const caf::strong_actor_ptr& actor) {
+  auto* x = actor ? dynamic_cast<proxy*>(actor->get()) : nullptr;
+  return x ? &x->by() : nullptr;
 }
 
 /// The actor at the other end has ended.
@@ -105,7 +136,12 @@ void remote_link::on_own_ended(uint64_t handle, const caf::error& reason) {
     return;
   handles_of_own_.erase(found->second.get());
   own_.erase(found);
-  out_.ended(handle, reason);
+  ends_.emplace_back(handle, reason); // It may be about to be named in a message, or what it has sent is on its way here.
+}
+
+void remote_link::write_ends() {
+  for (auto& [handle, reason] : std::exchange(ends_, {}))
+    out_.ended(handle, reason);
 }
 
 /// Null: it has ended.
@@ -120,20 +156,36 @@ void remote_link::send(uint64_t to, const caf::mailbox_element& what) {
   if (ended_ || !proxies_.contains(to) || !what.stages.empty()) // Nobody sends such that answers go to a third one.
     return refuse(what.sender, what.mid);
   auto from = what.sender ? handle_of(what.sender) : 0;
-  if (out_.message(to, from, what.mid, what.content()))
+  if (auto problem = out_.message(to, from, what.mid, what.content())) {
+    tell_lost(problem);
     return refuse(what.sender, what.mid);
-  if (out_.bytes().size() + late_.size() > most_unsent)
+  }
+  is_pressing_ |= !may_wait(what.content());
+  if (from != 0 && what.mid.is_request() && asked_.size() < most_asked)
+    asked_[{from, what.mid.response_id().integer_value()}] = caf::weak_actor_ptr{what.sender.get()};
+  if (out_.bytes().size() + uv_stream_get_write_queue_size(reinterpret_cast<uv_stream_t*>(&stream_)) > most_unsent)
     end("it does not take what it is sent");
+}
+
+/// Each reason once.
+void remote_link::tell_lost(const caf::error& why) {
+  if (lost_.size() < most_reasons && lost_.insert(text_of(why)).second)
+    loop_.warn("a message for another process is lost: " + text_of(why));
 }
 
 /// A request that has not reached its receiver; other messages are lost without a word.
 void remote_link::refuse(const caf::strong_actor_ptr& sender, caf::message_id number) {
   if (sender && number.is_request())
-    caf::detail::sync_request_bouncer{unreachable({})}(sender, number);
+    answer_that_it_is_gone(sender, number.response_id());
 }
 
 void remote_link::on_turn_end() {
-  turn_left_ = turn_bytes;
+  turn_left_ = loop_.is_behind() ? behind_bytes : turn_bytes;
+  if (!is_pressing_ && loop_.is_busy() && ++turns_waited_ < most_turns)
+    return;
+  is_pressing_ = false;
+  turns_waited_ = 0;
+  write_ends();
   flush();
 }
 
@@ -179,6 +231,7 @@ void remote_link::on_heartbeat() {
     return end("nothing has come for " + std::to_string(longest_silence.count()) + " s");
   if (!std::exchange(has_written_, false) && !is_writing_)
     out_.alive();
+  flush(); // The loop may be about to wait.
 }
 
 // -- in -----------------------------------------------------------------------------
@@ -234,19 +287,24 @@ bool remote_link::read_frames() {
       return true;
     std::string_view frame{in_.get() + in_begin_ + frames::size_bytes, size};
     in_begin_ += frames::size_bytes + size;
-    if (!reader_.read(frame, *this) || proxies_.size() > most_handles)
+    if (!reader_.read(frame, *this))
       return false;
   }
   return true;
 }
 
-void remote_link::on_shown(uint64_t handle) {
+void remote_link::on_shown(uint64_t handle, uint64_t process) {
+  process_ = process;
   if (auto up = std::exchange(up_, nullptr))
-    up(handle == 0 ? nullptr : actor_of(handle));
+    up(handle == 0 ? nullptr : actor_of(handle)); // Perhaps null, too: nothing has begun.
 }
 
 void remote_link::on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) {
   auto sender = from == 0 ? nullptr : actor_of(from);
+  if (from != 0 && !sender)
+    return end(too_many_actors);
+  if (number.is_response())
+    asked_.erase({to, number.integer_value()});
   if (auto receiver = own_actor(to))
     receiver->enqueue(std::move(sender), number, std::move(content), &loop_.unit());
   else
@@ -293,6 +351,8 @@ void remote_link::begin() {
   stream_.data = timer_.data = this;
   open_handles_ = 2;
   loop_.enter(shared_from_this());
+  if (loop_.residents() > most_links)
+    return end("there are too many links");
   if (auto failure = uv_tcp_open(&stream_, socket_); failure != 0)
     return end(uv_strerror(failure));
   socket_ = -1;
@@ -302,7 +362,7 @@ void remote_link::begin() {
     reinterpret_cast<uv_stream_t*>(&stream_),
     [](uv_handle_t* x, size_t, uv_buf_t* buffer) { *buffer = static_cast<remote_link*>(x->data)->room(); },
     [](uv_stream_t* x, ssize_t size, const uv_buf_t*) { static_cast<remote_link*>(x->data)->on_read(size); });
-  out_.shown(shown_ ? handle_of(shown_) : 0);
+  out_.shown(shown_ ? handle_of(shown_) : 0, loop_.process());
   shown_ = nullptr;
 }
 
@@ -319,15 +379,23 @@ void remote_link::end(const std::string& why) {
     if (auto alive = actor.lock())
       alive->get()->detach({caf::attachable::token::anonymous, this});
   handles_of_own_.clear();
+  for (auto& [whom, asker] : std::exchange(asked_, {}))
+    if (auto alive = asker.lock())
+      answer_that_it_is_gone(alive, caf::message_id{whom.second});
   for (auto& [handle, actor] : std::exchange(proxies_, {}))
     static_cast<proxy*>(actor->get())->kill_proxy(&loop_.unit(), unreachable(why));
   if (auto up = std::exchange(up_, nullptr))
     up(nullptr);
 }
 
+/// Proxies, and their users, may keep it for long.
 void remote_link::on_closed() {
-  if (--open_handles_ == 0)
-    loop_.leave(*this);
+  if (--open_handles_ > 0)
+    return;
+  out_.bytes() = {};
+  late_ = {};
+  in_.reset();
+  loop_.leave(*this);
 }
 
 } // namespace synod

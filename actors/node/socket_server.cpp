@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace synod {
 namespace {
 
 constexpr int backlog = 511;
+constexpr std::chrono::milliseconds accept_pause{100};
 constexpr unsigned keepalive_seconds = 300; // Of silence, before the kernel asks whether the client is there.
 constexpr size_t kept_bytes = 64u << 10;    // of a client's buffer, when all in it was sent
 
@@ -57,7 +59,9 @@ void socket_server::begin() {
   if (auto failure = uv_poll_init(loop_, &listener_, listening_at_); failure != 0)
     throw std::system_error{-failure, std::generic_category(), "clients cannot be waited for"};
   ++open_handles_;
-  listener_.data = this;
+  uv_timer_init(loop_, &pause_);
+  ++open_handles_;
+  listener_.data = pause_.data = this;
   accept_all();
 }
 
@@ -113,6 +117,7 @@ void socket_server::stop() {
   auto closed = [](uv_handle_t* x) { static_cast<socket_server*>(x->data)->on_closed(); };
   uv_close(reinterpret_cast<uv_handle_t*>(&listener_), closed);
   uv_close(reinterpret_cast<uv_handle_t*>(&polled_), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&pause_), closed);
   ::close(std::exchange(listening_at_, -1));
 }
 
@@ -123,7 +128,7 @@ void socket_server::on_closed() {
 }
 
 /// libuv would go on with one error for ever, in the thread of all roles: so each is accepted here. Where there is no descriptor
-/// for another one, it waits until a client has gone.
+/// for another one, it waits until a client has gone, or for a pause.
 void socket_server::accept_all() {
   accepts_ = true;
   uv_poll_start(&listener_, UV_READABLE, [](uv_poll_t* poll, int, int) {
@@ -134,12 +139,17 @@ void socket_server::accept_all() {
         self->accept(descriptor);
       else if (errno == EAGAIN || errno == EWOULDBLOCK)
         return;
-      else if (errno != EINTR && errno != ECONNABORTED && !self->accepted_.empty()) {
-        self->accepts_ = false;
-        uv_poll_stop(poll);
-      }
+      else if (errno != EINTR && errno != ECONNABORTED)
+        self->accept_later();
     }
   });
+}
+
+void socket_server::accept_later() {
+  accepts_ = false;
+  uv_poll_stop(&listener_);
+  uv_timer_start(
+    &pause_, [](uv_timer_t* x) { static_cast<socket_server*>(x->data)->accept_all(); }, accept_pause.count(), 0);
 }
 
 void socket_server::accept(int descriptor) {

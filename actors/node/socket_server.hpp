@@ -66,6 +66,7 @@ private:
   void on_closed();
   int bind_and_listen(const sockaddr_storage& address);
   void accept_all();
+  void accept_later();
   void accept(int descriptor);
   void discard(accepted_socket& x);
   void start_reading(accepted_socket& x);
@@ -77,7 +78,8 @@ private:
   uv_loop_t* loop_ = nullptr; // when it serves
   uv_poll_t listener_;
   uv_check_t polled_;
-  int open_handles_ = 0;  // of these two and the clients'
+  uv_timer_t pause_;      // before it accepts again
+  int open_handles_ = 0;  // of these three and the clients'
   int listening_at_ = -1; // a descriptor
   bool accepts_ = false;  // not while there are no descriptors
   bool stopping_ = false;

@@ -62,7 +62,7 @@ struct ends : frame_events {
     return writer.message(7, 8, caf::make_message_id(), caf::make_message(std::move(xs)...));
   }
 
-  void on_shown(uint64_t handle) override { shown.push_back(handle); }
+  void on_shown(uint64_t handle, uint64_t process) override { shown.emplace_back(handle, process); }
   void on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) override {
     messages.push_back({to, from, number, std::move(content)});
   }
@@ -76,7 +76,7 @@ struct ends : frame_events {
   frame_writer writer{system.types(), [this](auto& actor) { return handle_of(actor); }};
   frame_reader reader;
 
-  std::vector<uint64_t> shown;
+  std::vector<std::pair<uint64_t, uint64_t>> shown;
   std::vector<told> messages;
   std::vector<std::pair<uint64_t, caf::message_id>> unknown;
   std::vector<std::pair<uint64_t, caf::error>> ended;
@@ -91,13 +91,13 @@ message<schema::AskHighest> some_message() {
 } // namespace
 
 TEST_CASE_FIXTURE(ends, "what is written is read: who is shown, who has ended, and why") {
-  writer.shown(3);
+  writer.shown(3, 33);
   writer.alive();
   writer.ended(4, caf::exit_reason::user_shutdown);
   writer.ended(5, caf::make_error(caf::sec::runtime_error, "its disk is gone"));
   writer.ended(6, {});
   carry();
-  CHECK(shown == std::vector<uint64_t>{3});
+  CHECK(shown == std::vector{std::pair<uint64_t, uint64_t>{3, 33}});
   REQUIRE(ended.size() == 3);
   CHECK(ended[0] == std::pair<uint64_t, caf::error>{4, caf::exit_reason::user_shutdown});
   CHECK(ended[1].first == 5);
@@ -148,8 +148,9 @@ TEST_CASE_FIXTURE(ends, "what cannot travel leaves nothing behind, and others go
   actor_world other;
   probe a{other};
   auto actor = caf::actor_cast<caf::strong_actor_ptr>(a.as<caf::actor>());
-  CHECK(write(uint64_t{1}, actor)); // A handle beside a list.
-  CHECK(write(preempted{}));        // Stays in its process: it has a name, and no form.
+  CHECK(write(uint64_t{1}, actor));            // A handle beside a list.
+  CHECK(write(preempted{}));                   // Stays in its process: it has no name.
+  CHECK(write(std::vector<std::string>{"a"})); // Of CAF's own, and none of those.
   REQUIRE(!write(uint64_t{2}));
   carry();
   REQUIRE(messages.size() == 1);
@@ -171,7 +172,7 @@ TEST_CASE("a message of a type that only its sender knows is told of, and those 
 TEST_CASE_FIXTURE(ends, "what was cut off cannot be read") {
   REQUIRE(!write(some_message(), frames::handle_list{nullptr}, caf::make_error(caf::sec::runtime_error, "why")));
   writer.ended(1, caf::make_error(caf::sec::runtime_error, "why"));
-  writer.shown(2);
+  writer.shown(2, 22);
   auto whole = cut();
   for (auto& each : whole) {
     for (size_t size = 0; size < each.size(); ++size)
@@ -200,6 +201,26 @@ TEST_CASE_FIXTURE(ends, "changed bytes are read, or not, and break nothing") {
     unknown.clear();
   }
   CHECK(unreadable > 1000);
+}
+
+TEST_CASE_FIXTURE(ends, "types of CAF's own that could be read without end or measure are not known") {
+  for (std::string name : {"@config_value", "@charbuf", "@strvec", "@message", "@strmap"}) {
+    ends fresh;
+    auto size = static_cast<uint32_t>(name.size());
+    CHECK(fresh.reader.read(std::string{"\1"}.append(reinterpret_cast<const char*>(&size), sizeof size) + name, fresh));
+    std::string frame{"\2"};
+    frame.append(24, '\0').append("\1\2\0", 3);
+    for (auto& bytes : {std::string(100, '\xff'), std::string("\7\1\7\1\7\1", 6), std::string("\xff\xff\xff\xff\xf")})
+      CHECK(fresh.reader.read(frame + bytes, fresh));
+    CHECK(fresh.unknown.size() == 3);
+  }
+}
+
+TEST_CASE_FIXTURE(ends, "a reason is cut off where it is too long") {
+  writer.ended(1, caf::make_error(caf::sec::runtime_error, std::string(1u << 20, 'x')));
+  carry();
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].second.context().get_as<std::string>(0).size() == frames::longest_reason);
 }
 
 TEST_CASE_FIXTURE(ends, "no other end makes this one remember more than so many types") {

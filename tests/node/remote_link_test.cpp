@@ -35,10 +35,10 @@ struct fixture {
   fixture() {
     int both[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
-    std::promise<caf::strong_actor_ptr> up;
-    left_end = remote_link::open(left.system, both[0], nullptr, [&](auto& other) { up.set_value(other); });
+    auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
+    left_end = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
     right_end = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(served), nullptr);
-    found = caf::actor_cast<caf::actor>(up.get_future().get());
+    found = caf::actor_cast<caf::actor>(up->get_future().get());
     REQUIRE(found);
   }
   ~fixture() { caf::anon_send_exit(served, caf::exit_reason::user_shutdown); }
@@ -56,7 +56,7 @@ struct half {
     int both[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) == 0);
     socket = both[1];
-    link = remote_link::open(here.system, both[0], nullptr, [this](auto& other) { up.set_value(other); });
+    link = remote_link::open(here.system, both[0], nullptr, [up = up](auto& other) { up->set_value(other); });
   }
   ~half() { ::close(socket); }
 
@@ -67,16 +67,16 @@ struct half {
     return bytes;
   }
 
+  std::shared_ptr<std::promise<caf::strong_actor_ptr>> up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
   place here;
   int socket;
-  std::promise<caf::strong_actor_ptr> up;
   std::shared_ptr<remote_link> link;
 };
 
 std::string shown(uint64_t handle) {
-  std::string frame{"\x09\0\0\0\0", 5};
+  std::string frame{"\x11\0\0\0\0", 5};
   frame.append(reinterpret_cast<const char*>(&handle), sizeof handle);
-  return frame;
+  return frame + "process.";
 }
 
 /// Waits for the end of what is monitored.
@@ -137,19 +137,104 @@ TEST_CASE_FIXTURE(fixture, "a link that ends ends what was reached by it") {
     .receive([](uint64_t) { FAIL("answered"); }, [](const caf::error& why) { CHECK(why == caf::sec::request_receiver_down); });
 }
 
+TEST_CASE_FIXTURE(fixture, "a request under way is refused when its link ends") {
+  std::promise<void> asked;
+  auto silent = right.system.spawn([&](caf::event_based_actor* actor) -> caf::behavior {
+    auto kept = std::make_shared<std::vector<caf::response_promise>>();
+    return {[=, &asked](uint64_t) {
+      kept->push_back(actor->make_response_promise());
+      asked.set_value();
+      return kept->back();
+    }};
+  });
+  auto names = right.system.spawn([silent](caf::event_based_actor*) -> caf::behavior {
+    return {[silent](const std::string&) { return frames::handle_list{caf::actor_cast<caf::strong_actor_ptr>(silent)}; }};
+  });
+  int both[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
+  auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
+  auto here = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
+  auto there = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(names), nullptr);
+  caf::actor remote;
+  self->request(caf::actor_cast<caf::actor>(up->get_future().get()), 30s, std::string{})
+    .receive([&](const frames::handle_list& all) { remote = caf::actor_cast<caf::actor>(all.at(0)); },
+             [](const caf::error& why) { FAIL(text_of(why)); });
+  REQUIRE(remote);
+  auto answer = self->request(remote, 30s, uint64_t{1});
+  asked.get_future().get();
+  remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(remote));
+  answer.receive([](uint64_t) { FAIL("answered"); },
+                 [](const caf::error& why) { CHECK(why == caf::sec::request_receiver_down); });
+  for (auto& each : {silent, names})
+    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE_FIXTURE(fixture, "an actor's end is told behind what it has sent, whatever thread it ran in") {
+  for (auto detached : {false, true}) {
+    std::promise<std::string> ended;
+    auto watches = right.system.spawn([&](caf::event_based_actor* actor) -> caf::behavior {
+      actor->set_down_handler([&](const caf::down_msg& down) { ended.set_value(text_of(down.reason)); });
+      return {[=](uint64_t) { actor->monitor(actor->current_sender()); }};
+    });
+    int both[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
+    auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
+    auto here = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
+    auto there = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(watches), nullptr);
+    auto remote = caf::actor_cast<caf::actor>(up->get_future().get());
+    auto once = [remote](caf::event_based_actor* actor) { // It has no behavior: it ends at once.
+      actor->send(remote, uint64_t{1});
+      actor->quit(caf::exit_reason::user_shutdown);
+    };
+    if (detached)
+      left.system.spawn<caf::detached>(once);
+    else
+      left.system.spawn(once);
+    auto told = ended.get_future();
+    REQUIRE(told.wait_for(30s) == std::future_status::ready);
+    CHECK(told.get() == "user shutdown");
+    caf::anon_send_exit(watches, caf::exit_reason::user_shutdown);
+    here->close();
+  }
+}
+
+TEST_CASE_FIXTURE(fixture, "an actor that has ended can be named, and is told to have ended") {
+  std::promise<std::string> ended;
+  auto watches = right.system.spawn([&](caf::event_based_actor* actor) -> caf::behavior {
+    actor->set_down_handler([&](const caf::down_msg& down) { ended.set_value(text_of(down.reason)); });
+    return {[=](const frames::handle_list& all) { actor->monitor(all.at(0)); }};
+  });
+  int both[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
+  auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
+  auto here = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
+  auto there = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(watches), nullptr);
+  auto remote = caf::actor_cast<caf::actor>(up->get_future().get());
+  auto gone = left.echo();
+  self->monitor(gone);
+  caf::anon_send_exit(gone, caf::exit_reason::user_shutdown);
+  reason_of_end(self);
+  self->send(remote, frames::handle_list{caf::actor_cast<caf::strong_actor_ptr>(gone)});
+  auto told = ended.get_future();
+  REQUIRE(told.wait_for(30s) == std::future_status::ready);
+  CHECK(told.get() == "user shutdown");
+  CHECK(here->is_open());
+  caf::anon_send_exit(watches, caf::exit_reason::user_shutdown);
+}
+
 TEST_CASE_FIXTURE(fixture, "what cannot travel is refused, and the link goes on") {
   self->request(found, 30s, caf::actor_cast<caf::strong_actor_ptr>(found))
-    .receive([](uint64_t) { FAIL("answered"); }, [](const caf::error& why) { CHECK(why); });
+    .receive([](uint64_t) { FAIL("answered"); }, [](const caf::error& why) { CHECK(why == caf::sec::request_receiver_down); });
   self->request(found, 30s, uint64_t{1}).receive([](uint64_t) {}, [](const caf::error& why) { FAIL(text_of(why)); });
 }
 
 TEST_CASE("another end that shows nobody, or goes away, is told of") {
   half one;
   one.write(shown(0));
-  CHECK(one.up.get_future().get() == nullptr);
+  CHECK(one.up->get_future().get() == nullptr);
   half other;
   ::shutdown(other.socket, SHUT_RDWR);
-  CHECK(other.up.get_future().get() == nullptr);
+  CHECK(other.up->get_future().get() == nullptr);
 }
 
 TEST_CASE("bytes that are no frame end the link") {
@@ -157,7 +242,7 @@ TEST_CASE("bytes that are no frame end the link") {
        {std::string(8, '\xff'), std::string{"\1\0\0\0\x77", 5}, std::string{"\0\0\0\0", 4}, std::string{"\3\0\0\0\2\0\0", 7}}) {
     half subject;
     subject.write(shown(5));
-    auto actor = subject.up.get_future().get();
+    auto actor = subject.up->get_future().get();
     REQUIRE(actor);
     caf::scoped_actor self{subject.here.system};
     self->monitor(caf::actor_cast<caf::actor>(actor));
@@ -168,7 +253,8 @@ TEST_CASE("bytes that are no frame end the link") {
 
 TEST_CASE("a link says from time to time that it is alive") {
   half subject;
-  CHECK(subject.read(13) == shown(0));
+  CHECK(subject.read(13) == shown(0).substr(0, 13));
+  subject.read(8); // The process.
   CHECK(subject.read(5) == std::string("\1\0\0\0\4", 5));
   CHECK(subject.read(5) == std::string("\1\0\0\0\4", 5));
 }
@@ -176,7 +262,7 @@ TEST_CASE("a link says from time to time that it is alive") {
 TEST_CASE("an end that takes nothing does not have this one keep all that it is sent") {
   half subject;
   subject.write(shown(5));
-  auto actor = subject.up.get_future().get();
+  auto actor = subject.up->get_future().get();
   caf::scoped_actor self{subject.here.system};
   self->monitor(caf::actor_cast<caf::actor>(actor));
   std::string large(16u << 20, 'x');
@@ -185,10 +271,67 @@ TEST_CASE("an end that takes nothing does not have this one keep all that it is 
   CHECK(reason_of_end(self) == "it does not take what it is sent");
 }
 
+TEST_CASE("an end that takes nothing for a while gets all, in order") {
+  half subject;
+  subject.write(shown(5));
+  auto actor = caf::actor_cast<caf::actor>(subject.up->get_future().get());
+  caf::scoped_actor self{subject.here.system};
+  constexpr uint64_t count = 200;
+  std::string large(300u << 10, 'x');
+  for (uint64_t i = 0; i < count; ++i) {
+    self->send(actor, large);
+    self->send(actor, i);
+  }
+  uint64_t numbers = 0, larges = 0;
+  while (numbers < count) {
+    uint32_t size = 0;
+    std::memcpy(&size, subject.read(sizeof size).data(), sizeof size);
+    auto frame = subject.read(size);
+    if (frame[0] != 2)
+      continue;
+    if (size > large.size()) {
+      ++larges;
+    } else {
+      uint64_t number = 0; // Behind kind, ends, number of the message, count and type; as CAF writes it.
+      for (size_t i = 28; i < 36; ++i)
+        number = number << 8 | static_cast<uint8_t>(frame[i]);
+      CHECK(number == numbers++);
+    }
+  }
+  CHECK(larges == count);
+}
+
+TEST_CASE("an end that names too many actors at once is not believed") {
+  half subject;
+  subject.write(shown(1));
+  auto actor = subject.up->get_future().get();
+  caf::scoped_actor self{subject.here.system};
+  self->monitor(caf::actor_cast<caf::actor>(actor));
+  std::string list(1, '\2');
+  list.append(24, '\0');    // To nobody, from nobody, no number.
+  list.append("\1\0\0", 3); // One element, a list
+  auto count = static_cast<uint32_t>(remote_link::most_handles + 1);
+  list.append(reinterpret_cast<const char*>(&count), sizeof count);
+  for (uint64_t handle = 1; handle <= count; ++handle)
+    list.append(reinterpret_cast<const char*>(&handle), sizeof handle);
+  auto size = static_cast<uint32_t>(list.size());
+  std::thread writer{[&] {
+    ::send(subject.socket, &size, sizeof size, MSG_NOSIGNAL);
+    for (size_t at = 0; at < list.size();) {
+      auto taken = ::send(subject.socket, list.data() + at, list.size() - at, MSG_NOSIGNAL);
+      if (taken <= 0)
+        return;
+      at += static_cast<size_t>(taken);
+    }
+  }};
+  CHECK(reason_of_end(self) == "it has sent what cannot be read");
+  writer.join();
+}
+
 TEST_CASE("an end that names ever more actors is not believed") {
   half subject;
   subject.write(shown(1));
-  auto actor = subject.up.get_future().get();
+  auto actor = subject.up->get_future().get();
   caf::scoped_actor self{subject.here.system};
   self->monitor(caf::actor_cast<caf::actor>(actor));
   std::string all;
@@ -206,7 +349,7 @@ TEST_CASE("an end that names ever more actors is not believed") {
       at += static_cast<size_t>(size);
     }
   }};
-  CHECK(reason_of_end(self) == "it has sent what cannot be read");
+  CHECK(reason_of_end(self) == "it names too many actors");
   writer.join();
 }
 
