@@ -83,7 +83,7 @@ void frame_writer::alive() {
   finish(begin(alive_frame));
 }
 
-/// The other end is told of it first, if it is new; 0xffff: it has no name, or there are too many.
+/// The other end is told of it first, if it is new; 0xffff: it does not travel, or there are too many.
 uint16_t frame_writer::type_number(const caf::type_erased_tuple& content, size_t i) {
   if (content.match_element<frames::handle_list>(i))
     return frames::handles_type;
@@ -127,7 +127,7 @@ caf::error frame_writer::message(uint64_t to, uint64_t from, caf::message_id num
     return caf::make_error(caf::sec::invalid_argument, "a message of too many elements");
   for (size_t i = 0; i < content.size(); ++i) // What is new is told before the frame begins.
     if (type_number(content, i) == UINT16_MAX)
-      return caf::make_error(caf::sec::unknown_type, "a message of a type that has no name");
+      return caf::make_error(caf::sec::unknown_type, "a message of a type that does not travel");
   auto at = begin(message_frame);
   number(to);
   number(from);
@@ -249,7 +249,7 @@ bool frame_reader::read_message(cursor& from, frame_events& events) {
     if (!from.take(type) || type >= frames::first_type + known_.size())
       return false;
     if (type >= frames::first_type && !known_[type - frames::first_type]) {
-      events.on_unknown(sender, id); // How long it is only those know that know it.
+      events.on_unknown(to, sender, id); // How long it is only those know that know it.
       return true;
     }
     elements.push_back(read_element(from, type, events));

@@ -81,7 +81,7 @@ public:
   virtual void on_shown(uint64_t handle, uint64_t process) = 0;
   virtual void on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) = 0;
   /// It has a type that this process does not know.
-  virtual void on_unknown(uint64_t from, caf::message_id number) = 0;
+  virtual void on_unknown(uint64_t to, uint64_t from, caf::message_id number) = 0;
   virtual void on_ended(uint64_t handle, caf::error reason) = 0;
   /// The actor behind a handle of the other end's, which is not 0; null: there are too many.
   virtual caf::strong_actor_ptr actor_of(uint64_t handle) = 0;

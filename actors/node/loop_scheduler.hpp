@@ -24,7 +24,7 @@ public:
   virtual ~loop_resident() = default;
   /// What happened at the sockets was told, and each actor that had messages has had its turn.
   virtual void on_turn_end() = 0;
-  /// The loop ends, when all handles here are closed; it may be told more than once.
+  /// Closes all handles here: the loop ends then. May be called more than once.
   virtual void on_loop_end() = 0;
 };
 

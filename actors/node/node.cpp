@@ -105,7 +105,7 @@ void node::connect(node_id other) {
         if (links_.contains(other))
           greet(other, caf::actor_cast<node_actor>(actor));
         else
-          connect_later(other);
+          remote_link::close_of(actor); // It was removed meanwhile.
       },
       [this, other](const caf::error& why) {
         if (why == caf::sec::invalid_argument && links_.contains(other)) // There is somebody.
@@ -163,7 +163,7 @@ void node::show(node_id other, const node_actor& to, const message<schema::Hello
     .then(
       [this, other, to, then = std::move(then)](const message<schema::Hello>& answer, const handles& brought) {
         if (!links_.contains(other))
-          return; // It was removed meanwhile.
+          return remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(to)); // It was removed meanwhile.
         auto why = refusal_of(other, *answer);
         if (why.empty() && learn(configurations_of(answer->getConfigurations())))
           why = refusal_of(other, *answer);
@@ -172,7 +172,9 @@ void node::show(node_id other, const node_actor& to, const message<schema::Hello
         then(answer, brought);
       },
       [this, other, to](const caf::error&) {
-        remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(to));
+        auto by = caf::actor_cast<caf::strong_actor_ptr>(to);
+        if (auto found = links_.find(other); found == links_.end() || found->second.other != by)
+          remote_link::close_of(by); // One that is connected may only be slow, at its disk.
         give_up(other);
       });
 }
@@ -201,7 +203,7 @@ void node::part(node_id other, const node_actor& from, const std::string& why, b
     tell_refusal(from, why);
   else
     remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(from));
-  if (links_.at(other).other)
+  if (auto by = caf::actor_cast<caf::strong_actor_ptr>(from); by && links_.at(other).other == by)
     link_down(other, why);
   else
     give_up(other);
@@ -237,8 +239,8 @@ caf::result<message<schema::Hello>, node::handles> node::on_hello(const message<
   auto promise = make_response_promise<message<schema::Hello>, handles>();
   meet(greeting_.told_by(*hello), [this, other, promise, hello, roles, from]() mutable {
     if (hello->getTakes()) {
-      link_up(other, from, false, *hello, roles);
-      promise.deliver(taking(), role_handles());
+      if (link_up(other, from, false, *hello, roles)) // Otherwise its link ends, which is the answer.
+        promise.deliver(taking(), role_handles());
     } else {
       promise.deliver(greeting_.asking(), handles{});
     }
@@ -302,21 +304,22 @@ void node::on_remembered(const done_aside& x) {
       greet(other, caf::actor_cast<node_actor>(link.other));
 }
 
-/// Both have connected, at the same time; the one that is to connect has, or will.
+/// Each of the two has connected, at about the same time: the link of the one that is to connect stays.
 bool node::is_second_link(node_id other, const caf::strong_actor_ptr& actor, bool is_own) const {
   auto& link = links_.at(other);
   auto* known = options_.members.all().latest().find(other);
-  return link.other != actor && remote_link::same_process(link.other, actor) && known && connects_to(*known) != is_own;
+  auto is_to_connect = known && connects_to(*known);
+  return link.other != actor && remote_link::same_process(link.other, actor) && link.is_own != is_own && is_own != is_to_connect;
 }
 
-/// `is_own`: this node has connected.
-void node::link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, const schema::Hello::Reader& hello_of_other,
+/// `is_own`: this node has connected. False: the other one is not taken by this link, which ends.
+bool node::link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, const schema::Hello::Reader& hello_of_other,
                    const handles& roles) {
-  if (!make_room_for(other, hello_of_other))
-    return;
+  if (remote_link::is_gone(actor) || !make_room_for(other, hello_of_other) || is_second_link(other, actor, is_own)) {
+    remote_link::close_of(actor);
+    return false;
+  }
   auto& link = links_.at(other);
-  if (is_second_link(other, actor, is_own))
-    return remote_link::close_of(actor);
   if (link.other != actor && remote_link::same_process(link.other, actor)) {
     remote_link::close_of(link.other);
     link_down(other, "it has connected once more");
@@ -327,6 +330,7 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, cons
     link_down(other, "it has connected once more");
   }
   link.other = std::move(actor);
+  link.is_own = is_own;
   link.pauses.reset();
   link.problem.clear();
   link.missed = false;
@@ -343,6 +347,7 @@ void node::link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, cons
     link.roles.emplace_back(names[i].cStr());
     tell_roles({other, link.roles.back(), roles[i]});
   }
+  return true;
 }
 
 void node::link_down(node_id other, const std::string& why) {

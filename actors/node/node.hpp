@@ -31,8 +31,9 @@ namespace synod {
 ///
 /// Of each pair of members the one that came later connects, or else the one whose name comes first; one that joins, or was
 /// removed, connects with all. It asks for the other's greeting, and when both have found nothing against each other
-/// (greeting.hpp) it takes the other, with the handles of its roles, and is answered with the other's. A broken connection is
-/// tried again with growing pauses, and brings fresh handles. A node that gets to know another one's data directory greets those
+/// (greeting.hpp) it takes the other, with the handles of its roles, and is answered with the other's. When both have
+/// connected, at the same time, the link of the one that is to connect stays. A broken connection is tried again with growing
+/// pauses, and brings fresh handles. A node that gets to know another one's data directory greets those
 /// that it is connected with again: they get to know it, too, or part.
 ///
 /// Which nodes there are its replica tells it, or another node's greeting (membership.hpp). It has changes decided for synod-ctl
@@ -82,6 +83,7 @@ private:
     std::optional<member> guest; // as it has greeted
     uint64_t token = 0;          // of its data directory, as it has greeted
     caf::strong_actor_ptr other; // the node actor at the other end; null: not connected
+    bool is_own = false;         // this node has connected
     std::vector<std::string> roles;
     std::string problem;                 // why it is not taken
     caf::actor_clock::time_point lost{}; // since then it is not connected
@@ -114,7 +116,7 @@ private:
   bool does_not_know(node_id other, const schema::Hello::Reader& answer) const;
   void tell_refusal(const node_actor& to, const std::string& why);
   void part(node_id other, const node_actor& from, const std::string& why, bool tell);
-  void link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, const schema::Hello::Reader& hello, const handles& roles);
+  bool link_up(node_id other, caf::strong_actor_ptr actor, bool is_own, const schema::Hello::Reader& hello, const handles& roles);
   bool is_second_link(node_id other, const caf::strong_actor_ptr& actor, bool is_own) const;
   void link_down(node_id other, const std::string& why);
   void look_at_links();

@@ -40,7 +40,8 @@ void answer_that_it_is_gone(const caf::strong_actor_ptr& asker, caf::message_id 
 /// Decisions: no role at the other end waits to go on with its part of the protocol. What this host has to do for its own clients
 /// comes before two more system calls, and what they wake.
 bool may_wait(const caf::type_erased_tuple& content) {
-  return content.match_element<caf::atom_value>(0) && content.get_as<caf::atom_value>(0) == decision_atom::value;
+  return content.size() > 0 && content.match_element<caf::atom_value>(0)
+         && content.get_as<caf::atom_value>(0) == decision_atom::value;
 }
 
 } // namespace
@@ -82,6 +83,11 @@ void remote_link::close_of(const caf::strong_actor_ptr& actor) {
 bool remote_link::same_process(const caf::strong_actor_ptr& one, const caf::strong_actor_ptr& other) {
   auto *a = link_of(one), *b = link_of(other);
   return a && b && a->process_ == b->process_;
+}
+
+bool remote_link::is_gone(const caf::strong_actor_ptr& actor) {
+  auto* link = link_of(actor);
+  return link && !link->is_open();
 }
 
 /// Null: it is of this process.
@@ -158,7 +164,9 @@ void remote_link::send(uint64_t to, const caf::mailbox_element& what) {
   auto from = what.sender ? handle_of(what.sender) : 0;
   if (auto problem = out_.message(to, from, what.mid, what.content())) {
     tell_lost(problem);
-    return refuse(what.sender, what.mid);
+    if (!what.mid.is_response())
+      return refuse(what.sender, what.mid);
+    out_.message(to, from, what.mid, caf::make_message(problem)); // Whoever has asked is not to wait for it.
   }
   is_pressing_ |= !may_wait(what.content());
   if (from != 0 && what.mid.is_request() && asked_.size() < most_asked)
@@ -181,6 +189,8 @@ void remote_link::refuse(const caf::strong_actor_ptr& sender, caf::message_id nu
 
 void remote_link::on_turn_end() {
   turn_left_ = loop_.is_behind() ? behind_bytes : turn_bytes;
+  if (is_writing_)
+    return;
   if (!is_pressing_ && loop_.is_busy() && ++turns_waited_ < most_turns)
     return;
   is_pressing_ = false;
@@ -296,7 +306,7 @@ bool remote_link::read_frames() {
 void remote_link::on_shown(uint64_t handle, uint64_t process) {
   process_ = process;
   if (auto up = std::exchange(up_, nullptr))
-    up(handle == 0 ? nullptr : actor_of(handle)); // Perhaps null, too: nothing has begun.
+    up(handle == 0 ? nullptr : actor_of(handle));
 }
 
 void remote_link::on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) {
@@ -311,8 +321,11 @@ void remote_link::on_message(uint64_t to, uint64_t from, caf::message_id number,
     refuse(sender, number);
 }
 
-void remote_link::on_unknown(uint64_t from, caf::message_id number) {
-  if (from != 0)
+void remote_link::on_unknown(uint64_t to, uint64_t from, caf::message_id number) {
+  caf::error why{caf::sec::unknown_type};
+  if (number.is_response())
+    on_message(to, from, number, caf::make_message(why));
+  else if (from != 0)
     refuse(actor_of(from), number);
 }
 
@@ -351,8 +364,10 @@ void remote_link::begin() {
   stream_.data = timer_.data = this;
   open_handles_ = 2;
   loop_.enter(shared_from_this());
-  if (loop_.residents() > most_links)
-    return end("there are too many links");
+  if (loop_.residents() > most_links) {
+    loop_.warn("another process is not connected: there are too many links");
+    return end({});
+  }
   if (auto failure = uv_tcp_open(&stream_, socket_); failure != 0)
     return end(uv_strerror(failure));
   socket_ = -1;

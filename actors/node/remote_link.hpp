@@ -24,7 +24,7 @@ namespace synod {
 
 /// Carries messages between actors of two processes, in the loop of each: what an actor sends goes into a buffer, which leaves at
 /// the end of the loop's turn, all in one piece; decisions alone leave when the loop has nothing else to do, with the next other
-/// message, or `most_turns` later. An actor of the other process is a proxy here, which ends when that actor or the
+/// message, or at most `most_turns` later. An actor of the other process is a proxy here, which ends when that actor or the
 /// link does (exit_reason::remote_link_unreachable); what is sent to it then, or cannot travel, is lost, and a request is
 /// answered with sec::request_receiver_down, as are those under way when the link ends.
 ///
@@ -42,7 +42,7 @@ public:
   static constexpr size_t most_links = 1000;
   static constexpr size_t most_asked = 64u << 10;
   static constexpr size_t turn_bytes = 1u << 20;
-  static constexpr size_t behind_bytes = 8u << 10;
+  static constexpr size_t behind_bytes = 64u << 10;
   static constexpr int most_turns = 8;
   static constexpr std::chrono::milliseconds heartbeat{500};
   static constexpr std::chrono::seconds longest_silence{20};
@@ -59,6 +59,8 @@ public:
   void close();
   /// The link by which that actor is reached; none, for one of this process.
   static void close_of(const caf::strong_actor_ptr& actor);
+  /// It was an actor of another process, and its link has ended.
+  static bool is_gone(const caf::strong_actor_ptr& actor);
   /// In the loop: both are actors of one other process, reached by two links, or one.
   static bool same_process(const caf::strong_actor_ptr& one, const caf::strong_actor_ptr& other);
 
@@ -92,7 +94,7 @@ private:
   void on_loop_end() override { end({}); }
   void on_shown(uint64_t handle, uint64_t process) override;
   void on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) override;
-  void on_unknown(uint64_t from, caf::message_id number) override;
+  void on_unknown(uint64_t to, uint64_t from, caf::message_id number) override;
   void on_ended(uint64_t handle, caf::error reason) override;
   caf::strong_actor_ptr actor_of(uint64_t handle) override;
 
@@ -112,7 +114,7 @@ private:
   std::vector<char> late_;                                                        // what the socket did not take at once
   bool is_writing_ = false;                                                       // `late_`
   bool is_pressing_ = false;                                                      // something in `out_` is
-  int turns_waited_ = 0;                                                          // what is in `out_`
+  int turns_waited_ = 0;                                                          // in a row, of the loop
   bool has_written_ = false;                                                      // since the last heartbeat
   absl::flat_hash_map<uint64_t, caf::weak_actor_ptr> own_;                        // actors here that the other end knows
   absl::flat_hash_map<const caf::actor_control_block*, uint64_t> handles_of_own_; // kept by the above from being used again

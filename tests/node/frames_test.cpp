@@ -66,7 +66,7 @@ struct ends : frame_events {
   void on_message(uint64_t to, uint64_t from, caf::message_id number, caf::message content) override {
     messages.push_back({to, from, number, std::move(content)});
   }
-  void on_unknown(uint64_t from, caf::message_id number) override { unknown.emplace_back(from, number); }
+  void on_unknown(uint64_t, uint64_t from, caf::message_id number) override { unknown.emplace_back(from, number); }
   void on_ended(uint64_t handle, caf::error reason) override { ended.emplace_back(handle, std::move(reason)); }
   caf::strong_actor_ptr actor_of(uint64_t handle) override { return handles[handle]; }
 

@@ -32,21 +32,23 @@ struct place {
 
 /// Two processes, and a link between them; the left one connects.
 struct fixture {
-  fixture() {
+  fixture() { REQUIRE(found); }
+  ~fixture() { caf::anon_send_exit(served, caf::exit_reason::user_shutdown); }
+
+  /// That actor of the right one as the left one sees it, by a link of its own.
+  caf::actor connected_to(const caf::actor& of_right) {
     int both[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
     auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
     left_end = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
-    right_end = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(served), nullptr);
-    found = caf::actor_cast<caf::actor>(up->get_future().get());
-    REQUIRE(found);
+    right_end = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(of_right), nullptr);
+    return caf::actor_cast<caf::actor>(up->get_future().get());
   }
-  ~fixture() { caf::anon_send_exit(served, caf::exit_reason::user_shutdown); }
 
   place left, right;
+  std::shared_ptr<remote_link> left_end, right_end; // of the last one
   caf::actor served = right.echo();
-  std::shared_ptr<remote_link> left_end, right_end;
-  caf::actor found; // the served one, as the left end sees it
+  caf::actor found = connected_to(served);
   caf::scoped_actor self{left.system};
 };
 
@@ -150,13 +152,9 @@ TEST_CASE_FIXTURE(fixture, "a request under way is refused when its link ends") 
   auto names = right.system.spawn([silent](caf::event_based_actor*) -> caf::behavior {
     return {[silent](const std::string&) { return frames::handle_list{caf::actor_cast<caf::strong_actor_ptr>(silent)}; }};
   });
-  int both[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
-  auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
-  auto here = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
-  auto there = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(names), nullptr);
+  auto names_remote = connected_to(names);
   caf::actor remote;
-  self->request(caf::actor_cast<caf::actor>(up->get_future().get()), 30s, std::string{})
+  self->request(names_remote, 30s, std::string{})
     .receive([&](const frames::handle_list& all) { remote = caf::actor_cast<caf::actor>(all.at(0)); },
              [](const caf::error& why) { FAIL(text_of(why)); });
   REQUIRE(remote);
@@ -176,12 +174,7 @@ TEST_CASE_FIXTURE(fixture, "an actor's end is told behind what it has sent, what
       actor->set_down_handler([&](const caf::down_msg& down) { ended.set_value(text_of(down.reason)); });
       return {[=](uint64_t) { actor->monitor(actor->current_sender()); }};
     });
-    int both[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
-    auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
-    auto here = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
-    auto there = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(watches), nullptr);
-    auto remote = caf::actor_cast<caf::actor>(up->get_future().get());
+    auto remote = connected_to(watches);
     auto once = [remote](caf::event_based_actor* actor) { // It has no behavior: it ends at once.
       actor->send(remote, uint64_t{1});
       actor->quit(caf::exit_reason::user_shutdown);
@@ -194,7 +187,7 @@ TEST_CASE_FIXTURE(fixture, "an actor's end is told behind what it has sent, what
     REQUIRE(told.wait_for(30s) == std::future_status::ready);
     CHECK(told.get() == "user shutdown");
     caf::anon_send_exit(watches, caf::exit_reason::user_shutdown);
-    here->close();
+    remote_link::close_of(caf::actor_cast<caf::strong_actor_ptr>(remote));
   }
 }
 
@@ -204,12 +197,7 @@ TEST_CASE_FIXTURE(fixture, "an actor that has ended can be named, and is told to
     actor->set_down_handler([&](const caf::down_msg& down) { ended.set_value(text_of(down.reason)); });
     return {[=](const frames::handle_list& all) { actor->monitor(all.at(0)); }};
   });
-  int both[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) == 0);
-  auto up = std::make_shared<std::promise<caf::strong_actor_ptr>>();
-  auto here = remote_link::open(left.system, both[0], nullptr, [up](auto& other) { up->set_value(other); });
-  auto there = remote_link::open(right.system, both[1], caf::actor_cast<caf::strong_actor_ptr>(watches), nullptr);
-  auto remote = caf::actor_cast<caf::actor>(up->get_future().get());
+  auto remote = connected_to(watches);
   auto gone = left.echo();
   self->monitor(gone);
   caf::anon_send_exit(gone, caf::exit_reason::user_shutdown);
@@ -218,8 +206,19 @@ TEST_CASE_FIXTURE(fixture, "an actor that has ended can be named, and is told to
   auto told = ended.get_future();
   REQUIRE(told.wait_for(30s) == std::future_status::ready);
   CHECK(told.get() == "user shutdown");
-  CHECK(here->is_open());
+  CHECK(!remote_link::is_gone(caf::actor_cast<caf::strong_actor_ptr>(remote)));
   caf::anon_send_exit(watches, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE_FIXTURE(fixture, "a request may be answered with nothing, or with what cannot travel") {
+  auto answers = right.system.spawn([](caf::event_based_actor*) -> caf::behavior {
+    return {[](uint64_t) {}, [](const std::string&) { return std::vector<std::string>{"of CAF's own"}; }};
+  });
+  auto remote = connected_to(answers);
+  self->request(remote, 30s, uint64_t{1}).receive([] {}, [](const caf::error& why) { FAIL(text_of(why)); });
+  self->request(remote, 30s, std::string{})
+    .receive([] { FAIL("answered"); }, [](const caf::error& why) { CHECK(why == caf::sec::unknown_type); });
+  caf::anon_send_exit(answers, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE_FIXTURE(fixture, "what cannot travel is refused, and the link goes on") {
