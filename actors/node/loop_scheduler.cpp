@@ -207,14 +207,14 @@ void loop_scheduler::take_arrived() {
 
 // -- time -----------------------------------------------------------------------
 
-/// In place of what it was told before.
+/// In place of what it was told before. By what is left until then, which every clock means alike.
 void loop_scheduler::wake_at(caf::actor_clock::time_point when) {
-  auto since_boot = std::max(when.time_since_epoch(), caf::actor_clock::duration_type{1}); // 0 would be never.
-  auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  auto left = std::max<caf::actor_clock::duration_type>(when - clock_.now(), std::chrono::nanoseconds{1}); // 0 would be never.
+  auto seconds = std::chrono::floor<std::chrono::seconds>(left);
   itimerspec at{};
   at.it_value.tv_sec = seconds.count();
-  at.it_value.tv_nsec = std::chrono::nanoseconds{since_boot - seconds}.count();
-  ::timerfd_settime(alarm_at_, TFD_TIMER_ABSTIME, &at, nullptr);
+  at.it_value.tv_nsec = std::chrono::nanoseconds{left - seconds}.count();
+  ::timerfd_settime(alarm_at_, 0, &at, nullptr);
 }
 
 } // namespace synod

@@ -11,6 +11,7 @@
 #include "synod/messages/status.hpp"
 
 #include <iostream>
+#include <utility>
 
 namespace synod::bench {
 
@@ -72,6 +73,7 @@ private:
     return events_->on_connect(id, std::move(remote), std::move(local), refusal);
   }
   void on_bytes(uint64_t id, std::string_view bytes) override {
+    has_bytes_ = true;
     of_.to_gateways_sockets();
     events_->on_bytes(id, bytes);
   }
@@ -80,12 +82,14 @@ private:
   void on_close(uint64_t id) override { events_->on_close(id); }
   void on_turn_end() override {
     events_->on_turn_end();
-    of_.gateways_turn_ends();
+    if (std::exchange(has_bytes_, false)) // Other nodes' gateways have turns, too.
+      of_.gateways_turn_ends();
   }
 
   std::shared_ptr<sockets> real_;
   stages& of_;
   socket_events* events_ = nullptr;
+  bool has_bytes_ = false; // in this turn
 };
 
 /// A spawned role, as definitions want it.
