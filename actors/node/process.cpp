@@ -147,7 +147,7 @@ uint64_t process::random() {
 }
 
 std::optional<int> process::start(const node_description& self, const std::filesystem::path& directory, bool connects,
-                                  const membership& known_members, std::shared_ptr<const cluster> file) {
+                                  const membership& known_members, const std::shared_ptr<const cluster>& file) {
   auto members = known_members;
   if (members.empty())
     members.begin(*config_);

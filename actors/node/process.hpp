@@ -32,7 +32,7 @@ public:
   /// Starts one node's roles. `members`: what is known of decided configurations, and the cluster file as it was read; without
   /// them the cluster is as it began. Returns the exit status to end with, or none when it runs.
   std::optional<int> start(const node_description& self, const std::filesystem::path& directory, bool connects,
-                           const membership& members = {}, std::shared_ptr<const cluster> file = nullptr);
+                           const membership& members = {}, const std::shared_ptr<const cluster>& file = nullptr);
   /// Lets other nodes, and synod-ctl, connect to the nodes of this process. Called last.
   std::optional<int> publish();
   /// Gives the nodes of this process each other's roles. Returns the exit status to end with, if they do not belong together.

@@ -133,7 +133,8 @@ TEST_CASE_FIXTURE(fixture, "an actor that has ended is told of at the other end,
 TEST_CASE_FIXTURE(fixture, "a link that ends ends what was reached by it") {
   self->monitor(found);
   right_end->close();
-  CHECK(reason_of_end(self) == "remote link unreachable");
+  auto reason = reason_of_end(self); // Where something was on its way to the other end, its system says more.
+  CHECK((reason == "remote link unreachable" || reason == "connection reset by peer" || reason == "broken pipe"));
   CHECK(!left_end->is_open());
   self->request(found, 30s, uint64_t{1})
     .receive([](uint64_t) { FAIL("answered"); }, [](const caf::error& why) { CHECK(why == caf::sec::request_receiver_down); });
