@@ -49,7 +49,8 @@ void frame_writer::error(const caf::error& x) {
   number(x ? x.code() : uint8_t{0}); // No error has none.
   number(x ? static_cast<uint64_t>(x.category()) : uint64_t{0});
   auto context = x ? x.context() : caf::message{};
-  text(context.size() > 0 && context.match_element<std::string>(0) ? context.get_as<std::string>(0) : std::string{});
+  auto why = context.size() > 0 && context.match_element<std::string>(0) ? context.get_as<std::string>(0) : std::string{};
+  text(std::string_view{why}.substr(0, frames::longest_reason));
 }
 
 /// Where it begins.
@@ -103,8 +104,7 @@ uint16_t frame_writer::type_number(const caf::type_erased_tuple& content, size_t
   return static_cast<uint16_t>(found - known_.begin() + frames::first_type);
 }
 
-caf::error frame_writer::element(const caf::type_erased_tuple& content, size_t i) {
-  auto type = type_number(content, i);
+caf::error frame_writer::element(const caf::type_erased_tuple& content, size_t i, uint16_t type) {
   number(type);
   if (type == frames::handles_type) {
     auto& all = content.get_as<frames::handle_list>(i);
@@ -125,8 +125,9 @@ caf::error frame_writer::message(uint64_t to, uint64_t from, caf::message_id num
                                  const caf::type_erased_tuple& content) {
   if (content.size() > most_elements)
     return caf::make_error(caf::sec::invalid_argument, "a message of too many elements");
+  types_of_.clear();
   for (size_t i = 0; i < content.size(); ++i) // What is new is told before the frame begins.
-    if (type_number(content, i) == UINT16_MAX)
+    if (types_of_.emplace_back(type_number(content, i)) == UINT16_MAX)
       return caf::make_error(caf::sec::unknown_type, "a message of a type that does not travel");
   auto at = begin(message_frame);
   number(to);
@@ -135,7 +136,7 @@ caf::error frame_writer::message(uint64_t to, uint64_t from, caf::message_id num
   number(static_cast<uint8_t>(content.size()));
   caf::error problem;
   for (size_t i = 0; i < content.size() && !problem; ++i)
-    problem = element(content, i);
+    problem = element(content, i, types_of_[i]);
   if (!problem && bytes_.size() - at - frames::size_bytes > frames::longest)
     problem = caf::make_error(caf::sec::invalid_argument, "a message that is too long");
   if (problem)

@@ -57,10 +57,8 @@ public:
   std::vector<char>& bytes() { return bytes_; }
 
 private:
-  using type_key = caf::rtti_pair;
-
   uint16_t type_number(const caf::type_erased_tuple& content, size_t i);
-  caf::error element(const caf::type_erased_tuple& content, size_t i);
+  caf::error element(const caf::type_erased_tuple& content, size_t i, uint16_t type);
   size_t begin(uint8_t kind);
   void finish(size_t at);
   void error(const caf::error& x);
@@ -70,7 +68,8 @@ private:
 
   const caf::uniform_type_info_map& types_;
   std::function<uint64_t(const caf::strong_actor_ptr&)> handle_of_;
-  std::vector<type_key> known_; // by their numbers, from first_type
+  std::vector<caf::rtti_pair> known_; // by their numbers, from first_type
+  std::vector<uint16_t> types_of_;    // the elements of the message that is being written
   std::vector<char> bytes_;
 };
 

@@ -1,5 +1,7 @@
 #include "synod/actors/node/loop_scheduler.hpp"
 
+#include "synod/actors/node/admission.hpp"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -9,7 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <random>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -19,9 +21,11 @@ namespace {
 
 thread_local const loop_scheduler* loop_of_this_thread = nullptr;
 
-uint64_t random_number() {
-  std::random_device device;
-  return (uint64_t{device()} << 32) | device();
+uint64_t fresh_number() {
+  auto bytes = fresh_random_bytes();
+  uint64_t number = 0;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
 }
 
 void require(int failure) {
@@ -56,7 +60,7 @@ private:
 
 loop_scheduler::loop_scheduler(caf::actor_system& system)
   : abstract_coordinator{system},
-    process_{random_number()},
+    process_{fresh_number()},
     clock_{[this] { return in_loop(); }, [this] { from_outside([] {}); }, [this](auto when) { wake_at(when); }},
     unit_{std::make_unique<resuming>(*this)} {
   require(problem_of_first_loop());
@@ -117,9 +121,11 @@ void loop_scheduler::run() {
   pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   while (!ended_) {
     uv_run(&loop_, ready_.empty() ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    for (auto& each : residents_)
+      each->on_polled();
     resume_actors();
-    for (size_t i = 0; i < residents_.size(); ++i) // One may enter meanwhile.
-      residents_[i]->on_turn_end();
+    for (auto& each : residents_)
+      each->on_turn_end();
   }
   end();
 }

@@ -22,8 +22,10 @@ namespace synod {
 class loop_resident {
 public:
   virtual ~loop_resident() = default;
-  /// What happened at the sockets was told, and each actor that had messages has had its turn.
-  virtual void on_turn_end() = 0;
+  /// What happened at the sockets was told; actors have their turn now.
+  virtual void on_polled() {}
+  /// Each actor that had messages has had its turn.
+  virtual void on_turn_end() {}
   /// Closes all handles here: the loop ends then. May be called more than once.
   virtual void on_loop_end() = 0;
 };
@@ -66,8 +68,9 @@ public:
   /// Some had more messages than they could take in their last turn.
   bool is_behind() const { return is_behind_; }
   size_t residents() const { return residents_.size(); }
+  /// Both of these not in `on_polled` and `on_turn_end`.
   void enter(std::shared_ptr<loop_resident> x) { residents_.push_back(std::move(x)); }
-  /// Its handles are closed. In the last one's callback, not at the end of a turn.
+  /// Its handles are closed; in the last one's callback.
   void leave(const loop_resident& x);
   /// What nobody else hears goes to `tell`; to nobody before that is said.
   void on_warning(std::function<void(const std::string& what)> tell) { tell_ = std::move(tell); }

@@ -49,23 +49,17 @@ void socket_server::start() {
 void socket_server::begin() {
   if (stopping_)
     return;
-  auto& in = loop_scheduler::of(system_);
-  in.enter(shared_from_this());
-  loop_ = &in.loop();
-  uv_check_init(loop_, &polled_);
-  ++open_handles_;
-  polled_.data = this;
-  uv_check_start(&polled_, [](uv_check_t* x) { static_cast<socket_server*>(x->data)->on_polled(); });
-  if (auto failure = uv_poll_init(loop_, &listener_, listening_at_); failure != 0)
+  loop_ = &loop_scheduler::of(system_);
+  loop_->enter(shared_from_this());
+  if (auto failure = uv_poll_init(&loop_->loop(), &listener_, listening_at_); failure != 0)
     throw std::system_error{-failure, std::generic_category(), "clients cannot be waited for"};
   ++open_handles_;
-  uv_timer_init(loop_, &pause_);
+  uv_timer_init(&loop_->loop(), &pause_);
   ++open_handles_;
   listener_.data = pause_.data = this;
   accept_all();
 }
 
-/// What happened was told.
 void socket_server::on_polled() {
   ++turn_;
   turn_left_ = turn_bytes;
@@ -116,7 +110,6 @@ void socket_server::stop() {
     return;
   auto closed = [](uv_handle_t* x) { static_cast<socket_server*>(x->data)->on_closed(); };
   uv_close(reinterpret_cast<uv_handle_t*>(&listener_), closed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&polled_), closed);
   uv_close(reinterpret_cast<uv_handle_t*>(&pause_), closed);
   ::close(std::exchange(listening_at_, -1));
 }
@@ -124,7 +117,7 @@ void socket_server::stop() {
 /// The last one was: nothing here is the loop's any more.
 void socket_server::on_closed() {
   if (--open_handles_ == 0)
-    loop_scheduler::of(system_).leave(*this);
+    loop_->leave(*this);
 }
 
 /// libuv would go on with one error for ever, in the thread of all roles: so each is accepted here. Where there is no descriptor
@@ -154,7 +147,7 @@ void socket_server::accept_later() {
 
 void socket_server::accept(int descriptor) {
   auto* x = new accepted_socket{{}, this, next_id_++};
-  uv_tcp_init(loop_, &x->socket);
+  uv_tcp_init(&loop_->loop(), &x->socket);
   ++open_handles_;
   x->socket.data = x;
   if (uv_tcp_open(&x->socket, descriptor) != 0) {

@@ -60,8 +60,7 @@ private:
 
   explicit socket_server(caf::actor_system& system) : system_{system}, buffer_(read_bytes) {}
   void begin();
-  void on_polled();
-  void on_turn_end() override {}
+  void on_polled() override;
   void on_loop_end() override { stop(); }
   void on_closed();
   int bind_and_listen(const sockaddr_storage& address);
@@ -75,11 +74,10 @@ private:
   void end(accepted_socket& x);
 
   caf::actor_system& system_;
-  uv_loop_t* loop_ = nullptr; // when it serves
+  loop_scheduler* loop_ = nullptr; // when it serves
   uv_poll_t listener_;
-  uv_check_t polled_;
   uv_timer_t pause_;      // before it accepts again
-  int open_handles_ = 0;  // of these three and the clients'
+  int open_handles_ = 0;  // of these two and the clients'
   int listening_at_ = -1; // a descriptor
   bool accepts_ = false;  // not while there are no descriptors
   bool stopping_ = false;

@@ -10,6 +10,7 @@
 
 #include <cstring>
 #include <future>
+#include <thread>
 
 using namespace synod;
 
@@ -63,6 +64,17 @@ struct half {
   ~half() { ::close(socket); }
 
   void write(std::string_view bytes) { REQUIRE(::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0); }
+  /// As much as the link takes, while the test goes on.
+  std::thread writes(std::string bytes) const {
+    return std::thread{[to = socket, bytes = std::move(bytes)] {
+      for (size_t at = 0; at < bytes.size();) {
+        auto size = ::send(to, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+        if (size <= 0)
+          return;
+        at += static_cast<size_t>(size);
+      }
+    }};
+  }
   std::string read(size_t size) {
     std::string bytes(size, '\0');
     REQUIRE(::recv(socket, bytes.data(), size, MSG_WAITALL) == static_cast<ssize_t>(size));
@@ -315,15 +327,7 @@ TEST_CASE("an end that names too many actors at once is not believed") {
   for (uint64_t handle = 1; handle <= count; ++handle)
     list.append(reinterpret_cast<const char*>(&handle), sizeof handle);
   auto size = static_cast<uint32_t>(list.size());
-  std::thread writer{[&] {
-    ::send(subject.socket, &size, sizeof size, MSG_NOSIGNAL);
-    for (size_t at = 0; at < list.size();) {
-      auto taken = ::send(subject.socket, list.data() + at, list.size() - at, MSG_NOSIGNAL);
-      if (taken <= 0)
-        return;
-      at += static_cast<size_t>(taken);
-    }
-  }};
+  auto writer = subject.writes(std::string(reinterpret_cast<const char*>(&size), sizeof size) + list);
   CHECK(reason_of_end(self) == "it has sent what cannot be read");
   writer.join();
 }
@@ -341,14 +345,7 @@ TEST_CASE("an end that names ever more actors is not believed") {
     all.append(reinterpret_cast<const char*>(&sender), sizeof sender);
     all.append(9, '\0'); // with nothing in it.
   }
-  std::thread writer{[&] {
-    for (size_t at = 0; at < all.size();) {
-      auto size = ::send(subject.socket, all.data() + at, all.size() - at, MSG_NOSIGNAL);
-      if (size <= 0)
-        return;
-      at += static_cast<size_t>(size);
-    }
-  }};
+  auto writer = subject.writes(all);
   CHECK(reason_of_end(self) == "it names too many actors");
   writer.join();
 }
