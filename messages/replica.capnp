@@ -41,7 +41,7 @@ struct Performed {
 }
 
 struct AskHighest {
-  # Replica to acceptor, or to the leader beside it where that may hold a lease: one round for all reads that wait.
+  # Replica to acceptor: one round for all reads that wait.
   round @0 :UInt64;
 }
 
@@ -53,11 +53,10 @@ struct Highest {
 }
 
 struct Leased {
-  # Leader to the replica beside it: the answer to AskHighest.
-  round @0 :UInt64;
-  held @1 :Bool;             # it holds the lease; false: acceptors are to be asked
-  freeSlot @2 :UInt64;       # no slot from here on has a proposal at this leader, or is known to be decided
-  configuration @3 :UInt64;  # the number of the latest one that it knows
+  # Leader to the replica beside it: until then reads need not ask acceptors. Each goes for all that come before the next one.
+  until @0 :Int64;           # ns, by environment::boot_clock: so long it holds the lease; 0: it does not, acceptors are to be asked
+  freeSlot @1 :UInt64;       # no slot from here on has been proposed by this leader, or is known to be decided
+  configuration @2 :UInt64;  # the number of the latest one that it knows
 }
 
 struct Learn {

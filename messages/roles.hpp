@@ -157,7 +157,6 @@ using leader_actor =
                      caf::reacts_to<message<schema::Lease>>,                          // from an acceptor
                      caf::reacts_to<adopted>, caf::reacts_to<preempted>,              // from its scout or a commander
                      caf::reacts_to<decided>, caf::reacts_to<held_back>,              // from a commander
-                     caf::reacts_to<message<schema::AskHighest>>,                     // from the replica beside it, for reads
                      caf::reacts_to<message<schema::DecideAgain>>,                    // from a replica that cannot learn slots
                      caf::reacts_to<message<schema::Performed>>,                      // from the replica beside it, and others
                      caf::reacts_to<message<schema::Received>>,     // from a replica that decisions went to; from another leader

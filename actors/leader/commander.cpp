@@ -8,10 +8,10 @@ commander::commander(caf::actor_config& config, environment_ptr environment, lea
                      message<schema::Pvalue> pvalue)
   : commander_actor::base{config}, leader_{std::move(leader)}, reached_{std::move(reached)}, pvalue_{std::move(pvalue)} {
   robust_part(*this, std::move(environment));
+  send_p2a_but(reached_->later); // Here, in its leader's turn: its own one would be the loop's next.
 }
 
 commander::behavior_type commander::make_behavior() {
-  send_p2a_but(reached_->later);
   return {
     [this](const vote& x) { on_p2b(x); },
     [this](const credit& x) { on_credit(x); },

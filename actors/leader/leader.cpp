@@ -51,7 +51,6 @@ leader::behavior_type leader::make_behavior() {
     [this](const decided& x) { on_decided(x); },
     [this](const held_back& x) { on_held_back(x); },
     [this](const message<schema::Lease>& answer) { on_lease(answer); },
-    [this](const message<schema::AskHighest>& asked) { on_ask_highest(asked); },
     [this](const message<schema::DecideAgain>& asked) { on_decide_again(asked); },
     [this](const message<schema::Performed>& told) { on_performed(told); },
     [this](const message<schema::Received>& received) { on_received(received); },
@@ -178,6 +177,7 @@ leader::scouting leader::start_scout(ballot under, slot_number first, slot_numbe
 void leader::start_commander(active& now, slot_number slot, const message<schema::Pvalue>& proposal) {
   auto pvalue = under_ballot(ballot_, proposal, now.decided.below());
   history_.proposed(slot, ballot_, pvalue->getProposer(), environment_->wall_clock_ms());
+  lend_below(now, slot + 1);
   auto commander = spawn<synod::commander>(environment_, leader_actor{this}, audience_, pvalue);
   ask_later(now, pvalue);
   auto fresh = now.proposals.insert(slot, std::move(pvalue), std::move(commander), clock().now());
@@ -288,10 +288,12 @@ void leader::ask_for_lease(active& now) {
   send_ask_lease(time.count(), false);
 }
 
-/// Others need not wait until it is over.
-void leader::give_up_lease(const active& now) {
-  if (now.lease.on())
-    send_ask_lease(0, true);
+/// Others need not wait until it is over. The replica beside it is told first.
+void leader::give_up_lease(active& now) {
+  if (!now.lease.on())
+    return;
+  tell_leased(now, {});
+  send_ask_lease(0, true);
 }
 
 void leader::send_ask_lease(int64_t asked, bool gives_up) {
@@ -312,36 +314,48 @@ void leader::on_lease(const message<schema::Lease>& answer) {
   if (auto waits = ballot_of(answer->getWaits()); waits != ballot{})
     return on_preempted(waits);
   now->lease.granted(answer->getAcceptor(), lease::time{answer->getAsked()}, environment_->boot_clock());
+  lend(*now);
   if (!now->told_of_lease && holds_lease(*now)) {
     now->told_of_lease = true;
     environment_->log().info("leader holds the lease under ballot {}", to_string(ballot_));
   }
 }
 
-/// No other leader's ballot is adopted for a slot that is not decided. (For later configurations, which this leader has not heard
-/// of, one may be as soon as all before is decided; what decides them this leader has proposed then, and a replica that has
-/// performed it asks again.)
-bool leader::holds_lease(const active& now) const {
+/// Up to then no other leader's ballot is adopted for a slot that is not decided. (For later configurations, which this leader
+/// has not heard of, one may be as soon as all before is decided; what decides them this leader has proposed then, and a replica
+/// that has performed it asks again.)
+lease::time leader::holds_lease_until(const active& now) const {
   auto& members = audience_->members;
-  return now.lease.on() && now.configuration == members.latest().number()
-         && members.promises_need_one_of(now.lease.granting(environment_->boot_clock()), now.decided.below());
+  if (!now.lease.on() || now.configuration != members.latest().number())
+    return lease::time{0};
+  return now.lease.held_until(
+    [&](const node_set& granting) { return members.promises_need_one_of(granting, now.decided.below()); });
 }
 
-// AskHighest: what may be decided, whoever has learned of it, is below the free slot. What waits for acceptors without room or
-// out of reach better no read waits for.
-void leader::on_ask_highest(const message<schema::AskHighest>& asked) {
-  if (!current_sender())
+/// What may be decided, whoever has learned of it, is below the free slot. What waits for acceptors without room or out of reach
+/// better no read waits for.
+void leader::lend(active& now) {
+  auto until = now.blocking.empty() && !stalled(now) ? holds_lease_until(now) : lease::time{0};
+  tell_leased(now, until > environment_->boot_clock() ? loan{until, now.free_slot(), now.configuration} : loan{});
+}
+
+/// Before an acceptor, and so anybody, can get to know a slot behind the one that was told: whoever reads then has it told.
+void leader::lend_below(active& now, slot_number slot) {
+  auto& until = now.lent.until;
+  if (until.count() > 0 && slot > now.lent.free_slot && environment_->boot_clock() < until)
+    tell_leased(now, {until, slot, now.lent.configuration});
+}
+
+void leader::tell_leased(active& now, const loan& lent) {
+  auto* to = audience_->replicas.find(options_.node);
+  if (!to || now.lent == lent)
     return;
-  auto* now = std::get_if<active>(&state_);
-  auto held = now && now->blocking.empty() && !stalled(*now) && holds_lease(*now);
-  builder<schema::Leased> answer;
-  answer->setRound(asked->getRound());
-  answer->setHeld(held);
-  if (held) {
-    answer->setFreeSlot(now->free_slot());
-    answer->setConfiguration(now->configuration);
-  }
-  send(caf::actor_cast<replica_actor>(current_sender()), answer.finish());
+  now.lent = lent;
+  builder<schema::Leased> told;
+  told->setUntil(lent.until.count());
+  told->setFreeSlot(lent.free_slot);
+  told->setConfiguration(lent.configuration);
+  send(to->handle, told.finish());
 }
 
 // -- beside the paper: replicas -----------------------------------------------
@@ -409,8 +423,11 @@ void leader::reconfigure(const configurations& members) {
   clock_.reconfigure(members.latest());
   address(std::move(renewed), true);
   auto* mine = std::get_if<candidate>(&state_);
-  if (leads() && may_lead())
+  auto* now = std::get_if<active>(&state_);
+  if (now && may_lead())
     become_candidate(true); // Its acceptors have not promised this ballot.
+  else if (now)
+    lend(*now); // No more.
   else if (mine && may_lead())
     become_candidate(mine->asked);
   else if (mine)

@@ -30,7 +30,8 @@ namespace synod {
 /// the acceptors do not know to be decided, and fills holes with no-ops when adopted. One timer serves all scouts and commanders.
 /// What a replica cannot learn is decided again
 /// (`recovery`). While too many acceptors have no room it begins nothing new, and tells replicas (`full_acceptors`). While it
-/// holds a `lease` it tells the replica beside it up to where reads have to wait, and acceptors need not be asked.
+/// holds a `lease` it tells the replica beside it up to where reads have to wait, before it proposes anything behind, and
+/// acceptors need not be asked.
 ///
 /// Bounds: `most_proposals` at a time, none for a slot that is `window` or more behind the decided ones (R5): what comes beyond
 /// is dropped, and its replica proposes it again; none of more than `pvalue_limit_bytes`. `peer_limit_bytes` on the way to each
@@ -80,6 +81,14 @@ private:
     bool answered = false; // by an acceptor: it has promised the ballot, or a higher one
   };
 
+  /// Reads there need not ask acceptors until then, and wait for all slots below.
+  struct loan {
+    synod::lease::time until{0}; // 0: they ask
+    slot_number free_slot = 0;
+    uint64_t configuration = 0;
+    bool operator==(const loan&) const = default;
+  };
+
   // The paper's `active` is false in the first two.
   struct passive {};
   struct candidate {
@@ -99,6 +108,7 @@ private:
     scouting recovery_scout;
     synod::lease lease;
     bool told_of_lease = false; // in the log
+    loan lent;                  // what the replica beside it was told
     time_point announced{};     // to replicas, that it leads
     time_point decided_at{};    // when a slot was last decided
     prompt_acceptors prompt;
@@ -122,7 +132,6 @@ private:
   void on_held_back(const held_back& x);
   void on_lease(const message<schema::Lease>& answer);
   // of replicas
-  void on_ask_highest(const message<schema::AskHighest>& asked);
   void on_decide_again(const message<schema::DecideAgain>& asked);
   void on_performed(const message<schema::Performed>& told);
   void on_received(const message<schema::Received>& received);
@@ -152,9 +161,13 @@ private:
   void end_scouts_and_commanders();
   void lead(active& now);
   void ask_for_lease(active& now);
-  void give_up_lease(const active& now);
+  void give_up_lease(active& now);
   void send_ask_lease(int64_t asked, bool gives_up);
-  bool holds_lease(const active& now) const;
+  synod::lease::time holds_lease_until(const active& now) const;
+  bool holds_lease(const active& now) const { return environment_->boot_clock() < holds_lease_until(now); }
+  void lend(active& now);
+  void lend_below(active& now, slot_number slot);
+  void tell_leased(active& now, const loan& lent);
   bool stalled(const active& now) const;
   const peers<leader_actor>::entry* to_hand_on();
   void send_ping(const leader_actor& to, bool asks_to_lead);

@@ -204,6 +204,7 @@ void leader::on_tick() {
     look_who_is_prompt(*now);
     ask_for_room(*now);
     ask_for_lease(*now);
+    lend(*now);
     if (time - now->announced >= options_.leading.ping_interval) {
       lead(*now);
       ping(true);
@@ -255,6 +256,8 @@ void leader::on_peer(const peer& x) {
     return;
   address(std::move(renewed), x.role == "acceptor" && x.handle); // What was on its way there is lost.
   if (auto* now = std::get_if<active>(&state_)) {
+    if (x.role == "replica" && x.node == options_.node)
+      now->lent = {}; // This one was not told.
     lead(*now);
     look_at_room(*now);
     look_who_is_prompt(*now);

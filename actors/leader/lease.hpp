@@ -54,6 +54,16 @@ public:
     return found;
   }
 
+  /// Up to then, if no more grants come, those that last are `enough`; 0: they never were.
+  template <class Enough>
+  time held_until(const Enough& enough) const {
+    time latest{0};
+    for (auto& [acceptor, asked] : granted_)
+      if (auto end = asked + held_for_; end > latest && enough(granting(end - time{1})))
+        latest = end;
+    return latest;
+  }
+
 private:
   static constexpr int64_t million = 1'000'000;
 

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace synod {
 
@@ -19,7 +21,10 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& problem) {
-    return bad_arguments(std::string{problem.what()} + "\nSee " + app.get_name() + " --help.");
+    auto unknown =
+      app.get_require_subcommand_min() > 0 && app.get_subcommands().empty() ? app.remaining() : std::vector<std::string>{};
+    auto why = unknown.empty() ? std::string{problem.what()} : "There is no command '" + unknown.front() + "'";
+    return bad_arguments(why + "\nSee " + app.get_name() + " --help.");
   }
 }
 

@@ -84,20 +84,27 @@ int door::milliseconds_to_wait() const {
 }
 
 void door::accept_all() {
-  for (size_t i = 0; i < most_waiting; ++i) { // Then the others have a turn.
+  for (size_t i = 0; i < options_.most_waiting; ++i) { // Then the others have a turn.
     auto came = accept_at(listener_);
-    if (came.socket < 0) {
-      if (came.out_of_descriptors && waiting_.empty())
-        accepts_ = false;
-      else if (came.out_of_descriptors)
-        make_room();
+    if (came.out_of_descriptors)
+      return do_without_descriptors();
+    if (came.socket < 0)
       return;
-    }
-    if (waiting_.size() >= most_waiting)
+    told_ = false;
+    if (waiting_.size() >= options_.most_waiting)
       make_room();
     waiting_.push_back({came.socket, came.from.host, to_string(came.from), clock::now() + options_.wait_limit,
                         admission{admission::side::accepts, options_.key, options_.name, fresh_random_bytes()}});
   }
+}
+
+void door::do_without_descriptors() {
+  if (!std::exchange(told_, true))
+    options_.log->warn("a connection of another node cannot be taken: too many open files (ulimit -n)");
+  if (waiting_.empty())
+    accepts_ = false;
+  else
+    make_room();
 }
 
 void door::make_room() {

@@ -4,7 +4,9 @@
 #include "synod/actors/node/admission.hpp"
 #include "synod/actors/node/turned_away.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -24,7 +26,8 @@ namespace synod {
 /// oldest goes of the host that has most of them. Whoever takes longer than `wait_limit` goes, too.
 class door {
 public:
-  static constexpr size_t most_waiting = 64;
+  /// Connections that may wait in a process which may have so many open files.
+  static size_t room(uint64_t open_files) { return std::clamp<uint64_t>(open_files / 8, 8, 64); }
 
   struct options {
     cluster_key key;
@@ -32,6 +35,7 @@ public:
     std::shared_ptr<turned_away> refused;
     std::shared_ptr<spdlog::logger> log;
     std::function<void(int socket)> let_in; ///< takes the socket; called in the door's thread
+    size_t most_waiting = 64;
     std::chrono::milliseconds wait_limit{3000};
   };
 
@@ -62,6 +66,7 @@ private:
 
   void run();
   void accept_all();
+  void do_without_descriptors();
   void make_room();
   bool go_on(waiting& x);
   bool send(waiting& x);
@@ -76,6 +81,7 @@ private:
   std::thread thread_;
   waiting_list waiting_;
   bool accepts_ = true; // false: for a moment, as the process has no descriptors left
+  bool told_ = false;   // of that
 };
 
 } // namespace synod

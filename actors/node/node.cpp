@@ -15,6 +15,7 @@ constexpr std::chrono::seconds status_limit{2};
 
 constexpr std::chrono::seconds look_interval{1};
 constexpr std::chrono::seconds missed_after{5};
+constexpr std::chrono::seconds refused_for{10}; // Who is refused comes again before.
 
 } // namespace
 
@@ -272,6 +273,7 @@ void node::refuse(node_id other, const std::string& why) {
   if (!links_.contains(other))
     return tell_of_stranger(config_->find(other)->name, why); // All others are in this process.
   auto& link = links_.at(other);
+  link.refused = clock().now();
   if (std::exchange(link.problem, why) != why) // Once, not at each try.
     options_.log->error("node {} at {} is not taken: {}", link.name, to_string(link.address), why);
 }
@@ -379,13 +381,16 @@ node::handles node::role_handles() const {
 
 // -- what the log says --------------------------------------------------------
 
-/// A node that is not there for long may have another address than the file says, here or there.
+/// A node that is not there for long may have another address than the file says, here or there. One that was refused may have
+/// been mended since, and be wrong about the address of this one.
 void node::look_at_links() {
   delayed_send(this, look_interval, tick_atom_v, options_.self);
   forget_links();
   if (std::exchange(stores_again_, false))
     store_members();
   for (auto& [other, link] : links_) {
+    if (!link.problem.empty() && clock().now() - link.refused >= refused_for)
+      link.problem.clear();
     if (link.other || link.missed || !link.problem.empty() || clock().now() - link.lost < missed_after)
       continue;
     link.missed = true;

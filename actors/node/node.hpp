@@ -85,9 +85,10 @@ private:
     caf::strong_actor_ptr other; // the node actor at the other end; null: not connected
     bool is_own = false;         // this node has connected
     std::vector<std::string> roles;
-    std::string problem;                 // why it is not taken
-    caf::actor_clock::time_point lost{}; // since then it is not connected
-    bool missed = false;                 // the log says so
+    std::string problem;                    // why it is not taken
+    caf::actor_clock::time_point refused{}; // when that was last found
+    caf::actor_clock::time_point lost{};    // since then it is not connected
+    bool missed = false;                    // the log says so
     backoff pauses{std::chrono::milliseconds{50}, std::chrono::milliseconds{1000}};
     bool trying = false;
   };

@@ -12,6 +12,7 @@
 
 #include <caf/all.hpp>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +24,11 @@
 namespace synod {
 
 namespace {
+
+uint64_t most_open_files() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
 
 /// Where the node is to listen for other nodes.
 endpoint door_of(const node_description& node) {
@@ -100,7 +106,7 @@ public:
   const std::filesystem::path& data_directory() const override { return directory_.path(); }
 
   caf::expected<std::shared_ptr<sockets>> listen(const endpoint& where) override {
-    auto clients = socket_server::make(process_.system_);
+    auto clients = socket_server::make(process_.system_, log_);
     if (auto problem = clients->listen(where.host, where.port); !problem.empty())
       return caf::make_error(caf::sec::cannot_open_port, "gateway: " + problem);
     clients_at = {where.host, clients->port()};
@@ -233,8 +239,9 @@ std::optional<int> process::publish() {
     auto let_in = [this, actor = caf::actor_cast<caf::strong_actor_ptr>(each.actor)](int socket) {
       remote_link::open(system_, socket, actor, nullptr);
     };
-    each.door = std::make_unique<door>(
-      door::options{key_of(*config_), each.self->name, each.refused, each.environment->shared_log(), std::move(let_in)});
+    each.door =
+      std::make_unique<door>(door::options{key_of(*config_), each.self->name, each.refused, each.environment->shared_log(),
+                                           std::move(let_in), door::room(most_open_files())});
     auto problem = each.door->open(door_of(*each.self));
     if (problem.empty())
       continue;

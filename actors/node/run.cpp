@@ -3,6 +3,7 @@
 #include "synod/actors/node/cluster_file.hpp"
 #include "synod/actors/node/command_line.hpp"
 #include "synod/actors/node/data_directory.hpp"
+#include "synod/actors/node/door.hpp"
 #include "synod/actors/node/join.hpp"
 #include "synod/actors/node/local_disk.hpp"
 #include "synod/actors/node/membership.hpp"
@@ -130,14 +131,17 @@ sigset_t block_signals() {
 }
 
 /// Each client takes one. What a process is given at first is often far less than it may have. With fewer than a node needs to
-/// start, what finds none might end the process without a word: it is refused here.
-void raise_descriptor_limit(cluster& config, size_t gateways) {
+/// start, what finds none might end the process without a word: it is refused here. `nodes`, `gateways`: in this process.
+void raise_descriptor_limit(cluster& config, size_t nodes, size_t gateways) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return;
   if (auto most = rlimit{limit.rlim_max, limit.rlim_max}; ::setrlimit(RLIMIT_NOFILE, &most) == 0)
     limit = most;
-  constexpr rlim_t least = 32;
+  // Logs, segments, snapshots, links; and who knocks. Clients get none of those.
+  auto own = 24 + 8 * nodes + 2 * config.nodes.size();
+  auto reserved = std::max<rlim_t>(own + door::room(limit.rlim_cur), std::min<rlim_t>(256, limit.rlim_cur / 4));
+  auto least = own + door::room(0) + 2 * gateways;
   if (limit.rlim_cur < least) {
     std::cerr << "error: " << told_as << "too many open files would be needed: this process may have " << limit.rlim_cur
               << " (ulimit -n), expected " << least << " at least" << std::endl;
@@ -146,8 +150,7 @@ void raise_descriptor_limit(cluster& config, size_t gateways) {
   auto found = config.role_options.find("gateway");
   if (limit.rlim_cur == RLIM_INFINITY || gateways == 0 || found == config.role_options.end())
     return;
-  constexpr rlim_t most_reserved = 256; // For other nodes, logs and whatever else.
-  auto for_clients = (limit.rlim_cur - std::min(most_reserved, limit.rlim_cur / 2)) / gateways;
+  auto for_clients = (limit.rlim_cur - reserved) / gateways;
   auto wanted = found->second.number("most-clients");
   if (for_clients >= static_cast<rlim_t>(wanted))
     return;
@@ -304,7 +307,7 @@ int run_node(const registry& known, int argc, char** argv) {
   }
   told_as = "node " + name + ": ";
   auto& signal = *new end_signal{block_signals()}; // Lives as long as the process, like the next one.
-  raise_descriptor_limit(*config, config->find(name)->has("gateway"));
+  raise_descriptor_limit(*config, 1, config->find(name)->has("gateway"));
   auto members = known_members(*config, name, options.data_directory, joins);
   if (!members)
     return bad_arguments(text_of(members.error()));
@@ -349,7 +352,7 @@ int run_dev(const registry& known, int argc, char** argv) {
   if (!config)
     return bad_arguments(text_of(config.error()));
   auto waited_for = block_signals();
-  raise_descriptor_limit(*config, config->nodes_with("gateway").size());
+  raise_descriptor_limit(*config, config->nodes.size(), config->nodes_with("gateway").size());
   if (options.data_directory.empty()) {
     std::error_code missing;
     std::string pattern = (fs::temp_directory_path(missing) / "synod-dev-XXXXXX").string();

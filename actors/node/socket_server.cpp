@@ -2,6 +2,8 @@
 
 #include "synod/actors/node/tcp.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -129,16 +131,18 @@ void socket_server::accept_all() {
     for (int i = 0; i < turn_clients && self->accepts_; ++i) {
       auto descriptor = ::accept4(self->listening_at_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (descriptor >= 0)
-        self->accept(descriptor);
+        self->told_ = false, self->accept(descriptor);
       else if (errno == EAGAIN || errno == EWOULDBLOCK)
         return;
       else if (errno != EINTR && errno != ECONNABORTED)
-        self->accept_later();
+        self->accept_later(errno);
     }
   });
 }
 
-void socket_server::accept_later() {
+void socket_server::accept_later(int why) {
+  if (!std::exchange(told_, true))
+    log_->warn("no client can connect for now: {}", uv_strerror(uv_translate_sys_error(why)));
   accepts_ = false;
   uv_poll_stop(&listener_);
   uv_timer_start(

@@ -14,6 +14,10 @@
 #include <unordered_map>
 #include <vector>
 
+namespace spdlog {
+class logger;
+}
+
 namespace synod {
 
 /// A listening socket and those of its clients, in the loop of the actors (loop_scheduler.hpp). So a command passes from socket
@@ -28,8 +32,8 @@ public:
   static constexpr int turn_clients = 64;
 
   /// Of a system with a loop, if it is to serve.
-  static std::shared_ptr<socket_server> make(caf::actor_system& system) {
-    return std::shared_ptr<socket_server>{new socket_server{system}};
+  static std::shared_ptr<socket_server> make(caf::actor_system& system, std::shared_ptr<spdlog::logger> log) {
+    return std::shared_ptr<socket_server>{new socket_server{system, std::move(log)}};
   }
   ~socket_server() override;
 
@@ -58,14 +62,15 @@ private:
     bool waits = false;   // it has found no room since
   };
 
-  explicit socket_server(caf::actor_system& system) : system_{system}, buffer_(read_bytes) {}
+  socket_server(caf::actor_system& system, std::shared_ptr<spdlog::logger> log)
+    : system_{system}, log_{std::move(log)}, buffer_(read_bytes) {}
   void begin();
   void on_polled() override;
   void on_loop_end() override { stop(); }
   void on_closed();
   int bind_and_listen(const sockaddr_storage& address);
   void accept_all();
-  void accept_later();
+  void accept_later(int why);
   void accept(int descriptor);
   void discard(accepted_socket& x);
   void start_reading(accepted_socket& x);
@@ -74,12 +79,14 @@ private:
   void end(accepted_socket& x);
 
   caf::actor_system& system_;
+  std::shared_ptr<spdlog::logger> log_;
   loop_scheduler* loop_ = nullptr; // when it serves
   uv_poll_t listener_;
   uv_timer_t pause_;      // before it accepts again
   int open_handles_ = 0;  // of these two and the clients'
   int listening_at_ = -1; // a descriptor
   bool accepts_ = false;  // not while there are no descriptors
+  bool told_ = false;     // of that
   bool stopping_ = false;
   uint16_t port_ = 0;
   socket_events* events_ = nullptr;

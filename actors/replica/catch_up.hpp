@@ -62,6 +62,10 @@ public:
   std::vector<message<schema::Pvalue>> next_chosen(slot_number slot_out);
   /// What was learned moved slot_out on: asks for the next piece.
   questions on_progress(slot_number slot_out, slot_number target, const node_set& reached, time_point now);
+  /// Decisions did.
+  bool is_through_with_leader(slot_number slot_out) const { return asked_leader_ && slot_out >= leader_asked_below_; }
+  /// All that the leader was asked for, and could be: it is asked for the next ones.
+  questions go_on_with_leader(slot_number slot_out, slot_number target);
   /// It did not.
   questions on_no_progress(slot_number slot_out, slot_number target, const node_set& reached);
 
@@ -70,7 +74,7 @@ private:
 
   bool is_enough(const node_set& reached, slot_number slot_out) const;
   questions ask(slot_number slot_out, const node_set& reached);
-  questions go_on_with_leader(slot_number slot_out, slot_number target);
+  void ask_leader(slot_number slot_out);
 
   configurations members_;
   node_id here_;
@@ -85,8 +89,9 @@ private:
   uint32_t stranded_ = 0; // looks in a row that found too few acceptors reached
   uint32_t in_vain_ = 0;  // attempts since the last progress
   bool asked_leader_ = false;
-  slot_number in_vain_at_ = 0; // slot_out when the acceptors turned out to be of no help
-  uint32_t source_ = 0;        // who is asked for values: so many behind the acceptor beside this replica
+  slot_number leader_asked_below_ = 0; // so far it can decide at a time
+  slot_number in_vain_at_ = 0;         // slot_out when the acceptors turned out to be of no help
+  uint32_t source_ = 0;                // who is asked for values: so many behind the acceptor beside this replica
   std::map<node_id, uint64_t> marks_;
 };
 

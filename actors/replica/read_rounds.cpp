@@ -35,46 +35,28 @@ std::optional<read_rounds::time_point> read_rounds::next_begins() const {
                                                                                         : std::nullopt;
 }
 
-bool read_rounds::has_to_ask_acceptors() const {
-  return std::any_of(rounds_.begin(), rounds_.end(), [this](auto& x) { return !x.asks_leader && x.number > asked_up_to_; });
-}
-
-read_rounds::whom read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now, bool may_be_leased) {
-  auto is_first = rounds_.empty();
-  auto begins = (!waiting_.empty() || measures_) && may_begin(now);
-  if (begins) {
-    measures_ &= !waiting_.empty(); // One with queries may be answered by the lease.
-    auto asks_leader = may_be_leased && !waiting_.empty();
-    rounds_.push_back({++round_, std::exchange(waiting_, {}), now, asks_leader});
+node_set read_rounds::to_ask(const node_set& reached, slot_number slot_out, time_point now) {
+  if ((!waiting_.empty() || measures_) && may_begin(now)) {
+    if (rounds_.empty()) {
+      again_.reset();
+      again_.tried(now);
+    }
+    measures_ = false;
+    rounds_.push_back({++round_, std::exchange(waiting_, {}), now});
     began_ = now;
-    if (is_first) {
-      again_.reset();
-      again_.tried(now);
-    }
-    if (complete(rounds_.back(), slot_out)) { // Where nobody has to be asked.
-      while (!rounds_.empty())
-        index_first(now);
-      return {};
-    }
-    if (asks_leader)
-      return {true, {}};
-  }
-  if (has_to_ask_acceptors()) {
-    asked_up_to_ = round_;
-    if (rounds_.size() == 1) {
-      again_.reset();
-      again_.tried(now);
-    }
-    return {false, enough(reached, slot_out)};
+    if (!complete(rounds_.back(), slot_out))
+      return enough(reached, slot_out);
+    while (!rounds_.empty()) // Nobody has to be asked.
+      index_first(now);
+    return {};
   }
   if (rounds_.empty() || !again_.due(now))
     return {};
   again_.tried(now);
-  asked_up_to_ = round_;
   for (auto each : reached)
     if (!rounds_.front().told.contains(each))
       slow_.insert(each);
-  return {false, reached};
+  return reached;
 }
 
 /// The one beside it, then those behind this node first, so that nodes do not all ask the same one; those that were slow last.
@@ -109,22 +91,19 @@ void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highe
   }
 }
 
-bool read_rounds::on_leased(uint64_t round, uint64_t configuration, slot_number free_slot) {
-  if (rounds_.empty() || round > round_ || rounds_.front().number > round)
-    return false;
-  on_no_lease(round);
-  if (members_.empty() || configuration != members_.latest().number())
-    return false;
-  while (!rounds_.empty() && rounds_.front().number <= round) {
-    rounds_.front().highest = std::max(rounds_.front().highest, free_slot - 1);
-    index_first(rounds_.front().since);
-  }
-  return true;
+void read_rounds::on_leased(std::chrono::nanoseconds until, slot_number free_slot, uint64_t configuration) {
+  leased_ = {until, free_slot, configuration};
 }
 
-void read_rounds::on_no_lease(uint64_t round) {
-  for (auto& each : rounds_)
-    each.asks_leader &= each.number > round;
+/// Those of the rounds that are asked, too: what comes behind them must not be answered first.
+void read_rounds::use_lease(std::chrono::nanoseconds boot_clock) {
+  if (boot_clock >= leased_.until || members_.empty() || leased_.configuration != members_.latest().number())
+    return;
+  auto all = take_asked();
+  if (all.empty())
+    return;
+  ++leased_rounds_;
+  index(leased_.free_slot - 1, std::move(all));
 }
 
 /// It is known now which slot the queries of the oldest round wait for. The next one has not waited in vain yet.
@@ -133,22 +112,36 @@ void read_rounds::index_first(time_point now) {
   rounds_.pop_front();
   again_.reset();
   again_.tried(now);
-  if (first.reads.empty())
+  index(first.highest, std::move(first.reads));
+}
+
+void read_rounds::index(slot_number highest, std::vector<read> reads) {
+  if (reads.empty())
     return;
-  waits_for_ = std::max(waits_for_, first.highest + 1);
-  indexed_.push_back({first.highest, members_.latest().number(), std::move(first.reads)});
+  waits_for_ = std::max(waits_for_, highest + 1);
+  indexed_.push_back({highest, members_.latest().number(), std::move(reads)});
+}
+
+/// Of the rounds that are asked, and behind them what waits. The rounds go on, for what they tell of the network.
+std::vector<read_rounds::read> read_rounds::take_asked() {
+  if (std::all_of(rounds_.begin(), rounds_.end(), [](auto& x) { return x.reads.empty(); }))
+    return std::exchange(waiting_, {});
+  std::vector<read> all;
+  for (auto& each : rounds_)
+    std::move(each.reads.begin(), each.reads.end(), std::back_inserter(all)), each.reads.clear();
+  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(all));
+  waiting_.clear();
+  return all;
 }
 
 /// Acceptors that were not asked may have accepted what was acknowledged before. What comes behind these asks again, too: whoever
 /// reads twice must not see what is older at last.
 void read_rounds::ask_again() {
   std::vector<read> all;
-  auto take = [&all](std::vector<read>& reads) { std::move(reads.begin(), reads.end(), std::back_inserter(all)); };
   for (auto& each : indexed_)
-    take(each.reads);
-  for (auto& each : rounds_)
-    take(each.reads);
-  take(waiting_);
+    std::move(each.reads.begin(), each.reads.end(), std::back_inserter(all));
+  auto asked = take_asked();
+  std::move(asked.begin(), asked.end(), std::back_inserter(all));
   indexed_.clear();
   rounds_.clear();
   waiting_ = std::move(all);

@@ -20,7 +20,7 @@ namespace synod {
 /// (`network_time`); what acceptors answer to a later question goes for the earlier rounds, too. A round asks as few acceptors as
 /// make a quorum, those last that were slow, and all of them when those do not answer.
 ///
-/// A leader beside it that may hold a lease is asked in their place, and they are when it does not.
+/// While the leader beside it holds a lease nobody is asked: it has told which slots may be decided.
 ///
 /// A query whose client has no room for the answers waits on, behind its client's earlier ones, until there is room.
 ///
@@ -45,14 +45,9 @@ public:
   /// False: there is no room.
   bool add(const message<schema::Query>& asked, const client& from);
 
-  struct whom {
-    bool leader = false; ///< the one beside it
-    node_set acceptors{};
-  };
-
   /// Whom to ask now, of the acceptors that are reached, with the number of `round`; mostly nobody. To be called when a query
-  /// was added, when an answer came, at `next_begins`, and every now and then. `may_be_leased`: to the leader beside it.
-  whom to_ask(const node_set& reached, slot_number slot_out, time_point now, bool may_be_leased = false);
+  /// was added, when an answer came, at `next_begins`, and every now and then.
+  node_set to_ask(const node_set& reached, slot_number slot_out, time_point now);
   uint64_t round() const { return round_; }
   /// When queries that wait, although a round is asked, have one of their own; none: when that has ended.
   std::optional<time_point> next_begins() const;
@@ -63,10 +58,15 @@ public:
   void on_acceptor() { again_ = backoff{first_pause, last_pause}; }
   /// An acceptor's answer.
   void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out, time_point now);
-  /// The leader's: it holds the lease, by the configuration of that number. False: that is of no use.
-  bool on_leased(uint64_t round, uint64_t configuration, slot_number free_slot);
-  /// It does not hold it.
-  void on_no_lease(uint64_t round);
+
+  /// The leader beside it holds the lease until then, by the boot clock, and no slot from `free_slot` on may be decided; 0: it
+  /// does not.
+  void on_leased(std::chrono::nanoseconds until, slot_number free_slot, uint64_t configuration);
+  /// There are queries that `use_lease` may be for.
+  bool may_be_leased() const { return leased_.until.count() > 0 && (!waiting_.empty() || !rounds_.empty()); }
+  /// They need not ask acceptors, if the lease lasts.
+  void use_lease(std::chrono::nanoseconds boot_clock);
+  uint64_t leased_rounds() const { return leased_rounds_; }
 
   /// A query that the state which has performed all below slot_out answers; none: there is none. It still counts until it is
   /// `done`, or handed back to be `held`.
@@ -97,7 +97,6 @@ private:
     uint64_t number;
     std::vector<read> reads;
     time_point since;
-    bool asks_leader;        // alone, so far
     node_set told{};         // of the acceptors
     slot_number highest = 0; // of those that told
   };
@@ -111,10 +110,11 @@ private:
 
   bool complete(const asked_round& x, slot_number slot_out) const;
   bool may_begin(time_point now) const;
-  bool has_to_ask_acceptors() const;
   node_set enough(const node_set& reached, slot_number slot_out) const;
   void ask_again();
   void index_first(time_point now);
+  void index(slot_number highest, std::vector<read> reads);
+  std::vector<read> take_asked();
 
   configurations members_;
   node_id here_;
@@ -125,10 +125,15 @@ private:
   std::deque<answered_round> indexed_; // until slot_out has passed the slot
   std::vector<read> answerable_;       // in reverse order
   std::unordered_map<client, std::deque<read>> held_;
+  struct {
+    std::chrono::nanoseconds until{0};
+    slot_number free_slot = 0;
+    uint64_t configuration = 0;
+  } leased_; // as the leader beside it told
   uint64_t round_ = 0;
-  uint64_t asked_up_to_ = 0; // the last round that acceptors were asked for
-  time_point began_{};       // the last round
-  std::set<node_id> slow_;   // acceptors that did not answer in time
+  uint64_t leased_rounds_ = 0;
+  time_point began_{};     // the last round
+  std::set<node_id> slow_; // acceptors that did not answer in time
   backoff again_{first_pause, last_pause};
   network_time distance_;
   time_point measured_{}; // a round has told of it

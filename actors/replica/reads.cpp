@@ -37,35 +37,24 @@ void replica::on_highest(const message<schema::Highest>& answer) {
   serve_reads();
 }
 
-// Leased: the leader beside it knows of all slots that may be decided; or does not.
-void replica::on_leased(const message<schema::Leased>& answer) {
-  if (!answer->getHeld())
-    reads_.on_no_lease(answer->getRound());
-  else if (reads_.on_leased(answer->getRound(), answer->getConfiguration(), answer->getFreeSlot()))
-    ++leased_rounds_;
-  serve_reads();
+// Leased: the leader beside it knows of all slots that may be decided, for so long; or does not.
+void replica::on_leased(const message<schema::Leased>& told) {
+  reads_.on_leased(std::chrono::nanoseconds{told->getUntil()}, told->getFreeSlot(), told->getConfiguration());
 }
 
-/// The one beside it, if it is the active one and there are leases.
-const peers<leader_actor>::entry* replica::leader_with_lease() const {
-  auto leads_here = options_.leases && active_ && active_->leader == options_.node && !execution_->members().empty();
-  return leads_here ? leaders_.find(options_.node) : nullptr;
-}
-
-/// Asks the acceptors, or the leader, if a round is to begin or was not answered; answers what can be answered.
+/// Asks the acceptors, if a round is to begin or was not answered; answers what can be answered.
 void replica::serve_reads() {
   auto now = clock().now();
   auto ask = [this, now] {
-    auto* leader = leader_with_lease();
-    auto asked = reads_.to_ask(reached_, slot_out(), now, leader != nullptr);
-    if (!asked.leader && asked.acceptors.empty())
+    if (reads_.may_be_leased())
+      reads_.use_lease(environment_->boot_clock());
+    auto asked = reads_.to_ask(reached_, slot_out(), now);
+    if (asked.empty())
       return;
     builder<schema::AskHighest> question;
     question->setRound(reads_.round());
     auto built = question.finish();
-    if (asked.leader)
-      send(leader->handle, built);
-    for (auto node : asked.acceptors)
+    for (auto node : asked)
       if (auto* to = acceptors_.find(node))
         send(to->handle, built);
   };

@@ -112,7 +112,7 @@ replica::behavior_type replica::make_behavior() {
     [this](const message<schema::Leading>& leading) { on_leading(leading); },
     [this](const message<schema::Received>& received) { on_received(received); },
     [this](const message<schema::Highest>& answer) { on_highest(answer); },
-    [this](const message<schema::Leased>& answer) { on_leased(answer); },
+    [this](const message<schema::Leased>& told) { on_leased(told); },
     [this](const message<schema::Learned>& answer) { on_learned(answer); },
     [this](const message<schema::AskSnapshot>& asked) { on_ask_snapshot(asked); },
     [this](const message<schema::SnapshotChunk>& chunk) { on_snapshot_chunk(chunk); },
@@ -274,6 +274,10 @@ void replica::perform_decided() {
   serve_reads();
   schedule_expiry();
   take_snapshot();
+  if (catch_up_.is_through_with_leader(slot_out())) { // It goes on from what this replica has performed.
+    tell_performed();
+    ask(catch_up_.go_on_with_leader(slot_out(), target()));
+  }
 }
 
 /// If something else was proposed for the slot, that goes back into requests. Those for which there is no room are sent again

@@ -29,7 +29,7 @@ namespace synod {
 ///
 /// Beside the paper: slots carry batches of what waited while an earlier slot was in flight; a replica that is not beside the
 /// active leader hands its requests on to the one that is, so that one replica proposes (section 4.2); reads ask a majority of
-/// acceptors, or the leader beside it for its lease, instead of taking a slot (section 4.5); what was missed is learned from
+/// acceptors, or the lease of the leader beside it, instead of taking a slot (section 4.5); what was missed is learned from
 /// acceptors, or comes as a snapshot from another replica. It takes snapshots of its own, and tells the acceptors how far they
 /// reach (section 4.2).
 ///
@@ -45,7 +45,6 @@ public:
     size_t snapshot_chunk_bytes;                   ///< of a piece that it gives to another one
     std::function<replicated_state()> fresh_state; ///< one that nothing was performed on
     std::map<node_id, std::string> node_names{};   ///< for what clients are told
-    bool leases = false;                           ///< the active leader may hold one
 
     /// Decisions are kept for so many slots from slot_out on: what others have in flight, and a small window's worth to spare.
     decisions::limits ahead() const { return {std::max(2 * window, least_slots_ahead), waiting_limit_bytes}; }
@@ -66,6 +65,7 @@ public:
 
   // For invariant checks.
   slot_number slot_out() const { return execution_->slot_out(); }
+  uint64_t leased_rounds() const { return reads_.leased_rounds(); }
   const execution& performed() const { return *execution_; }
   const proposer& proposals() const { return proposer_; }
   const outstanding& own_requests() const { return outstanding_; }
@@ -91,7 +91,7 @@ private:
   void on_leading(const message<schema::Leading>& leading);
   void on_query(const message<schema::Query>& x);
   void on_highest(const message<schema::Highest>& answer);
-  void on_leased(const message<schema::Leased>& answer);
+  void on_leased(const message<schema::Leased>& told);
   void on_learned(const message<schema::Learned>& answer);
   void on_ask_snapshot(const message<schema::AskSnapshot>& asked);
   void on_snapshot_chunk(const message<schema::SnapshotChunk>& chunk);
@@ -128,7 +128,6 @@ private:
   void on_ballot(ballot active, slot_number free_slot);
 
   void serve_reads();
-  const peers<leader_actor>::entry* leader_with_lease() const;
   void answer(read_rounds::read x);
   void serve_held(const caf::strong_actor_ptr& client);
   slot_number target() const { return catch_up_.target(decisions_.all(), reads_.waits_for()); }
@@ -174,7 +173,6 @@ private:
   outstanding outstanding_;
   bool fell_out_ = false; // something that a client waits for here is not on its way any more: its turn or its room was missing
   read_rounds reads_;
-  uint64_t leased_rounds_ = 0;
   catch_up catch_up_;
   followers followers_;
   synod::snapshots snapshots_;

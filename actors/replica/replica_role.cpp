@@ -28,8 +28,7 @@ replica::options replica_options(const role_context& context) {
            window = static_cast<uint64_t>(own.number("window"))] {
             return replicated_state{here.lock()->make_state_machine(), session_table{lifetime.count()}, 0, 1, members, window};
           },
-          std::move(names),
-          config.options_of("leader").duration("lease").count() > 0};
+          std::move(names)};
 }
 
 caf::expected<restored_snapshots> restored_state(const role_context& context, const replica::options& options) {

@@ -114,7 +114,7 @@ message<schema::RoleStatus> replica::status() const {
                       {"most bytes owed to a client", number(most_owed_to_a_client())},
                       {"reads", number(execution_->reads())},
                       {"read rounds", number(reads_.round())},
-                      {"leased read rounds", number(leased_rounds_)},
+                      {"leased read rounds", number(reads_.leased_rounds())},
                       {"durable below", number(snapshots_.durable_below())},
                       {"snapshots taken", number(snapshots_.taken())},
                       {"snapshot bytes", number(snapshots_.bytes())},

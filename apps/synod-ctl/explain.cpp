@@ -197,7 +197,7 @@ std::string explain_text(uint64_t slot, const std::vector<answer>& answers) {
     all = fmt::format("Slot {}: chosen under ballot {}, proposed by node {}.\n", slot, chosen.ballot,
                       name_of(chosen.proposer, answers));
     if (chosen.requests && chosen.bytes)
-      all += fmt::format("{} requests, {} bytes{}\n", *chosen.requests, *chosen.bytes,
+      all += fmt::format("{} request{}, {} bytes{}\n", *chosen.requests, *chosen.requests == 1 ? "" : "s", *chosen.bytes,
                          !chosen.commands           ? ""
                          : chosen.commands->empty() ? ": nothing to perform (a no-op)"
                                                     : ": " + *chosen.commands);

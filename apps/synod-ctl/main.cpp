@@ -19,6 +19,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 
 namespace {
 
@@ -85,7 +86,9 @@ int main(int argc, char** argv) {
   auto* explain =
     app.add_subcommand("explain", "What became of a slot: who proposed it, in which ballot it was chosen, who accepted"
                                   " and performed it when, as far as nodes remember");
-  explain->add_option("SLOT", slot, "The slot's number")->required()->check(CLI::PositiveNumber);
+  explain->add_option("SLOT", slot, "The slot's number")
+    ->required()
+    ->check(CLI::Range(uint64_t{1}, std::numeric_limits<uint64_t>::max(), "UINT"));
   auto* verify =
     app.add_subcommand("verify", "Reads a node's data directory while the node does not run, or a backup, changes nothing, and"
                                  " says what is there and what is wrong with it");

@@ -237,7 +237,7 @@ void invariants::on_propose(const message<schema::Pvalue>& pvalue) {
 
 /// While a leader holds the lease nothing is decided that it does not know of, by the configurations that it knows.
 void invariants::on_leased(uint32_t from, const message<schema::Leased>& told) {
-  for (auto slot = told->getFreeSlot(); told->getHeld() && slot <= slots_.size(); ++slot) {
+  for (auto slot = told->getFreeSlot(); told->getUntil() > 0 && slot <= slots_.size(); ++slot) {
     auto& view = view_of(slot);
     if (view.chosen == SIZE_MAX || view.values[view.chosen].pvalue->getConfiguration() > told->getConfiguration())
       continue;

@@ -82,7 +82,6 @@ public:
     stage_.connections = tcp_.get();
     network_->on_send = [this](uint32_t from, const caf::message& content) {
       auto is_leased = content.match_elements<message<schema::Leased>>();
-      leased_rounds_ += is_leased && content.get_as<message<schema::Leased>>(0)->getHeld();
       if (!is_leased || plan_.options.drift_beyond == 0) // Otherwise what clients see is to show it.
         checks_->on_send(from, content);
     };
@@ -231,10 +230,11 @@ private:
                  0,
                  static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(steady_->longest()).count()),
                  undecided_,
-                 leased_rounds_};
+                 0};
     for (auto& each : hosts_) {
       x.numbers.starts += each->starts();
       x.numbers.cuts += each->cuts();
+      x.numbers.leased_rounds += each->leased_rounds();
     }
     return x;
   }
@@ -253,7 +253,6 @@ private:
   std::vector<std::unique_ptr<simulated_host>> hosts_;
   std::unique_ptr<nemesis> nemesis_;
   uint64_t undecided_ = 0;
-  uint64_t leased_rounds_ = 0;
 };
 
 } // namespace

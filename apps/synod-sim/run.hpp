@@ -28,7 +28,7 @@ struct run_numbers {
   /// For an answer, while there were faults, at a majority that nothing happened to.
   uint64_t longest_wait_ms = 0;
   uint64_t undecided = 0;     ///< histories whose check was given up: too many orders are possible
-  uint64_t leased_rounds = 0; ///< of reads, that a leader answered by its lease
+  uint64_t leased_rounds = 0; ///< of reads, that a lease answered
 
   void add(const run_numbers& other);
 };

@@ -383,6 +383,11 @@ std::optional<slot_number> simulated_host::slot_out() const {
   return found ? std::optional{found->slot_out()} : std::nullopt;
 }
 
+uint64_t simulated_host::leased_since_start() const {
+  auto* found = find<replica>();
+  return found ? found->leased_rounds() : 0;
+}
+
 /// What the process does when a role cannot go on: it ends at once. Only a disk may be the reason.
 void simulated_host::die(const std::string& why) {
   if (!alive_)
@@ -412,6 +417,7 @@ void simulated_host::stop(end how) {
                   : how == end::kill ? "IS KILLED"
                                      : "is ended");
   alive_ = false;
+  leased_rounds_ += leased_since_start();
   end_work();
   if (how == end::power)
     disk_.cut_power();

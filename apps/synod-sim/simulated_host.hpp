@@ -94,6 +94,8 @@ public:
   uint32_t starts() const { return starts_; }
   /// So many of them found the log torn, and cut it.
   uint32_t cuts() const { return cuts_; }
+  /// Of reads that a lease answered here, in all starts.
+  uint64_t leased_rounds() const { return leased_rounds_ + leased_since_start(); }
   /// There is a process: alive, or about to end.
   bool runs() const { return main_.process != 0; }
   bool runs_on(const strand& x) const { return &x == &main_; }
@@ -108,6 +110,7 @@ private:
 
   template <class Role>
   const Role* find() const;
+  uint64_t leased_since_start() const;
   /// What is asked of the disk and not done, of one lane.
   struct lane {
     struct job {
@@ -149,6 +152,7 @@ private:
   bool has_started_ = false; // with this disk, once at least: from then on it needs no room
   uint32_t starts_ = 0;
   uint32_t cuts_ = 0;
+  uint64_t leased_rounds_ = 0; // of the starts before
   random_stream disk_times_;
   std::array<lane, disk::lane_count> lanes_;
   bool alive_ = false;

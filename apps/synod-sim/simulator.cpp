@@ -36,7 +36,7 @@ void print_numbers(const run_options& options, const run_numbers& x) {
       x.operations, x.unknown, x.slots, x.messages, x.steps);
   say(stdout, "{} faults, {} starts of nodes, {} of which cut off an unfinished write\n", x.fault_events, x.starts, x.cuts);
   if (x.leased_rounds > 0)
-    say(stdout, "{} times leaders answered reads by their lease\n", x.leased_rounds);
+    say(stdout, "{} rounds of reads were answered by a lease\n", x.leased_rounds);
   if (x.longest_wait_ms > 0)
     say(stdout, "while there were faults, a majority that nothing happened to answered within {:.1f} s\n",
         static_cast<double>(x.longest_wait_ms) / 1000);

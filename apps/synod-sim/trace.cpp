@@ -153,9 +153,9 @@ std::string describe(const caf::message& content) {
             })
       || is(std::type_identity<Leased>{},
             [](Leased::Reader x) {
-              return x.getHeld() ? fmt::format("leased round {}: free from {}, configuration {}", x.getRound(), x.getFreeSlot(),
-                                               x.getConfiguration())
-                                 : fmt::format("leased round {}: no", x.getRound());
+              return x.getUntil() > 0 ? fmt::format("leased until {} ms: free from {}, configuration {}",
+                                                    x.getUntil() / 1'000'000, x.getFreeSlot(), x.getConfiguration())
+                                      : std::string{"not leased"};
             })
       || is(std::type_identity<Ping>{},
             [](Ping::Reader x) {

@@ -49,7 +49,7 @@ role_told leader() {
 TEST_CASE("a slot's story is told in the order of time") {
   auto text = ctl::explain_text(
     42, {reached("a", 1, {acceptor("<3,1.1>"), leader(), replica()}), reached("b", 2, {acceptor("<3,1.1>"), replica()})});
-  CHECK(text.starts_with("Slot 42: chosen under ballot <3,1.1>, proposed by node b.\n1 requests, 200 bytes: SET 2\n"));
+  CHECK(text.starts_with("Slot 42: chosen under ballot <3,1.1>, proposed by node b.\n1 request, 200 bytes: SET 2\n"));
   CHECK(has(text, "2025-11-26 12:00:00.000            a     leader    begins a commander under <3,1.1>, for the proposal of b\n"
                   "2025-11-26 12:00:00.001            a     acceptor  accepts under <3,1.1>\n"));
   CHECK(text.find("decided: a quorum has accepted") < text.find("hears the decision"));
@@ -89,6 +89,6 @@ TEST_CASE("what is not known is told, and why") {
 TEST_CASE("that the commands of a decided slot are gone is told") {
   role_told collected{"acceptor", {{"first kept slot", int64_t{900}}, {"state", std::string{"collected"}}}};
   auto text = ctl::explain_text(42, {reached("a", 1, {collected, leader(), replica()})});
-  CHECK(text.starts_with("Slot 42: chosen under ballot <3,1.1>, proposed by node id 2.\n1 requests, 200 bytes\n"));
+  CHECK(text.starts_with("Slot 42: chosen under ballot <3,1.1>, proposed by node id 2.\n1 request, 200 bytes\n"));
   CHECK(has(text, "Its commands are not known any more: no acceptor keeps the value.\n"));
 }

@@ -106,6 +106,32 @@ def one_directory_emptied():
             check(cluster.client(lost)("GET", "k" + lost) == b"acknowledged", "with its directory back, %s has everything" % lost)
 
 
+def mended_with_wrong_addresses():
+    """A node that was refused, and comes back as it should but for the others' addresses, is connected by those."""
+    with Cluster() as cluster:
+        cluster.wait_for_service()
+        cluster.kill("a")  # Which is to connect to the others.
+        os.rename(cluster.data("a"), cluster.data("a") + ".kept")
+        cluster.start("a")
+        for other in "bc":
+            wait_until(lambda: is_other(cluster, other, "a"), "node %s takes a, which has forgotten everything" % other)
+        cluster.kill("a")
+        shutil.rmtree(cluster.data("a"))
+        os.rename(cluster.data("a") + ".kept", cluster.data("a"))
+        right = dict(cluster.address)
+        cluster.address.update(zip("bc", free_ports(2)))
+        wrong = os.path.join(cluster.dir, "wrong.conf")
+        cluster.write_config(wrong, cluster.layout)
+        cluster.address = right
+        cluster.launch("a", config=wrong)
+        check(cluster.processes["a"].stdout.readline().startswith("ready"), "node a starts")
+        for other in "bc":
+            wait_until(lambda: "connected with node %s" % other in log_of(cluster, "a").split("not taken")[-1],
+                       "node %s does not connect with a" % other, 40)
+        wait_until(lambda: not any(problem(cluster, at, of) for at, of in ("ab", "ac", "ba", "ca")), "no problem is told any more")
+        check(cluster.client("a", timeout=20)("SET", "k", "v") == "OK", "node a serves again")
+
+
 def nodes_tell_each_other():
     """What one node knows of a data directory the others get to know at once, although they never met its node."""
     with Cluster() as cluster:
@@ -269,6 +295,6 @@ def in_one_process():
         cluster.__exit__(None, None, None)
 
 
-for test in (two_directories_emptied, one_directory_emptied, nodes_tell_each_other, nothing_to_forget, other_ids, reached_in_place_of_another, other_members, parts_missing, in_one_process):
+for test in (two_directories_emptied, one_directory_emptied, mended_with_wrong_addresses, nodes_tell_each_other, nothing_to_forget, other_ids, reached_in_place_of_another, other_members, parts_missing, in_one_process):
     test()
     print("%s: %s" % (test.__name__, test.__doc__.splitlines()[0]), flush=True)

@@ -59,3 +59,14 @@ TEST_CASE_FIXTURE(fixture, "a grant of what was not asked yet is none") {
   subject.granted(1, noon + milliseconds{1}, noon);
   CHECK(subject.granting(noon).empty());
 }
+
+TEST_CASE_FIXTURE(fixture, "a lease is held until too few grants are left") {
+  auto two = [](const node_set& granting) { return granting.size() >= 2; };
+  CHECK(subject.held_until(two).count() == 0);
+  subject.granted(0, noon, noon);
+  CHECK(subject.held_until(two).count() == 0);
+  subject.granted(1, noon + milliseconds{100}, noon + milliseconds{100});
+  CHECK(subject.held_until(two) == noon + subject.held_for());
+  subject.granted(2, noon + milliseconds{200}, noon + milliseconds{200});
+  CHECK(subject.held_until(two) == noon + milliseconds{100} + subject.held_for());
+}

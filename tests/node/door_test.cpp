@@ -125,7 +125,7 @@ TEST_CASE_FIXTURE(fixture, "who does not know it is sent away, and others are le
 
 TEST_CASE_FIXTURE(fixture, "so many wait and no more: the oldest goes") {
   std::vector<std::unique_ptr<visitor>> waiting;
-  for (size_t i = 0; i < door::most_waiting; ++i)
+  for (size_t i = 0; i < door::room(1 << 20); ++i)
     waiting.push_back(std::make_unique<visitor>(subject->port()));
   visitor right{subject->port()};
   CHECK(right.is_taken(key));
@@ -134,7 +134,7 @@ TEST_CASE_FIXTURE(fixture, "so many wait and no more: the oldest goes") {
 }
 
 TEST_CASE_FIXTURE(fixture, "who says nothing is sent away after a while") {
-  door impatient{{key, "b", refused, log, nullptr, std::chrono::milliseconds{20}}};
+  door impatient{{key, "b", refused, log, nullptr, door::room(0), std::chrono::milliseconds{20}}};
   REQUIRE(impatient.open({"127.0.0.1", 0}) == "");
   visitor silent{impatient.port()};
   CHECK(silent.is_sent_away());

@@ -3,6 +3,7 @@
 #include "harness.hpp"
 
 #include <doctest/doctest.h>
+#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -39,7 +40,7 @@ TEST_CASE("a socket server for which there are no descriptors says so") {
   bool listened = false;
   for (rlim_t count = 0; count < 20 && !listened; ++count) {
     few_descriptors here{count};
-    auto subject = socket_server::make(in.system);
+    auto subject = socket_server::make(in.system, spdlog::default_logger());
     auto problem = subject->listen("127.0.0.1", 0);
     listened = problem.empty();
     CHECK(problem == (listened ? "" : "cannot listen at 127.0.0.1:0: too many open files"));

@@ -118,6 +118,22 @@ TEST_CASE("with a small WINDOW few slots are many: no more may be in flight") {
   CHECK_FALSE(behind.look(98, 100, {0, 1, 2}, now).leader);
 }
 
+TEST_CASE("with a small WINDOW the leader is asked for the next slots as soon as it has decided those that it can at a time") {
+  constexpr uint64_t window = 2;
+  catch_up behind{three_members(), window, 0};
+  caf::actor_clock::time_point now{};
+  CHECK_FALSE(behind.is_through_with_leader(50));
+  for (int i = 0; i < 5; ++i)
+    behind.look(1, 100, {0, 1, 2}, now += std::chrono::milliseconds{1000});
+  CHECK_FALSE(behind.is_through_with_leader(2));
+  CHECK(behind.is_through_with_leader(3));
+  CHECK(behind.go_on_with_leader(3, 100).leader);
+  CHECK_FALSE(behind.is_through_with_leader(4));
+  CHECK(behind.is_through_with_leader(5));
+  CHECK_FALSE(behind.go_on_with_leader(98, 100).leader);
+  CHECK_FALSE(behind.is_through_with_leader(100));
+}
+
 TEST_CASE_FIXTURE(fixture, "who is informed and has all asks nobody") {
   subject.on_learned(learned(1, {}, true));
   look(5, 5);

@@ -14,12 +14,11 @@ struct fixture : actor_world {
   bool add(uint64_t number, size_t bytes = 1) {
     return subject.add(query_of(number, {{"GET", std::string(bytes, 'k')}}), client.ptr());
   }
-  node_set to_ask() { return subject.to_ask(reached, 1, now).acceptors; }
-  /// With a leader beside it that may hold a lease; true: that is to be asked.
-  bool asks_leader() {
-    auto found = subject.to_ask(reached, 1, now, true);
-    CHECK((!found.leader || found.acceptors.empty()));
-    return found.leader;
+  node_set to_ask() { return subject.to_ask(reached, 1, now); }
+  static constexpr std::chrono::hours noon{12}; // of the boot clock
+  /// The leader beside it holds the lease for a second.
+  void lend(slot_number free_slot, uint64_t configuration = 0) {
+    subject.on_leased(noon + milliseconds{1000}, free_slot, configuration);
   }
   void tell(node_id acceptor, slot_number highest) { subject.on_highest(acceptor, subject.round(), highest, 1, now); }
   /// The number of the next query that is answered; 0: none is.
@@ -127,66 +126,68 @@ TEST_CASE_FIXTURE(fixture, "what is held for a client stays in order, and goes w
   CHECK(subject.bytes() == 0);
 }
 
-TEST_CASE_FIXTURE(fixture, "a leader that holds the lease is asked in place of acceptors, and says up to where queries wait") {
+TEST_CASE_FIXTURE(fixture, "where a lease is held queries ask nobody, and wait for what is below the free slot") {
+  CHECK_FALSE(subject.may_be_leased());
+  lend(7);
+  CHECK_FALSE(subject.may_be_leased()); // There are none.
   add(1);
-  CHECK(asks_leader());
-  CHECK_FALSE(asks_leader());
-  CHECK(subject.on_leased(subject.round(), 0, 7));
+  REQUIRE(subject.may_be_leased());
+  subject.use_lease(noon);
+  CHECK(to_ask().empty());
   CHECK(subject.waits_for() == 7);
   CHECK(next(6) == 0);
   CHECK(next(7) == 1);
-  CHECK_FALSE(subject.on_leased(subject.round(), 0, 9)); // There is nothing left to be asked.
+  CHECK(subject.leased_rounds() == 1);
+  CHECK(subject.bytes() == 0);
 }
 
-TEST_CASE_FIXTURE(fixture, "where the leader does not hold the lease a round goes to acceptors at once") {
+TEST_CASE_FIXTURE(fixture, "a lease is used until it is over, and not when it is given up") {
+  lend(7);
   add(1);
-  CHECK(asks_leader());
-  subject.on_no_lease(subject.round() - 1);
-  CHECK(to_ask().empty());
-  subject.on_no_lease(subject.round());
+  subject.use_lease(noon + milliseconds{1000});
   CHECK(to_ask() == node_set{1, 2});
-  CHECK(to_ask().empty());
-  tell(1, 5);
-  tell(2, 3);
-  CHECK(next(6) == 1);
-}
-
-TEST_CASE_FIXTURE(fixture, "a leader that does not answer is not waited for") {
-  add(1);
-  CHECK(asks_leader());
-  now += milliseconds{100};
-  CHECK(to_ask() == reached);
+  subject.use_lease(noon + milliseconds{1000} - std::chrono::nanoseconds{1});
+  CHECK(next(7) == 1);
+  subject.on_leased({}, 0, 0);
+  add(2);
+  CHECK_FALSE(subject.may_be_leased());
 }
 
 TEST_CASE_FIXTURE(fixture, "a lease of other configurations than are known here is of no use") {
+  lend(7, 1);
   add(1);
-  CHECK(asks_leader());
-  CHECK_FALSE(subject.on_leased(subject.round(), 1, 7));
+  subject.use_lease(noon);
   CHECK(to_ask() == node_set{1, 2});
 }
 
-TEST_CASE_FIXTURE(fixture, "what a lease says of an earlier round does not count for a later one") {
+TEST_CASE_FIXTURE(fixture, "a lease answers those that ask acceptors, too, in their order; these are heard on") {
   add(1);
-  CHECK(asks_leader());
-  auto first = subject.round();
-  subject.on_leased(first, 0, 1);
-  CHECK(next(1) == 1);
+  to_ask();
   add(2);
-  CHECK(asks_leader());
-  CHECK_FALSE(subject.on_leased(first, 0, 1));
-  CHECK(next(100) == 0);
+  lend(4);
+  subject.use_lease(noon);
+  CHECK(next(4) == 1);
+  CHECK(next(4) == 2);
+  tell(1, 9);
+  tell(2, 9);
+  CHECK(subject.waits_for() == 4);
+  CHECK(subject.bytes() == 0);
+  add(3); // Without the lease, or behind it.
+  CHECK(to_ask() == node_set{1, 2});
 }
 
 TEST_CASE_FIXTURE(fixture, "queries that were told to wait by a lease ask again when a configuration was performed meanwhile") {
+  lend(7);
   add(1);
-  CHECK(asks_leader());
-  subject.on_leased(subject.round(), 0, 7);
+  subject.use_lease(noon);
   auto members = three_members();
   members.add({1, nodes_of({0, 1, 2}).nodes()}, 300);
   subject.reconfigure(members);
   CHECK(next(7) == 0);
-  CHECK(asks_leader());
-  CHECK(subject.on_leased(subject.round(), 1, 8));
+  subject.use_lease(noon);
+  CHECK(next(100) == 0);
+  lend(8, 1);
+  subject.use_lease(noon);
   CHECK(next(8) == 1);
 }
 
@@ -251,24 +252,6 @@ TEST_CASE_FIXTURE(far_fixture, "rounds that follow each other do not put off tha
   }
   CHECK(to_ask() == reached); // 100 ms after the first, which nobody has answered.
   CHECK(to_ask().empty());
-}
-
-TEST_CASE_FIXTURE(far_fixture, "a lease that is held answers all rounds so far; acceptors answer those for which it is not") {
-  add(1);
-  CHECK(asks_leader());
-  add(2);
-  now += milliseconds{1};
-  CHECK(asks_leader());
-  auto second = subject.round();
-  add(3);
-  now += milliseconds{1};
-  CHECK(asks_leader());
-  CHECK(subject.on_leased(second, 0, 4));
-  CHECK(next(4) == 1);
-  CHECK(next(4) == 2);
-  CHECK(next(4) == 0);
-  subject.on_no_lease(subject.round());
-  CHECK(to_ask() == node_set{1, 2});
 }
 
 TEST_CASE_FIXTURE(far_fixture, "reads that ask again behind a configuration are not overtaken by those that came behind them") {

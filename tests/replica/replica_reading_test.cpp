@@ -57,6 +57,23 @@ TEST_CASE_FIXTURE(replica_fixture, "what acceptors alone cannot tell the leader 
   CHECK(asked->getEndSlot() == 5);
 }
 
+TEST_CASE_FIXTURE(replica_fixture, "what a leader with a small WINDOW decides again is asked for without a pause") {
+  limits.window = 2;
+  start();
+  leads(first_ballot, 9, 9);
+  pass(std::chrono::milliseconds{1500});
+  while (leader->has<message<schema::DecideAgain>>())
+    leader->take<message<schema::DecideAgain>>();
+  decide(1);
+  CHECK_FALSE(leader->has<message<schema::DecideAgain>>());
+  decide(2);
+  CHECK(std::get<0>(leader->take<message<schema::DecideAgain>>())->getFirstSlot() == 3);
+  slot_number told = 0;
+  while (leader->has<message<schema::Performed>>())
+    told = std::get<0>(leader->take<message<schema::Performed>>())->getBelow();
+  CHECK(told == 3);
+}
+
 TEST_CASE_FIXTURE(replica_fixture, "a follower is sent decisions in order, as long as it returns their marks") {
   start();
   probe follower{*this};

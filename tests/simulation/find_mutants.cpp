@@ -27,7 +27,8 @@ constexpr uint64_t most_runs = 600;
 constexpr const char* table_head =
   R"(What the simulator finds: each row is a role made wrong on purpose (`mutants.cpp`), the check that noticed, and how many
 runs that took, with seeds 1, 2, 3, ... The test `mutants` fails if one is not found within 600 runs. The last column
-changes with the roles and the simulator; to write this table again:
+changes with the roles and the simulator. `reads-earlier-round` shows where messages are delayed, doubled and overtake each
+other, and has runs with these faults alone; the others have any. To write this table again:
 `build/release/bin/find-mutants --table > tests/simulation/mutants.md`.
 
 | mutant | what is wrong | found by | runs |
@@ -38,6 +39,10 @@ changes with the roles and the simulator; to write this table again:
 bool find(const mutant& wrong, bool as_table) {
   auto known = registry_with(wrong);
   simulation::run_options options;
+  if (wrong.faults) {
+    options.draws_faults = false;
+    static_cast<void>(simulation::parse_faults(wrong.faults, options.faults));
+  }
   for (options.seed = 1; options.seed <= most_runs; ++options.seed) {
     auto result = simulation::run(options, known);
     if (!result.broken)

@@ -12,6 +12,7 @@ struct mutant {
   const char* name;
   const char* what;                      ///< is wrong with it
   std::function<role_definition()> role; ///< takes the place of the built-in one of that name
+  const char* faults = nullptr;          ///< that show it soonest, where hardly any others do; null: any
 };
 
 const std::vector<mutant>& mutants();

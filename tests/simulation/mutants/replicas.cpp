@@ -213,11 +213,10 @@ struct of_highest_slots {
 struct has_all_that_is_leased {
   std::optional<caf::message> operator()(replica&, const caf::message& content, const caf::strong_actor_ptr&) {
     auto* told = part<message<schema::Leased>>(content);
-    if (!told || !(*told)->getHeld())
+    if (!told || (*told)->getUntil() == 0)
       return content;
     builder<schema::Leased> altered;
-    altered->setRound((*told)->getRound());
-    altered->setHeld(true);
+    altered->setUntil((*told)->getUntil());
     altered->setFreeSlot(1);
     altered->setConfiguration((*told)->getConfiguration());
     return caf::make_message(altered.finish());
@@ -299,7 +298,8 @@ std::vector<mutant> wrong_replicas() {
      filtered<of_highest_slots<forgets_the_slot>>},
     {"leased-reads-at-once", "a replica answers reads by a lease without waiting for what its leader has proposed",
      filtered<has_all_that_is_leased>},
-    {"reads-earlier-round", "a replica counts answers to an earlier round of reads", filtered<of_highest_slots<takes_any_round>>},
+    {"reads-earlier-round", "a replica counts answers to an earlier round of reads", filtered<of_highest_slots<takes_any_round>>,
+     "delay,duplicate,reorder"},
     {"learns-from-minority", "a replica learns what one acceptor too few has accepted", needs_fewer<0, 1>},
     {"believes-one-clock", "a replica takes the time of a clock that is an hour ahead", filtered<an_hour_ahead>},
     {"forgets-marks", "a replica does not note what arrived", filtered<without_marks>},
