@@ -139,6 +139,7 @@ private:
   // of other leaders
   void on_ping(const message<schema::Ping>& ping);
   void on_pong(const message<schema::Pong>& pong);
+  void look_who_leads(schema::Pong::Reader pong);
   void on_tick();
   void on_peer(const peer& x);
   message<schema::RoleStatus> status() const;

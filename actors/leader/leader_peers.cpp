@@ -73,17 +73,21 @@ void leader::on_pong(const message<schema::Pong>& pong) {
     readiness_.told_by(pong->getNode(), pong->getPerformedBelow(), clock().now());
   if (leads())
     return;
-  if (auto told = pong->getDecidedBelow(); told > decided_below_) {
-    leadership_.on_decisions(told - decided_below_);
-    decided_below_ = told;
-  }
-  auto told = ballot_of(pong->getBallot());
+  auto decided_below = pong->getDecidedBelow();
+  if (decided_below > decided_below_)
+    leadership_.on_decisions(decided_below - decided_below_);
+  look_who_leads(*pong);
+  skip_decided(decided_below);
+}
+
+void leader::look_who_leads(schema::Pong::Reader pong) {
+  auto told = ballot_of(pong.getBallot());
   if (told.round > most_round)
     return;
-  leadership_.on_pong(*pong, leaders_.nodes(), clock().now());
+  leadership_.on_pong(pong, leaders_.nodes(), clock().now());
   // It leads after all: a candidate that goes on would only depose it. One that acceptors have heard has done so already, and one
   // that was asked to lead is to do so.
-  auto leads_there = pong->getActive() && told.leader == pong->getNode() && leadership_.watched() == told;
+  auto leads_there = pong.getActive() && told.leader == pong.getNode() && leadership_.watched() == told;
   auto* mine = std::get_if<candidate>(&state_);
   if (leads_there && mine && !mine->adoption.answered && !mine->asked)
     step_down();
@@ -118,6 +122,7 @@ void leader::look_at_room(active& now) {
   if (found.blocking == now.blocking)
     return;
   now.blocking = found.blocking;
+  lend(now);
   now.hand_over = backoff{first_room_pause, last_room_pause};
   now.hand_over.tried(clock().now());
   lead(now);
@@ -258,6 +263,7 @@ void leader::on_peer(const peer& x) {
   if (auto* now = std::get_if<active>(&state_)) {
     if (x.role == "replica" && x.node == options_.node)
       now->lent = {}; // This one was not told.
+    lend(*now);
     lead(*now);
     look_at_room(*now);
     look_who_is_prompt(*now);

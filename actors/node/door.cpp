@@ -90,7 +90,6 @@ void door::accept_all() {
       return do_without_descriptors();
     if (came.socket < 0)
       return;
-    told_ = false;
     if (waiting_.size() >= options_.most_waiting)
       make_room();
     waiting_.push_back({came.socket, came.from.host, to_string(came.from), clock::now() + options_.wait_limit,
@@ -99,8 +98,8 @@ void door::accept_all() {
 }
 
 void door::do_without_descriptors() {
-  if (!std::exchange(told_, true))
-    options_.log->warn("a connection of another node cannot be taken: too many open files (ulimit -n)");
+  if (auto line = told_.line("a connection of another node cannot be taken: too many open files (ulimit -n)", clock::now()))
+    options_.log->warn("{}", *line);
   if (waiting_.empty())
     accepts_ = false;
   else

@@ -3,6 +3,7 @@
 
 #include "synod/actors/node/admission.hpp"
 #include "synod/actors/node/turned_away.hpp"
+#include "synod/actors/role/seldom_told.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -26,7 +27,7 @@ namespace synod {
 /// oldest goes of the host that has most of them. Whoever takes longer than `wait_limit` goes, too.
 class door {
 public:
-  /// Connections that may wait in a process which may have so many open files.
+  /// Connections that may wait where there may be so many open files for a node.
   static size_t room(uint64_t open_files) { return std::clamp<uint64_t>(open_files / 8, 8, 64); }
 
   struct options {
@@ -81,7 +82,7 @@ private:
   std::thread thread_;
   waiting_list waiting_;
   bool accepts_ = true; // false: for a moment, as the process has no descriptors left
-  bool told_ = false;   // of that
+  seldom_told told_;    // of that
 };
 
 } // namespace synod

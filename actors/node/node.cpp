@@ -15,7 +15,7 @@ constexpr std::chrono::seconds status_limit{2};
 
 constexpr std::chrono::seconds look_interval{1};
 constexpr std::chrono::seconds missed_after{5};
-constexpr std::chrono::seconds refused_for{10}; // Who is refused comes again before.
+constexpr std::chrono::seconds refused_for{20}; // Who is refused comes again before.
 
 } // namespace
 

@@ -241,7 +241,7 @@ std::optional<int> process::publish() {
     };
     each.door =
       std::make_unique<door>(door::options{key_of(*config_), each.self->name, each.refused, each.environment->shared_log(),
-                                           std::move(let_in), door::room(most_open_files())});
+                                           std::move(let_in), door::room(most_open_files() / nodes_.size())});
     auto problem = each.door->open(door_of(*each.self));
     if (problem.empty())
       continue;

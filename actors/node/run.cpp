@@ -139,9 +139,9 @@ void raise_descriptor_limit(cluster& config, size_t nodes, size_t gateways) {
   if (auto most = rlimit{limit.rlim_max, limit.rlim_max}; ::setrlimit(RLIMIT_NOFILE, &most) == 0)
     limit = most;
   // Logs, segments, snapshots, links; and who knocks. Clients get none of those.
+  constexpr rlim_t least_clients = 2;
   auto own = 24 + 8 * nodes + 2 * config.nodes.size();
-  auto reserved = std::max<rlim_t>(own + door::room(limit.rlim_cur), std::min<rlim_t>(256, limit.rlim_cur / 4));
-  auto least = own + door::room(0) + 2 * gateways;
+  auto least = own + nodes * door::room(0) + gateways * least_clients;
   if (limit.rlim_cur < least) {
     std::cerr << "error: " << told_as << "too many open files would be needed: this process may have " << limit.rlim_cur
               << " (ulimit -n), expected " << least << " at least" << std::endl;
@@ -150,7 +150,8 @@ void raise_descriptor_limit(cluster& config, size_t nodes, size_t gateways) {
   auto found = config.role_options.find("gateway");
   if (limit.rlim_cur == RLIM_INFINITY || gateways == 0 || found == config.role_options.end())
     return;
-  auto for_clients = (limit.rlim_cur - reserved) / gateways;
+  auto reserved = std::max<rlim_t>(own + nodes * door::room(limit.rlim_cur / nodes), std::min<rlim_t>(256, limit.rlim_cur / 4));
+  auto for_clients = std::max(least_clients, (limit.rlim_cur - std::min(limit.rlim_cur, reserved)) / gateways);
   auto wanted = found->second.number("most-clients");
   if (for_clients >= static_cast<rlim_t>(wanted))
     return;

@@ -131,7 +131,7 @@ void socket_server::accept_all() {
     for (int i = 0; i < turn_clients && self->accepts_; ++i) {
       auto descriptor = ::accept4(self->listening_at_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (descriptor >= 0)
-        self->told_ = false, self->accept(descriptor);
+        self->accept(descriptor);
       else if (errno == EAGAIN || errno == EWOULDBLOCK)
         return;
       else if (errno != EINTR && errno != ECONNABORTED)
@@ -141,8 +141,9 @@ void socket_server::accept_all() {
 }
 
 void socket_server::accept_later(int why) {
-  if (!std::exchange(told_, true))
-    log_->warn("no client can connect for now: {}", uv_strerror(uv_translate_sys_error(why)));
+  auto text = std::string{"no client can connect for now: "} + uv_strerror(uv_translate_sys_error(why));
+  if (auto line = told_.line(std::move(text), std::chrono::steady_clock::now()))
+    log_->warn("{}", *line);
   accepts_ = false;
   uv_poll_stop(&listener_);
   uv_timer_start(

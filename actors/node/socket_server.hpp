@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synod/actors/node/loop_scheduler.hpp"
+#include "synod/actors/role/seldom_told.hpp"
 #include "synod/actors/role/sockets.hpp"
 
 #include <uv.h>
@@ -86,7 +87,7 @@ private:
   int open_handles_ = 0;  // of these two and the clients'
   int listening_at_ = -1; // a descriptor
   bool accepts_ = false;  // not while there are no descriptors
-  bool told_ = false;     // of that
+  seldom_told told_;      // of that
   bool stopping_ = false;
   uint16_t port_ = 0;
   socket_events* events_ = nullptr;

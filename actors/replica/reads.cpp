@@ -37,8 +37,11 @@ void replica::on_highest(const message<schema::Highest>& answer) {
   serve_reads();
 }
 
-// Leased: the leader beside it knows of all slots that may be decided, for so long; or does not.
+// Leased: the leader beside it knows of all slots that may be decided, for so long by this host's clock; or does not.
 void replica::on_leased(const message<schema::Leased>& told) {
+  auto* beside = leaders_.find(options_.node);
+  if (!beside || caf::actor_cast<caf::strong_actor_ptr>(beside->handle) != current_sender())
+    return;
   reads_.on_leased(std::chrono::nanoseconds{told->getUntil()}, told->getFreeSlot(), told->getConfiguration());
 }
 

@@ -91,6 +91,19 @@ TEST_CASE_FIXTURE(fixture, "a new configuration's acceptors have to promise, eac
   CHECK(active());
 }
 
+TEST_CASE_FIXTURE(fixture, "a candidate that another leader tells that slots are decided asks only those that rule the rest") {
+  begin();
+  reconfigure(nodes_of({0, 1, 3}, 1));
+  forget_messages();
+  fourth->inbox.clear();
+  pong({0, 1, 1}, 300);
+  auto request = asked(0);
+  CHECK(request->getFirstSlot() == 300);
+  promise(0, request);
+  promise_of_fourth(std::get<0>(fourth->take<message<schema::P1a>>()));
+  CHECK(active()); // Of the old one's only node 0 has promised.
+}
+
 TEST_CASE_FIXTURE(fixture, "that a new acceptor has accepted nothing says nothing about slots that it does not rule") {
   begin();
   reconfigure(nodes_of({0, 3, 4}, 1));
