@@ -250,14 +250,15 @@ void load::send_due() {
   }
   for (auto* each : with_more)
     each->flush();
-  wait_for_due();
+  if (due_at(sent_) > now)
+    wait_for_due();
 }
 
+/// For the next one, which was not due when somebody looked. It may be by now: then the timer ends at once.
 void load::wait_for_due() {
   auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(due_at(sent_).time_since_epoch()).count();
   itimerspec when{{0, 0}, {static_cast<time_t>(at / 1'000'000'000), static_cast<long>(at % 1'000'000'000)}};
-  if (due_at(sent_) > clock::now())
-    ::timerfd_settime(due_timer_, TFD_TIMER_ABSTIME, &when, nullptr);
+  ::timerfd_settime(due_timer_, TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
 // -- what becomes of it -------------------------------------------------------------
