@@ -81,14 +81,6 @@ private:
     bool answered = false; // by an acceptor: it has promised the ballot, or a higher one
   };
 
-  /// Reads there need not ask acceptors until then, and wait for all slots below.
-  struct loan {
-    synod::lease::time until{0}; // 0: they ask
-    slot_number free_slot = 0;
-    uint64_t configuration = 0;
-    bool operator==(const loan&) const = default;
-  };
-
   // The paper's `active` is false in the first two.
   struct passive {};
   struct candidate {
@@ -107,10 +99,10 @@ private:
     recovery recovering;
     scouting recovery_scout;
     synod::lease lease;
-    bool told_of_lease = false; // in the log
-    loan lent;                  // what the replica beside it was told
-    time_point announced{};     // to replicas, that it leads
-    time_point decided_at{};    // when a slot was last decided
+    bool told_of_lease = false;   // in the log
+    message<schema::Leased> lent; // what the replica beside it was told; null: nothing
+    time_point announced{};       // to replicas, that it leads
+    time_point decided_at{};      // when a slot was last decided
     prompt_acceptors prompt;
     std::vector<message<schema::Pvalue>> later; // that acceptors which are asked later have not been sent
     size_t later_bytes = 0;
@@ -168,7 +160,7 @@ private:
   bool holds_lease(const active& now) const { return environment_->boot_clock() < holds_lease_until(now); }
   void lend(active& now);
   void lend_below(active& now, slot_number slot);
-  void tell_leased(active& now, const loan& lent);
+  void tell_leased(active& now, synod::lease::time until, slot_number free_slot);
   bool stalled(const active& now) const;
   const peers<leader_actor>::entry* to_hand_on();
   void send_ping(const leader_actor& to, bool asks_to_lead);

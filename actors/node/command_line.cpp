@@ -21,9 +21,10 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& problem) {
-    auto unknown =
-      app.get_require_subcommand_min() > 0 && app.get_subcommands().empty() ? app.remaining() : std::vector<std::string>{};
-    auto why = unknown.empty() ? std::string{problem.what()} : "There is no command '" + unknown.front() + "'";
+    // The library says only that one is missing.
+    auto unknown = app.get_subcommands().empty() ? app.remaining() : std::vector<std::string>{};
+    auto is_command = app.get_require_subcommand_min() > 0 && !unknown.empty() && !unknown.front().starts_with('-');
+    auto why = is_command ? "There is no command '" + unknown.front() + "'" : std::string{problem.what()};
     return bad_arguments(why + "\nSee " + app.get_name() + " --help.");
   }
 }

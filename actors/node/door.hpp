@@ -36,7 +36,7 @@ public:
     std::shared_ptr<turned_away> refused;
     std::shared_ptr<spdlog::logger> log;
     std::function<void(int socket)> let_in; ///< takes the socket; called in the door's thread
-    size_t most_waiting = 64;
+    size_t most_waiting = room(UINT64_MAX);
     std::chrono::milliseconds wait_limit{3000};
   };
 

@@ -52,21 +52,14 @@ catch_up::questions catch_up::look(slot_number slot_out, slot_number target, con
   learner_.forget();
   auto asked = ask(slot_out, reached);
   asked.leader = asked_leader_ = ++in_vain_ > reached.size();
-  if (asked.leader)
-    ask_leader(slot_out);
+  leader_asked_below_ = slot_out + in_flight_;
   return asked;
 }
 
 catch_up::questions catch_up::go_on_with_leader(slot_number slot_out, slot_number target) {
   asked_leader_ &= slot_out + in_flight_ < target;
-  if (asked_leader_)
-    ask_leader(slot_out);
-  return {asked_leader_, {}};
-}
-
-void catch_up::ask_leader(slot_number slot_out) {
-  asked_leader_ = true;
   leader_asked_below_ = slot_out + in_flight_;
+  return {asked_leader_, {}};
 }
 
 catch_up::questions catch_up::on_acceptor(node_id acceptor, slot_number slot_out, const node_set& reached) {
@@ -123,7 +116,8 @@ catch_up::questions catch_up::on_no_progress(slot_number slot_out, slot_number t
   if (slot_out >= target || in_vain_at_ == slot_out || !is_enough(reached, slot_out) || !learner_.is_in_vain(reached))
     return {};
   in_vain_at_ = slot_out;
-  ask_leader(slot_out);
+  asked_leader_ = true;
+  leader_asked_below_ = slot_out + in_flight_;
   return {true, {}};
 }
 

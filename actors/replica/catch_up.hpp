@@ -74,7 +74,6 @@ private:
 
   bool is_enough(const node_set& reached, slot_number slot_out) const;
   questions ask(slot_number slot_out, const node_set& reached);
-  void ask_leader(slot_number slot_out);
 
   configurations members_;
   node_id here_;

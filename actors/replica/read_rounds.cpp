@@ -7,6 +7,14 @@
 
 namespace synod {
 
+namespace {
+
+void append(std::vector<read_rounds::read>& all, std::vector<read_rounds::read> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+}
+
+} // namespace
+
 read_rounds::read_rounds(configurations members, node_id here, size_t limit_bytes)
   : members_{std::move(members)}, here_{here}, limit_bytes_{limit_bytes} {}
 
@@ -91,19 +99,15 @@ void read_rounds::on_highest(node_id acceptor, uint64_t round, slot_number highe
   }
 }
 
-void read_rounds::on_leased(std::chrono::nanoseconds until, slot_number free_slot, uint64_t configuration) {
-  leased_ = {until, free_slot, configuration};
-}
-
 /// Those of the rounds that are asked, too: what comes behind them must not be answered first.
 void read_rounds::use_lease(std::chrono::nanoseconds boot_clock) {
-  if (boot_clock >= leased_.until || members_.empty() || leased_.configuration != members_.latest().number())
+  if (boot_clock.count() >= leased_->getUntil() || members_.empty() || leased_->getConfiguration() != members_.latest().number())
     return;
   auto all = take_asked();
   if (all.empty())
     return;
   ++leased_rounds_;
-  index(leased_.free_slot - 1, std::move(all));
+  index(leased_->getFreeSlot() - 1, std::move(all));
 }
 
 /// It is known now which slot the queries of the oldest round wait for. The next one has not waited in vain yet.
@@ -128,9 +132,8 @@ std::vector<read_rounds::read> read_rounds::take_asked() {
     return std::exchange(waiting_, {});
   std::vector<read> all;
   for (auto& each : rounds_)
-    std::move(each.reads.begin(), each.reads.end(), std::back_inserter(all)), each.reads.clear();
-  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(all));
-  waiting_.clear();
+    append(all, std::exchange(each.reads, {}));
+  append(all, std::exchange(waiting_, {}));
   return all;
 }
 
@@ -139,9 +142,8 @@ std::vector<read_rounds::read> read_rounds::take_asked() {
 void read_rounds::ask_again() {
   std::vector<read> all;
   for (auto& each : indexed_)
-    std::move(each.reads.begin(), each.reads.end(), std::back_inserter(all));
-  auto asked = take_asked();
-  std::move(asked.begin(), asked.end(), std::back_inserter(all));
+    append(all, std::move(each.reads));
+  append(all, take_asked());
   indexed_.clear();
   rounds_.clear();
   waiting_ = std::move(all);

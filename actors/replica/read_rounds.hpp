@@ -59,11 +59,10 @@ public:
   /// An acceptor's answer.
   void on_highest(node_id acceptor, uint64_t round, slot_number highest, slot_number slot_out, time_point now);
 
-  /// The leader beside it holds the lease until then, by the boot clock, and no slot from `free_slot` on may be decided; 0: it
-  /// does not.
-  void on_leased(std::chrono::nanoseconds until, slot_number free_slot, uint64_t configuration);
+  /// The leader beside it has told that.
+  void on_leased(message<schema::Leased> told) { leased_ = std::move(told); }
   /// There are queries that `use_lease` may be for.
-  bool may_be_leased() const { return leased_.until.count() > 0 && (!waiting_.empty() || !rounds_.empty()); }
+  bool may_be_leased() const { return leased_ && leased_->getUntil() > 0 && (!waiting_.empty() || !rounds_.empty()); }
   /// They need not ask acceptors, if the lease lasts.
   void use_lease(std::chrono::nanoseconds boot_clock);
   uint64_t leased_rounds() const { return leased_rounds_; }
@@ -125,11 +124,7 @@ private:
   std::deque<answered_round> indexed_; // until slot_out has passed the slot
   std::vector<read> answerable_;       // in reverse order
   std::unordered_map<client, std::deque<read>> held_;
-  struct {
-    std::chrono::nanoseconds until{0};
-    slot_number free_slot = 0;
-    uint64_t configuration = 0;
-  } leased_; // as the leader beside it told
+  message<schema::Leased> leased_; // null: nothing was told
   uint64_t round_ = 0;
   uint64_t leased_rounds_ = 0;
   time_point began_{};     // the last round

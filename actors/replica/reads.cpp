@@ -42,7 +42,7 @@ void replica::on_leased(const message<schema::Leased>& told) {
   auto* beside = leaders_.find(options_.node);
   if (!beside || caf::actor_cast<caf::strong_actor_ptr>(beside->handle) != current_sender())
     return;
-  reads_.on_leased(std::chrono::nanoseconds{told->getUntil()}, told->getFreeSlot(), told->getConfiguration());
+  reads_.on_leased(told);
 }
 
 /// Asks the acceptors, if a round is to begin or was not answered; answers what can be answered.

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Bad input from options, files, disks and clients: always a clear error, never a crash, a hang or lost data."""
 
+import contextlib
 import os
 import pty
 import random
@@ -43,6 +44,7 @@ def bad_options():
     refused(2, "--log-level", "--config-file=" + conf, "--node=a", "--data-dir=/tmp/none", "--log-level=loud")
     refused(2, "--nodes", "--nodes=0", program="synod-dev")
     refused(2, "subcommand", "--config-file=" + conf, program="synod-ctl")
+    refused(2, "no command 'frobnicate'", "--config-file=" + conf, "frobnicate", program="synod-ctl")
     refused(1, "cannot make a temporary directory", program="synod-dev", environment={"TMPDIR": "/none"})
     for program in ("synod-node", "synod-dev", "synod-ctl"):
         code, out, _ = run("--help", program=program)
@@ -257,29 +259,36 @@ def bad_bytes_from_clients(cluster):
     check(c("GET", "inline") == b"a b", "others are served")
 
 
-def few_descriptors():
-    """A log of many segments needs no more open files than one of few: not while it is written, not when it is read back."""
+@contextlib.contextmanager
+def cluster_with_open_files(count, **how):
+    """Of nodes that may have so many."""
     with tempfile.TemporaryDirectory() as scratch:
         program = os.path.join(scratch, "synod-node")
         with open(program, "w") as f:
-            f.write('#!/bin/sh\nulimit -n 100\nexec %s "$@"\n' % os.path.join(BIN, "synod-node"))
+            f.write('#!/bin/sh\nulimit -n %d\nexec %s "$@"\n' % (count, os.path.join(BIN, "synod-node")))
         os.chmod(program, 0o755)
-        with Cluster(extra='[acceptor]\nsegment-size = "64KiB"\ncache-size = 0\n', program=program) as cluster:
+        with Cluster(program=program, **how) as cluster:
             cluster.wait_for_service()
-            c = cluster.client("a")
-            for i in range(160):
-                check(c("SET", "k%d" % i, "%d" % i * 10000) == "OK", "a write")
-            c.close()
-            segments = [n for n in os.listdir(os.path.join(cluster.data("a"), "acceptor")) if n.endswith(".log")]
-            check(len(segments) > 50, "there are many segments: %d" % len(segments))
-            used = {name: os.listdir("/proc/%d/fd" % cluster.processes[name].pid) for name in "abc"}
-            check(all(len(x) < 50 for x in used.values()), "descriptors in use: %s" % {n: len(x) for n, x in used.items()})
-            for name in "abc":
-                check(cluster.terminate(name) == 0, "node %s has gone on, and ends in order" % name)
-            cluster.start("a", "b", "c")
-            cluster.wait_for_service()
-            for name in "abc":
-                check(cluster.client(name)("GET", "k159") == b"159" * 10000, "node %s has it again" % name)
+            yield cluster
+
+
+def few_descriptors():
+    """A log of many segments needs no more open files than one of few: not while it is written, not when it is read back."""
+    with cluster_with_open_files(100, extra='[acceptor]\nsegment-size = "64KiB"\ncache-size = 0\n') as cluster:
+        c = cluster.client("a")
+        for i in range(160):
+            check(c("SET", "k%d" % i, "%d" % i * 10000) == "OK", "a write")
+        c.close()
+        segments = [n for n in os.listdir(os.path.join(cluster.data("a"), "acceptor")) if n.endswith(".log")]
+        check(len(segments) > 50, "there are many segments: %d" % len(segments))
+        used = {name: os.listdir("/proc/%d/fd" % cluster.processes[name].pid) for name in "abc"}
+        check(all(len(x) < 50 for x in used.values()), "descriptors in use: %s" % {n: len(x) for n, x in used.items()})
+        for name in "abc":
+            check(cluster.terminate(name) == 0, "node %s has gone on, and ends in order" % name)
+        cluster.start("a", "b", "c")
+        cluster.wait_for_service()
+        for name in "abc":
+            check(cluster.client(name)("GET", "k159") == b"159" * 10000, "node %s has it again" % name)
 
 
 def hardly_any_descriptors():
@@ -303,31 +312,25 @@ def hardly_any_descriptors():
 
 def crowds_with_few_descriptors():
     """Clients and strangers, far more than there may be open files: other nodes get in, and so do as many clients as are told."""
-    with tempfile.TemporaryDirectory() as scratch:
-        program = os.path.join(scratch, "synod-node")
-        with open(program, "w") as f:
-            f.write('#!/bin/sh\nulimit -n 64\nexec %s "$@"\n' % os.path.join(BIN, "synod-node"))
-        os.chmod(program, 0o755)
-        with Cluster(program=program) as cluster:
-            cluster.wait_for_service()
-            cluster.kill("b")
-            held = [socket.create_connection(("127.0.0.1", port), timeout=20)
-                    for port in (cluster.resp["a"], cluster.address["a"]) for _ in range(100)]
-            deadline = time.monotonic() + 20
-            while len(refused_ones := select.select(held[:100], [], [], 1)[0]) <= 50:
-                check(time.monotonic() < deadline, "%d clients of 100 are refused" % len(refused_ones))
-                time.sleep(0.05)
-            told = [s.recv(100) for s in refused_ones]
-            check(all(b"max number of clients" in x for x in told), "the reason is told: %s" % told)
-            cluster.start("b")
-            b = cluster.client("b", timeout=30)
-            for i in range(100):
-                check(b("SET", "k%d" % i, "v") == "OK", "a write, to which node a belongs")
-            log = open(cluster.log("a")).read()
-            check(log.count("connected with node b") >= 2, "node b has connected meanwhile: %s" % log)
-            for s in held:
-                s.close()
-            check(cluster.terminate("a") == 0, "node a has gone on, and ends in order")
+    with cluster_with_open_files(64) as cluster:
+        cluster.kill("b")
+        held = [socket.create_connection(("127.0.0.1", port), timeout=20)
+                for port in (cluster.resp["a"], cluster.address["a"]) for _ in range(100)]
+        deadline = time.monotonic() + 20
+        while len(refused_ones := select.select(held[:100], [], [], 1)[0]) <= 50:
+            check(time.monotonic() < deadline, "%d clients of 100 are refused" % len(refused_ones))
+            time.sleep(0.05)
+        told = [s.recv(100) for s in refused_ones]
+        check(all(b"max number of clients" in x for x in told), "the reason is told: %s" % told)
+        cluster.start("b")
+        b = cluster.client("b", timeout=30)
+        for i in range(100):
+            check(b("SET", "k%d" % i, "v") == "OK", "a write, to which node a belongs")
+        log = open(cluster.log("a")).read()
+        check(log.count("connected with node b") >= 2, "node b has connected meanwhile: %s" % log)
+        for s in held:
+            s.close()
+        check(cluster.terminate("a") == 0, "node a has gone on, and ends in order")
 
 
 def few_threads():

@@ -16,9 +16,13 @@ struct fixture : actor_world {
   }
   node_set to_ask() { return subject.to_ask(reached, 1, now); }
   static constexpr std::chrono::hours noon{12}; // of the boot clock
-  /// The leader beside it holds the lease for a second.
-  void lend(slot_number free_slot, uint64_t configuration = 0) {
-    subject.on_leased(noon + milliseconds{1000}, free_slot, configuration);
+  /// The leader beside it holds the lease for a second, or not at all.
+  void lend(slot_number free_slot, uint64_t configuration = 0, bool held = true) {
+    builder<schema::Leased> told;
+    told->setUntil(held ? std::chrono::nanoseconds{noon + milliseconds{1000}}.count() : 0);
+    told->setFreeSlot(free_slot);
+    told->setConfiguration(configuration);
+    subject.on_leased(told.finish());
   }
   void tell(node_id acceptor, slot_number highest) { subject.on_highest(acceptor, subject.round(), highest, 1, now); }
   /// The number of the next query that is answered; 0: none is.
@@ -148,7 +152,7 @@ TEST_CASE_FIXTURE(fixture, "a lease is used until it is over, and not when it is
   CHECK(to_ask() == node_set{1, 2});
   subject.use_lease(noon + milliseconds{1000} - std::chrono::nanoseconds{1});
   CHECK(next(7) == 1);
-  subject.on_leased({}, 0, 0);
+  lend(0, 0, false);
   add(2);
   CHECK_FALSE(subject.may_be_leased());
 }
